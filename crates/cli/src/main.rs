@@ -1,0 +1,2 @@
+//! The command `reenact`.
+fn main() {}

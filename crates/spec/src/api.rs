@@ -1,0 +1,1 @@
+//! Wire types of our own API under `/api/v1/`.

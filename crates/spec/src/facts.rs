@@ -1,0 +1,170 @@
+//! Facts: what reading a repository's files, without running them, brought to light.
+//!
+//! Knows nothing of formats; `inspect` fills these in. Invariant: every list is bounded and in a fixed order,
+//! so that the same files give the same facts, byte for byte.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::manifest::Conversion;
+use crate::schema::Schema;
+use crate::tensor::{Datatype, TensorSpec};
+
+/// What a revision's files say.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(default)]
+pub struct Facts {
+    /// The file that would be served.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// The file it was converted from, whose class and hyperparameters are the model's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub original: Option<String>,
+    /// `schema` of the model: tensors from the file, views from the manifest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub schema: Option<Schema>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub conversion: Option<Conversion>,
+    /// Path of the example rows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub examples: Option<String>,
+    /// One entry for each model file, by path.
+    pub files: Vec<FileFacts>,
+    /// What is wrong with the repository as a whole: a manifest that does not parse, a view that does not fit.
+    pub problems: Vec<String>,
+}
+
+impl Facts {
+    /// The facts of one file.
+    pub fn file(&self, path: &str) -> Option<&FileFacts> {
+        self.files.iter().find(|file| file.path == path)
+    }
+
+    /// Every danger with the path of the file it was found in.
+    pub fn dangers(&self) -> impl Iterator<Item = (&str, &Danger)> {
+        self.files.iter().flat_map(|file| file.dangers.iter().map(|danger| (file.path.as_str(), danger)))
+    }
+}
+
+/// What one model file says.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(default)]
+pub struct FileFacts {
+    pub path: String,
+    pub format: Format,
+    /// What made it, such as `scikit-learn`, `pytorch`, `keras`, `skl2onnx`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub framework: Option<String>,
+    /// Versions the file names, by package.
+    pub versions: BTreeMap<String, String>,
+    /// The class of the model, such as `sklearn.ensemble._forest.RandomForestClassifier`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub class: Option<String>,
+    /// Hyperparameters by name, as plain values.
+    #[schema(value_type = Object)]
+    pub hyperparameters: BTreeMap<String, Value>,
+    /// Steps of a pipeline or layers of a network, in order.
+    pub steps: Vec<Step>,
+    /// Learned numbers, counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub n_parameters: Option<u64>,
+    pub inputs: Vec<TensorSpec>,
+    pub outputs: Vec<TensorSpec>,
+    /// Operators and how often each occurs, by name.
+    pub operators: BTreeMap<String, u64>,
+    /// Named tensors, in the order of the file; at most [`Self::TENSORS`].
+    pub tensors: Vec<TensorFacts>,
+    /// Further texts the file carries about itself, by key.
+    pub metadata: BTreeMap<String, String>,
+    pub dangers: Vec<Danger>,
+    /// Why the file could not be read to its end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+impl FileFacts {
+    /// Most tensors listed for one file.
+    pub const TENSORS: usize = 2000;
+    /// Most steps listed for one file.
+    pub const STEPS: usize = 500;
+    /// Most hyperparameters listed for one file.
+    pub const HYPERPARAMETERS: usize = 500;
+}
+
+/// The format of a model file, told from its content.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    Onnx,
+    /// A Python pickle, plain or compressed.
+    Pickle,
+    /// A pickle with array bytes between its opcodes, as joblib writes it.
+    Joblib,
+    Safetensors,
+    /// A zip with a pickle and storages, as `torch.save` writes it.
+    Pytorch,
+    /// A `.keras` archive.
+    Keras,
+    #[default]
+    Unknown,
+}
+
+impl Format {
+    /// For people.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Onnx => "ONNX",
+            Self::Pickle => "Python pickle",
+            Self::Joblib => "joblib pickle",
+            Self::Safetensors => "safetensors",
+            Self::Pytorch => "PyTorch archive",
+            Self::Keras => "Keras archive",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// A step of a pipeline or a layer of a network.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Step {
+    pub name: String,
+    pub class: String,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(value_type = Object)]
+    pub hyperparameters: BTreeMap<String, Value>,
+}
+
+/// A named tensor in a file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct TensorFacts {
+    pub name: String,
+    /// None where the protocol has no such type (quantised blocks, complex numbers).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub datatype: Option<Datatype>,
+    pub shape: Vec<u64>,
+}
+
+/// Something in a file that could harm whoever loads it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Danger {
+    pub level: DangerLevel,
+    /// What was found, such as `posix.system`.
+    pub what: String,
+    /// Where: the opcode and its byte offset, such as `REDUCE at 37`.
+    pub place: String,
+    /// What it could do, in one sentence.
+    pub reason: String,
+}
+
+/// How bad it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum DangerLevel {
+    /// Not on the list of what is known to be harmless.
+    Unknown,
+    /// Known to run commands, open files or reach the network.
+    Dangerous,
+}

@@ -1,0 +1,16 @@
+//! What things mean: names, digests, tensors, schemas, manifests, facts and wire types.
+//!
+//! Pure. It knows no I/O, no clock and no randomness, so every function here gives the same answer to the
+//! same question on every machine. Everybody may know `spec`; `spec` knows nobody.
+
+pub mod api;
+pub mod card;
+pub mod digest;
+pub mod facts;
+pub mod frame;
+pub mod git;
+pub mod limits;
+pub mod manifest;
+pub mod name;
+pub mod schema;
+pub mod tensor;

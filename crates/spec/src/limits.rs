@@ -1,0 +1,32 @@
+//! Every bound that both sides of a wire must agree on, on one page.
+//!
+//! Bounds that only the server knows (queue lengths, time-outs) are settings and live with the settings.
+
+/// Longest account or repository name, in bytes. The Hub's own limit is 96.
+pub const NAME_BYTES: usize = 96;
+/// Longest path of a file inside a repository, in bytes.
+pub const PATH_BYTES: usize = 1024;
+/// Longest name of a branch or tag, in bytes.
+pub const REF_BYTES: usize = 255;
+/// Longest commit title, in bytes; the rest of a message is its description.
+pub const TITLE_BYTES: usize = 500;
+/// Longest commit description, in bytes.
+pub const DESCRIPTION_BYTES: usize = 64 * 1024;
+/// Most files named by one preupload, as `huggingface_hub` sends them.
+pub const PREUPLOAD_FILES: usize = 256;
+/// Most files changed by one commit.
+pub const COMMIT_FILES: usize = 25_000;
+/// Longest card (`README.md`) that is read for its front matter and rendered, in bytes.
+pub const CARD_BYTES: usize = 1024 * 1024;
+/// Longest manifest (`reenact.toml`), in bytes.
+pub const MANIFEST_BYTES: usize = 1024 * 1024;
+/// Most entries in one page of any list.
+pub const PAGE_ENTRIES: usize = 1000;
+/// Most dimensions of a tensor.
+pub const TENSOR_DIMENSIONS: usize = 8;
+/// Most tensors in one inference request or answer.
+pub const REQUEST_TENSORS: usize = 256;
+/// Largest frame between gateway and runtime, in bytes, header included.
+pub const FRAME_BYTES: usize = 256 * 1024 * 1024;
+/// Most rows that the runtime puts into one call of the model.
+pub const BATCH_ROWS: usize = 64;
