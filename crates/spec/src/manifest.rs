@@ -74,8 +74,8 @@ pub struct Examples {
 /// Why a manifest was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ManifestError {
-    #[error("`reenact.toml` has {0} bytes; at most {} are read", limits::MANIFEST_BYTES)]
-    TooLong(usize),
+    #[error("`reenact.toml` has {n_bytes} bytes; at most {} are read", limits::MANIFEST_BYTES)]
+    TooLong { n_bytes: usize },
     #[error("`reenact.toml` is not UTF-8 text")]
     NotText,
     #[error("`reenact.toml`: {0}")]
@@ -86,7 +86,7 @@ impl Manifest {
     /// Reads a manifest.
     pub fn parse(bytes: &[u8]) -> Result<Self, ManifestError> {
         if bytes.len() > limits::MANIFEST_BYTES {
-            return Err(ManifestError::TooLong(bytes.len()));
+            return Err(ManifestError::TooLong { n_bytes: bytes.len() });
         }
         let text = std::str::from_utf8(bytes).map_err(|_| ManifestError::NotText)?;
         toml::from_str(text).map_err(|error| ManifestError::Syntax(error.message().to_owned()))
