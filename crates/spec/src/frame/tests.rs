@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::limits;
+use crate::tensor::TensorError;
 
 fn id(slot: u32, generation: u32) -> Id {
     Id { slot, generation }
