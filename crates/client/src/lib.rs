@@ -1,1 +1,15 @@
-//! client
+//! Talks to a Reenact server: the Hub protocol for files, our own API for the rest.
+//!
+//! Knows nothing of terminals and prints nothing: whoever calls is told by values, by errors with hints, and
+//! by a [`progress::Progress`]. Invariants: a secret is sent to the server it belongs to and nowhere else, and
+//! no file is written outside the folder that the caller named.
+
+pub mod api;
+pub mod credentials;
+pub mod error;
+pub mod http;
+pub mod hub;
+pub mod progress;
+pub mod pull;
+pub mod push;
+pub mod secret;
