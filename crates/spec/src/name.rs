@@ -21,7 +21,7 @@ pub enum NameError {
 
 /// First path segments that belong to the server; no account can be called so.
 pub const RESERVED: &[&str] = &[
-    "admin", "api", "assets", "collections", "datasets", "docs", "endpoints", "explore", "favicon.ico",
+    "api", "assets", "collections", "datasets", "docs", "endpoints", "explore", "favicon.ico",
     "healthz", "join", "login", "logout", "metrics", "models", "new", "oauth", "organizations", "r",
     "robots.txt", "search", "settings", "sign-in", "sign-out", "spaces", "static", "tokens", "v1", "v2",
     "ajax-api", "version", "health",
@@ -69,6 +69,13 @@ impl FromStr for RepositoryKind {
             "dataset" | "datasets" => Ok(Self::Dataset),
             _ => Err(invalid("kind of repository", value, "it is `model` or `dataset`")),
         }
+    }
+}
+
+impl TryFrom<String> for RepositoryKind {
+    type Error = NameError;
+    fn try_from(value: String) -> Result<Self, NameError> {
+        value.parse()
     }
 }
 

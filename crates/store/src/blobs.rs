@@ -1,0 +1,208 @@
+//! Bytes, each kept once under its SHA-256: on a disk or in an S3 store.
+//!
+//! Refuses to know what bytes mean and who names them. Invariants: what [`Spool::finish`] acknowledged is
+//! durable and whole; nothing half-written is ever found under a digest; memory stays flat for any size.
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::stream::BoxStream;
+use spec::digest::{Oid, Sha256};
+
+use crate::db::Page;
+use crate::settings::{Settings, Storage};
+use crate::{Error, clock};
+
+mod bucket;
+mod disk;
+mod spool;
+mod workspace;
+
+use bucket::Bucket;
+use disk::Disk;
+pub use spool::Spool;
+use workspace::Workspace;
+
+/// The storage of bytes. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Blobs {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    home: Home,
+    workspace: Workspace,
+    /// Files fetched from the bucket, so that readers who need a path have one.
+    cache: Disk,
+}
+
+#[derive(Debug)]
+enum Home {
+    Disk(Disk),
+    Bucket(Bucket),
+}
+
+/// What was stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stored {
+    pub sha256: Sha256,
+    /// The id git gives a blob of these bytes.
+    pub git_oid: Oid,
+    pub n_bytes: u64,
+}
+
+/// Stored bytes on their way out.
+pub struct Reading {
+    /// Of the whole, whatever the range.
+    pub size_bytes: u64,
+    /// What the stream holds, cut to the size.
+    pub range: Range<u64>,
+    pub stream: BoxStream<'static, Result<Bytes, Error>>,
+}
+
+/// One line of a list of all that is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Found {
+    pub sha256: Sha256,
+    pub n_bytes: u64,
+    pub modified_ms: i64,
+}
+
+impl Blobs {
+    /// Opens the storage and forgets the unfinished uploads of processes that are gone.
+    pub async fn open(settings: &Settings) -> Result<Self, Error> {
+        let data_dir = settings.data_dir.clone();
+        let workspace = blocking(move || Workspace::open(&data_dir.join("tmp"))).await?;
+        let home = match &settings.storage {
+            Storage::Disk => Home::Disk(Disk::new(settings.data_dir.join("blobs"))),
+            Storage::S3(s3) => Home::Bucket(Bucket::open(s3)?),
+        };
+        let cache = Disk::new(settings.data_dir.join("cache"));
+        Ok(Self { inner: Arc::new(Inner { home, workspace, cache }) })
+    }
+
+    /// Begins to take bytes. With their length known beforehand, git's id of them costs no second look.
+    pub fn spool(&self, expected_bytes: Option<u64>) -> Spool {
+        Spool::new(self.clone(), expected_bytes)
+    }
+
+    /// Stores bytes that are all here.
+    pub async fn put(&self, bytes: &[u8]) -> Result<Stored, Error> {
+        let mut spool = self.spool(Some(bytes.len() as u64));
+        spool.write(bytes).await?;
+        spool.finish().await
+    }
+
+    /// Reads all or a part. A range may end behind the last byte but not begin there: [`Error::Range`].
+    /// [`Error::NoBlob`] if nothing is stored under the digest.
+    pub async fn read(&self, sha256: &Sha256, range: Option<Range<u64>>) -> Result<Reading, Error> {
+        match &self.inner.home {
+            Home::Disk(disk) => disk.read(sha256, range).await,
+            Home::Bucket(bucket) => bucket.read(sha256, range).await,
+        }
+    }
+
+    /// Reads all into memory. [`Error::WrongLength`] if that is more than `max_bytes`.
+    pub async fn read_all(&self, sha256: &Sha256, max_bytes: u64) -> Result<Vec<u8>, Error> {
+        use futures_util::TryStreamExt;
+        let mut reading = self.read(sha256, None).await?;
+        if reading.size_bytes > max_bytes {
+            return Err(Error::WrongLength { expected_bytes: max_bytes, found_bytes: reading.size_bytes });
+        }
+        let mut bytes = Vec::with_capacity(usize::try_from(reading.size_bytes).unwrap_or(0));
+        while let Some(block) = reading.stream.try_next().await? {
+            bytes.extend_from_slice(&block);
+        }
+        Ok(bytes)
+    }
+
+    /// How many bytes are stored under the digest, `None` if it names nothing.
+    pub async fn size(&self, sha256: &Sha256) -> Result<Option<u64>, Error> {
+        match &self.inner.home {
+            Home::Disk(disk) => disk.size(sha256).await,
+            Home::Bucket(bucket) => bucket.size(sha256).await,
+        }
+    }
+
+    pub async fn exists(&self, sha256: &Sha256) -> Result<bool, Error> {
+        Ok(self.size(sha256).await?.is_some())
+    }
+
+    /// Deletes bytes; those that are not there are gone already. The caller knows that no row names them.
+    pub async fn delete(&self, sha256: &Sha256) -> Result<(), Error> {
+        match &self.inner.home {
+            Home::Disk(disk) => disk.delete(sha256).await,
+            Home::Bucket(bucket) => {
+                bucket.delete(sha256).await?;
+                self.inner.cache.delete(sha256).await
+            }
+        }
+    }
+
+    /// A file with these bytes, to be read only: on a disk the very one, from a bucket a copy that is fetched and
+    /// checked once. [`Error::NoBlob`] if nothing is stored under the digest.
+    pub async fn local_path(&self, sha256: &Sha256) -> Result<PathBuf, Error> {
+        let (disk, bucket) = match &self.inner.home {
+            Home::Disk(disk) => (disk, None),
+            Home::Bucket(bucket) => (&self.inner.cache, Some(bucket)),
+        };
+        if disk.size(sha256).await?.is_some() {
+            return Ok(disk.path(sha256));
+        }
+        match bucket {
+            None => Err(Error::NoBlob(*sha256)),
+            Some(bucket) => {
+                spool::fetch(self, bucket, sha256).await?;
+                Ok(disk.path(sha256))
+            }
+        }
+    }
+
+    /// All that is stored, in the order of the digests.
+    pub async fn list(&self, after: Option<&str>, limit: u32) -> Result<Page<Found>, Error> {
+        let after = after.map(|text| text.parse().map_err(|_| Error::Cursor(text.to_owned()))).transpose()?;
+        let limit = limit.max(1) as usize;
+        let mut items = match &self.inner.home {
+            Home::Disk(disk) => disk.list(after, limit + 1).await?,
+            Home::Bucket(bucket) => bucket.list(after, limit + 1).await?,
+        };
+        let more = items.len() > limit;
+        items.truncate(limit);
+        let next = items.last().filter(|_| more).map(|found| found.sha256.to_string());
+        Ok(Page { items, next })
+    }
+}
+
+/// Where bytes lie below the home of them all: `ab/cd/<sha256>`, so that no folder grows large.
+fn place(sha256: &Sha256) -> String {
+    let hex = sha256.to_string();
+    format!("{}/{}/{hex}", &hex[..2], &hex[2..4])
+}
+
+/// The part of `size_bytes` that a range means.
+fn clip(range: Option<Range<u64>>, size_bytes: u64) -> Result<Range<u64>, Error> {
+    let range = range.unwrap_or(0..size_bytes);
+    let end = range.end.min(size_bytes);
+    if range.start > end || (range.start == size_bytes && size_bytes > 0) {
+        return Err(Error::Range { start: range.start, size_bytes });
+    }
+    Ok(range.start..end)
+}
+
+/// Runs what waits for the disk where waiting is allowed.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(error) => Err(Error::io("work on", Path::new("the storage"))(std::io::Error::other(error))),
+    }
+}
+
+fn modified_ms(metadata: &std::fs::Metadata) -> i64 {
+    let since = metadata.modified().ok().and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
+    since.and_then(|since| i64::try_from(since.as_millis()).ok()).unwrap_or_else(clock::now_ms)
+}

@@ -1,0 +1,188 @@
+//! Bytes in an S3 store: one object for each digest.
+//!
+//! Refuses to rely on what only good servers do: conditional writes and the server's own checksums. Invariant:
+//! an object counts as stored once its size was asked for and is right; its content is checked when fetched.
+
+use std::io::Read;
+use std::ops::Range;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::stream::FuturesUnordered;
+use futures_util::{StreamExt, TryStreamExt};
+use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey};
+use object_store::path::Path;
+use object_store::{GetOptions, GetRange, MultipartUpload, ObjectStore, ObjectStoreExt, PutPayload};
+use spec::digest::Sha256;
+use tempfile::NamedTempFile;
+
+use super::{Found, Reading, Stored, blocking, clip, place};
+use crate::Error;
+use crate::settings::S3;
+
+/// Bytes of one part of a large upload; more where 10,000 parts, the most a store takes, would not be enough.
+const PART_BYTES: u64 = 8 * 1024 * 1024;
+const MAX_PARTS: u64 = 9_000;
+/// Parts on their way at once. Each is in memory.
+const N_PARTS_AT_ONCE: usize = 3;
+
+#[derive(Debug, Clone)]
+pub(super) struct Bucket {
+    store: Arc<AmazonS3>,
+    prefix: String,
+}
+
+impl Bucket {
+    pub(super) fn open(s3: &S3) -> Result<Self, Error> {
+        // One object is deleted by one plain request: what deletes many needs a checksum not all servers take.
+        let mut builder =
+            AmazonS3Builder::from_env().with_bucket_name(&s3.bucket).with_disable_bulk_delete(true);
+        if let Some(endpoint) = &s3.endpoint {
+            builder = builder.with_endpoint(endpoint);
+        }
+        if let Some(region) = &s3.region {
+            builder = builder.with_region(region);
+        }
+        if let Some(id) = &s3.access_key_id {
+            builder = builder.with_access_key_id(id);
+        }
+        if let Some(secret) = &s3.secret_access_key {
+            builder = builder.with_secret_access_key(secret);
+        }
+        let endpoint = builder.get_config_value(&AmazonS3ConfigKey::Endpoint).unwrap_or_default();
+        let store = builder
+            .with_allow_http(endpoint.starts_with("http://"))
+            .build()
+            .map_err(failed("open the bucket"))?;
+        Ok(Self { store: Arc::new(store), prefix: s3.prefix.clone() })
+    }
+
+    /// Stores bytes that are in memory.
+    pub(super) async fn put_small(&self, stored: &Stored, bytes: Bytes) -> Result<(), Error> {
+        if self.size(&stored.sha256).await? == Some(stored.n_bytes) {
+            return Ok(());
+        }
+        let put = self.store.put(&self.key(&stored.sha256), PutPayload::from_bytes(bytes)).await;
+        put.map_err(failed("write bytes"))?;
+        self.check(stored).await
+    }
+
+    /// Stores a finished file.
+    pub(super) async fn put_large(&self, stored: &Stored, file: NamedTempFile) -> Result<(), Error> {
+        if self.size(&stored.sha256).await? == Some(stored.n_bytes) {
+            return Ok(());
+        }
+        if stored.n_bytes <= PART_BYTES {
+            let (bytes, _) = read_part(file.reopen(), stored.n_bytes).await?;
+            return self.put_small(stored, bytes).await;
+        }
+        let mut upload =
+            self.store.put_multipart(&self.key(&stored.sha256)).await.map_err(failed("begin an upload"))?;
+        if let Err(error) = put_parts(upload.as_mut(), stored.n_bytes, &file).await {
+            // The error that counts is the first one; what could not be cleared here the store's rules clear.
+            let _ = upload.abort().await;
+            return Err(error);
+        }
+        self.check(stored).await
+    }
+
+    pub(super) async fn read(&self, sha256: &Sha256, range: Option<Range<u64>>) -> Result<Reading, Error> {
+        let Some(size_bytes) = self.size(sha256).await? else {
+            return Err(Error::NoBlob(*sha256));
+        };
+        let range = clip(range, size_bytes)?;
+        if range.is_empty() {
+            return Ok(Reading { size_bytes, range, stream: futures_util::stream::empty().boxed() });
+        }
+        let options = GetOptions { range: Some(GetRange::Bounded(range.clone())), ..GetOptions::default() };
+        let got = self.store.get_opts(&self.key(sha256), options).await.map_err(failed("read bytes"))?;
+        Ok(Reading { size_bytes, range, stream: got.into_stream().map_err(failed("read bytes")).boxed() })
+    }
+
+    pub(super) async fn size(&self, sha256: &Sha256) -> Result<Option<u64>, Error> {
+        match self.store.head(&self.key(sha256)).await {
+            Ok(found) => Ok(Some(found.size)),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(failed("look for bytes")(error)),
+        }
+    }
+
+    pub(super) async fn delete(&self, sha256: &Sha256) -> Result<(), Error> {
+        match self.store.delete(&self.key(sha256)).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(failed("delete bytes")(error)),
+        }
+    }
+
+    /// At most `limit` objects behind `after`, in the order of the keys, which is that of the digests.
+    pub(super) async fn list(&self, after: Option<Sha256>, limit: usize) -> Result<Vec<Found>, Error> {
+        let prefix = self.path("");
+        let objects = match after {
+            Some(after) => self.store.list_with_offset(Some(&prefix), &self.key(&after)),
+            None => self.store.list(Some(&prefix)),
+        };
+        let found = objects.try_filter_map(|object| async move {
+            let sha256 = object.location.filename().and_then(|name| name.parse().ok());
+            let modified_ms = object.last_modified.timestamp_millis();
+            Ok(sha256.map(|sha256| Found { sha256, n_bytes: object.size, modified_ms }))
+        });
+        found.take(limit).try_collect().await.map_err(failed("list bytes"))
+    }
+
+    async fn check(&self, stored: &Stored) -> Result<(), Error> {
+        let found = self.size(&stored.sha256).await?;
+        if found == Some(stored.n_bytes) {
+            return Ok(());
+        }
+        let found =
+            found.map_or("nothing".to_owned(), |n| format!("{n} bytes instead of {}", stored.n_bytes));
+        Err(Error::Damaged { expected: stored.sha256, found })
+    }
+
+    fn key(&self, sha256: &Sha256) -> Path {
+        self.path(&place(sha256))
+    }
+
+    fn path(&self, below: &str) -> Path {
+        Path::from(format!("{}/blobs/{below}", self.prefix))
+    }
+}
+
+/// Sends a file in parts, a few at once, and joins them.
+async fn put_parts(
+    upload: &mut dyn MultipartUpload,
+    n_bytes: u64,
+    file: &NamedTempFile,
+) -> Result<(), Error> {
+    let part_bytes = PART_BYTES.max(n_bytes.div_ceil(MAX_PARTS));
+    let mut parts = FuturesUnordered::new();
+    let (mut n_left, mut open) = (n_bytes, file.reopen());
+    while n_left > 0 {
+        let (bytes, rest) = read_part(open, part_bytes.min(n_left)).await?;
+        (n_left, open) = (n_left - bytes.len() as u64, Ok(rest));
+        parts.push(upload.put_part(PutPayload::from_bytes(bytes)));
+        if parts.len() >= N_PARTS_AT_ONCE {
+            parts.try_next().await.map_err(failed("write bytes"))?;
+        }
+    }
+    while parts.try_next().await.map_err(failed("write bytes"))?.is_some() {}
+    upload.complete().await.map(|_| ()).map_err(failed("finish an upload"))
+}
+
+async fn read_part(
+    file: std::io::Result<std::fs::File>,
+    n_bytes: u64,
+) -> Result<(Bytes, std::fs::File), Error> {
+    blocking(move || {
+        let unreadable = || Error::io("read", std::path::Path::new("an unfinished upload"));
+        let mut file = file.map_err(unreadable())?;
+        let mut part = vec![0; usize::try_from(n_bytes).unwrap_or(usize::MAX)];
+        file.read_exact(&mut part).map_err(unreadable())?;
+        Ok((part.into(), file))
+    })
+    .await
+}
+
+fn failed(operation: &'static str) -> impl Fn(object_store::Error) -> Error {
+    move |source| Error::ObjectStore { operation, source }
+}

@@ -1,0 +1,227 @@
+//! Takes bytes as they arrive and stores them once they are all there.
+//!
+//! Refuses to keep them in memory: beyond one block they go to a file of this process, digested on the way.
+//! Invariant: a spool that is dropped before [`Spool::finish`] returned leaves nothing behind.
+
+use std::fs::{File, Permissions};
+use std::io::{Read, Seek, Write};
+use std::os::unix::fs::PermissionsExt;
+
+use futures_util::TryStreamExt;
+use sha2::Digest;
+use spec::digest::{Oid, Sha256};
+use spec::git::{self, BlobHasher};
+use tempfile::NamedTempFile;
+use tokio::task::JoinHandle;
+
+use super::bucket::Bucket;
+use super::{Blobs, Home, Stored, blocking};
+use crate::Error;
+
+/// Bytes gathered before they are digested and written. A spool holds at most two such blocks.
+const BLOCK_BYTES: usize = 256 * 1024;
+
+/// Bytes on their way in.
+pub struct Spool {
+    blobs: Blobs,
+    expected_bytes: Option<u64>,
+    n_bytes: u64,
+    block: Vec<u8>,
+    /// The block before, being digested and written while this one fills.
+    sink: Sink,
+}
+
+enum Sink {
+    /// All bytes so far are in the block.
+    Unopened,
+    Working(JoinHandle<Result<Writing, Error>>),
+}
+
+/// A file being written, and the digests of what is in it.
+struct Writing {
+    file: NamedTempFile,
+    sha256: sha2::Sha256,
+    git: Option<BlobHasher>,
+}
+
+impl Spool {
+    pub(super) fn new(blobs: Blobs, expected_bytes: Option<u64>) -> Self {
+        Self { blobs, expected_bytes, n_bytes: 0, block: Vec::new(), sink: Sink::Unopened }
+    }
+
+    /// Takes some more bytes. [`Error::WrongLength`] once they are more than announced, [`Error::StorageFull`]
+    /// without room; after an error the spool is of no more use.
+    pub async fn write(&mut self, mut bytes: &[u8]) -> Result<(), Error> {
+        self.n_bytes += bytes.len() as u64;
+        if let Some(expected_bytes) = self.expected_bytes
+            && self.n_bytes > expected_bytes
+        {
+            return Err(Error::WrongLength { expected_bytes, found_bytes: self.n_bytes });
+        }
+        while !bytes.is_empty() {
+            let (now, later) = bytes.split_at(bytes.len().min(BLOCK_BYTES - self.block.len()));
+            self.block.extend_from_slice(now);
+            bytes = later;
+            if self.block.len() == BLOCK_BYTES {
+                self.write_block().await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// How many bytes have come so far.
+    pub fn n_bytes(&self) -> u64 {
+        self.n_bytes
+    }
+
+    /// Stores the bytes: when this returns they are durable, under their digest. Bytes that were there already
+    /// are not stored again.
+    pub async fn finish(mut self) -> Result<Stored, Error> {
+        if let Some(expected_bytes) = self.expected_bytes
+            && self.n_bytes != expected_bytes
+        {
+            return Err(Error::WrongLength { expected_bytes, found_bytes: self.n_bytes });
+        }
+        let stored = match self.take_writing().await? {
+            None => self.finish_small().await?,
+            Some(writing) => self.finish_large(writing).await?,
+        };
+        Ok(stored)
+    }
+
+    /// All bytes are in one block: if they are known already, no file is made.
+    async fn finish_small(self) -> Result<Stored, Error> {
+        let (blobs, block) = (self.blobs, self.block);
+        let n_bytes = block.len() as u64;
+        let stored = Stored { sha256: Sha256::of(&block), git_oid: git::blob(&block), n_bytes };
+        match &blobs.inner.home {
+            Home::Bucket(bucket) => bucket.put_small(&stored, block.into()).await?,
+            Home::Disk(_) => {
+                blocking(move || {
+                    let Home::Disk(disk) = &blobs.inner.home else { return Ok(()) };
+                    if disk.has_durably(&stored.sha256)? {
+                        return Ok(());
+                    }
+                    let mut file = new_file(&blobs)?;
+                    file.write_all(&block).map_err(Error::io("write", file.path()))?;
+                    disk.place(file, &stored.sha256)
+                })
+                .await?;
+            }
+        }
+        Ok(stored)
+    }
+
+    async fn finish_large(self, writing: Writing) -> Result<Stored, Error> {
+        let (blobs, block, n_bytes) = (self.blobs, self.block, self.n_bytes);
+        let (file, stored) = {
+            blocking(move || {
+                let Writing { mut file, sha256, git } = write(writing, &block)?;
+                let sha256 = Sha256::from_bytes(sha256.finalize().into());
+                let git_oid = match git {
+                    Some(git) => git.finish(),
+                    None => git_oid(&mut file, n_bytes)?,
+                };
+                Ok((file, Stored { sha256, git_oid, n_bytes }))
+            })
+            .await?
+        };
+        match &blobs.inner.home {
+            Home::Bucket(bucket) => bucket.put_large(&stored, file).await?,
+            Home::Disk(disk) => {
+                let disk = disk.clone();
+                blocking(move || match disk.has_durably(&stored.sha256)? {
+                    true => Ok(()),
+                    false => disk.place(file, &stored.sha256),
+                })
+                .await?;
+            }
+        }
+        Ok(stored)
+    }
+
+    /// Hands the block over to be digested and written, after the one before it.
+    async fn write_block(&mut self) -> Result<(), Error> {
+        let writing = self.take_writing().await?;
+        let block = std::mem::replace(&mut self.block, Vec::with_capacity(BLOCK_BYTES));
+        let (blobs, expected_bytes) = (self.blobs.clone(), self.expected_bytes);
+        self.sink = Sink::Working(tokio::task::spawn_blocking(move || {
+            let writing = match writing {
+                Some(writing) => writing,
+                None => Writing {
+                    file: new_file(&blobs)?,
+                    sha256: sha2::Sha256::new(),
+                    git: expected_bytes.map(BlobHasher::new),
+                },
+            };
+            write(writing, &block)
+        }));
+        Ok(())
+    }
+
+    async fn take_writing(&mut self) -> Result<Option<Writing>, Error> {
+        match std::mem::replace(&mut self.sink, Sink::Unopened) {
+            Sink::Unopened => Ok(None),
+            Sink::Working(handle) => {
+                let path = self.blobs.inner.workspace.path();
+                let done =
+                    handle.await.map_err(|error| Error::io("write", path)(std::io::Error::other(error)))?;
+                done.map(Some)
+            }
+        }
+    }
+}
+
+/// Fetches bytes from the bucket into the cache, if they are still what their digest says.
+pub(super) async fn fetch(blobs: &Blobs, bucket: &Bucket, sha256: &Sha256) -> Result<(), Error> {
+    let expected = *sha256;
+    let mut reading = bucket.read(sha256, None).await?;
+    let mut spool = Spool::new(blobs.clone(), Some(reading.size_bytes));
+    // An empty block first, so that there is a file however small the bytes.
+    spool.write_block().await?;
+    while let Some(bytes) = reading.stream.try_next().await? {
+        spool.write(&bytes).await?;
+    }
+    let Some(writing) = spool.take_writing().await? else { return Err(Error::NoBlob(expected)) };
+    let (cache, block) = (blobs.inner.cache.clone(), spool.block);
+    blocking(move || {
+        let Writing { file, sha256, .. } = write(writing, &block)?;
+        let found = Sha256::from_bytes(sha256.finalize().into());
+        if found != expected {
+            return Err(Error::Damaged { expected, found: found.to_string() });
+        }
+        cache.place(file, &expected)
+    })
+    .await
+}
+
+fn write(mut writing: Writing, block: &[u8]) -> Result<Writing, Error> {
+    writing.file.write_all(block).map_err(Error::io("write", writing.file.path()))?;
+    writing.sha256.update(block);
+    if let Some(git) = &mut writing.git {
+        git.update(block);
+    }
+    Ok(writing)
+}
+
+/// Stored bytes never change, so nobody may write to their file once it is closed.
+fn new_file(blobs: &Blobs) -> Result<NamedTempFile, Error> {
+    let folder = blobs.inner.workspace.path();
+    let file = tempfile::Builder::new().permissions(Permissions::from_mode(0o444)).tempfile_in(folder);
+    file.map_err(Error::io("make a file in", folder))
+}
+
+/// Git's id of a file that is all there: the second look that an unknown length costs.
+fn git_oid(file: &mut NamedTempFile, n_bytes: u64) -> Result<Oid, Error> {
+    let path = file.path().to_owned();
+    let mut hasher = BlobHasher::new(n_bytes);
+    let mut block = vec![0; BLOCK_BYTES];
+    let mut open: &File = file.as_file();
+    open.rewind().map_err(Error::io("read", &path))?;
+    loop {
+        match open.read(&mut block).map_err(Error::io("read", &path))? {
+            0 => return Ok(hasher.finish()),
+            n => hasher.update(&block[..n]),
+        }
+    }
+}

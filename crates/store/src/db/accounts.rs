@@ -1,0 +1,109 @@
+//! Accounts: users and organisations.
+//!
+//! Refuses to know how a password is hashed. Invariant: no two names differ only in the case of letters.
+
+use spec::name::AccountName;
+
+use super::ids::AccountId;
+use super::words::words;
+use super::{Db, Page, Tx, id_cursor, page, page_limit, query};
+use crate::Error;
+
+words!(
+    /// Who can own repositories.
+    AccountKind, "kind of account", { User = "user", Organization = "organization" }
+);
+
+/// An account, without its password.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct Account {
+    pub id: AccountId,
+    pub name: String,
+    #[sqlx(try_from = "String")]
+    pub kind: AccountKind,
+    pub is_admin: bool,
+    pub created_ms: i64,
+}
+
+/// What an account begins as.
+#[derive(Clone)]
+pub struct NewAccount<'a> {
+    pub name: &'a AccountName,
+    pub kind: AccountKind,
+    /// As the hasher wrote it; `None` for who cannot sign in by password.
+    pub password_hash: Option<&'a str>,
+    pub is_admin: bool,
+    pub created_ms: i64,
+}
+
+const COLUMNS: &str = "id, name, kind, is_admin, created_ms";
+
+/// Creates an account. [`Error::AlreadyExists`] if the name is taken, in any case of its letters.
+pub async fn create(db: &Db, new: &NewAccount<'_>) -> Result<Account, Error> {
+    let sql = format!(
+        "INSERT INTO accounts (name, name_key, kind, password_hash, is_admin, created_ms)
+         VALUES ($1, $2, $3, $4, $5, $6) RETURNING {COLUMNS}"
+    );
+    let created = query("create an account", sql)
+        .bind(new.name.as_str())
+        .bind(key(new.name.as_str()))
+        .bind(new.kind)
+        .bind(new.password_hash)
+        .bind(new.is_admin)
+        .bind(new.created_ms)
+        .one(db.writer())
+        .await;
+    created.map_err(|error| error.if_taken("account", new.name))
+}
+
+/// The account of that name, in any case of its letters.
+pub async fn by_name(db: &Db, name: &str) -> Result<Option<Account>, Error> {
+    let sql = format!("SELECT {COLUMNS} FROM accounts WHERE name_key = $1");
+    query("find an account", sql).bind(key(name)).optional(db).await
+}
+
+pub async fn by_id(db: &Db, id: AccountId) -> Result<Option<Account>, Error> {
+    let sql = format!("SELECT {COLUMNS} FROM accounts WHERE id = $1");
+    query("find an account", sql).bind(id).optional(db).await
+}
+
+/// What [`set_password`] or [`create`] was given.
+pub async fn password_hash(db: &Db, id: AccountId) -> Result<Option<String>, Error> {
+    let sql = "SELECT password_hash FROM accounts WHERE id = $1";
+    let row = query("read a password hash", sql).bind(id).optional::<(Option<String>,)>(db).await?;
+    Ok(row.and_then(|(hash,)| hash))
+}
+
+/// Sets or, with `None`, takes away the password. Sessions go on; see [`super::sessions::delete_all`].
+pub async fn set_password(db: &Db, id: AccountId, password_hash: Option<&str>) -> Result<(), Error> {
+    let sql = "UPDATE accounts SET password_hash = $2 WHERE id = $1";
+    let n_rows = query("set a password", sql).bind(id).bind(password_hash).run(db.writer()).await?;
+    if n_rows == 0 { Err(Error::not_found("account", id)) } else { Ok(()) }
+}
+
+/// Accounts by age, oldest first.
+pub async fn list(db: &Db, after: Option<&str>, limit: u32) -> Result<Page<Account>, Error> {
+    let limit = page_limit(limit);
+    let sql = format!("SELECT {COLUMNS} FROM accounts WHERE id > $1 ORDER BY id LIMIT $2");
+    let list =
+        query("list accounts", sql).bind(id_cursor(after, 0)?).bind(limit + 1).all::<Account>(db).await?;
+    Ok(page(list, limit, |account| account.id.to_string()))
+}
+
+/// How many admins there are; a server without any makes the first.
+pub async fn n_admins(db: &Db) -> Result<i64, Error> {
+    let sql = "SELECT CAST(count(*) AS BIGINT) FROM accounts WHERE is_admin";
+    Ok(query("count admins", sql).one::<(i64,)>(db).await?.0)
+}
+
+/// The name of an account that a transaction is about to use.
+pub(super) async fn name_in(tx: &mut Tx, id: AccountId) -> Result<String, Error> {
+    let row = query("find an account", "SELECT name FROM accounts WHERE id = $1").bind(id);
+    let row = row.optional::<(String,)>(tx).await?;
+    row.map(|(name,)| name).ok_or_else(|| Error::not_found("account", id))
+}
+
+/// Under which a name is unique.
+pub(super) fn key(name: &str) -> String {
+    name.to_ascii_lowercase()
+}

@@ -1,0 +1,123 @@
+//! Endpoints: which repositories are deployed, at which revision, and how that goes.
+//!
+//! Refuses to know runtimes. Invariant: a repository has at most one endpoint, at a revision of its own.
+
+use spec::digest::Oid;
+use spec::name::RepositoryKind;
+
+use super::ids::{AccountId, EndpointId, RepositoryId, RevisionId};
+use super::repositories::Viewer;
+use super::{Db, Page, id_cursor, page, page_limit, query};
+use crate::Error;
+
+/// An endpoint, with the names of what it serves.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct Endpoint {
+    pub id: EndpointId,
+    pub repository_id: RepositoryId,
+    pub owner_id: AccountId,
+    pub owner_name: String,
+    #[sqlx(try_from = "String")]
+    pub repository_kind: RepositoryKind,
+    pub repository_name: String,
+    pub is_private: bool,
+    pub revision_id: RevisionId,
+    #[sqlx(try_from = "String")]
+    pub oid: Oid,
+    /// The server's word for it, such as `pending` or `ready`.
+    pub state: String,
+    /// Why it is in that state; empty if that needs no words.
+    pub reason: String,
+    /// Whether its owner stopped it: then nothing but a new deploy starts it.
+    pub is_stopped: bool,
+    pub created_ms: i64,
+    pub updated_ms: i64,
+}
+
+/// What to serve from now on.
+#[derive(Debug, Clone)]
+pub struct NewEndpoint<'a> {
+    pub repository_id: RepositoryId,
+    pub revision_id: RevisionId,
+    pub state: &'a str,
+    pub now_ms: i64,
+}
+
+/// How an endpoint stands.
+#[derive(Debug, Clone)]
+pub struct NewState<'a> {
+    pub state: &'a str,
+    pub reason: &'a str,
+    pub is_stopped: bool,
+    pub now_ms: i64,
+}
+
+const SELECT: &str = "SELECT p.id, p.repository_id, r.owner_id, a.name AS owner_name, r.kind AS repository_kind,
+    r.name AS repository_name, r.is_private, p.revision_id, v.oid, p.state, p.reason, p.is_stopped, p.created_ms,
+    p.updated_ms
+    FROM endpoints p JOIN repositories r ON r.id = p.repository_id JOIN accounts a ON a.id = r.owner_id
+    JOIN revisions v ON v.id = p.revision_id";
+
+/// Deploys a revision: makes the repository's endpoint or moves it there. [`Error::NotFound`] if the revision
+/// is not the repository's.
+pub async fn put(db: &Db, new: &NewEndpoint<'_>) -> Result<Endpoint, Error> {
+    let sql = "INSERT INTO endpoints (repository_id, revision_id, state, reason, is_stopped, created_ms, updated_ms)
+        SELECT repository_id, id, CAST($3 AS TEXT), '', FALSE, CAST($4 AS BIGINT), CAST($4 AS BIGINT)
+        FROM revisions WHERE repository_id = $1 AND id = $2
+        ON CONFLICT (repository_id) DO UPDATE SET revision_id = excluded.revision_id, state = excluded.state,
+            reason = '', is_stopped = FALSE, updated_ms = excluded.updated_ms";
+    let n_rows = query("deploy", sql)
+        .bind(new.repository_id)
+        .bind(new.revision_id)
+        .bind(new.state)
+        .bind(new.now_ms)
+        .run(db.writer())
+        .await?;
+    let deployed = if n_rows == 0 { None } else { by_repository(db, new.repository_id).await? };
+    deployed.ok_or_else(|| Error::not_found("revision", new.revision_id))
+}
+
+/// The endpoint of a repository, if it was ever deployed.
+pub async fn by_repository(db: &Db, repository: RepositoryId) -> Result<Option<Endpoint>, Error> {
+    let sql = format!("{SELECT} WHERE p.repository_id = $1");
+    query("find an endpoint", sql).bind(repository).optional(db).await
+}
+
+/// The endpoints that the viewer may see, newest first.
+pub async fn list(db: &Db, viewer: Viewer, after: Option<&str>, limit: u32) -> Result<Page<Endpoint>, Error> {
+    let limit = page_limit(limit);
+    let (sees_all, account) = viewer.values();
+    let sql = format!(
+        "{SELECT} WHERE p.id < $1 AND ($2 OR NOT r.is_private OR r.owner_id = $3) ORDER BY p.id DESC LIMIT $4"
+    );
+    let list = query("list endpoints", sql)
+        .bind(id_cursor(after, i64::MAX)?)
+        .bind(sees_all)
+        .bind(account)
+        .bind(limit + 1)
+        .all::<Endpoint>(db)
+        .await?;
+    Ok(page(list, limit, |endpoint| endpoint.id.to_string()))
+}
+
+/// Notes how an endpoint stands. [`Error::NotFound`] if the repository has none.
+pub async fn set_state(db: &Db, repository: RepositoryId, new: &NewState<'_>) -> Result<(), Error> {
+    let sql = "UPDATE endpoints SET state = $2, reason = $3, is_stopped = $4, updated_ms = $5
+        WHERE repository_id = $1";
+    let n_rows = query("note a state", sql)
+        .bind(repository)
+        .bind(new.state)
+        .bind(new.reason)
+        .bind(new.is_stopped)
+        .bind(new.now_ms)
+        .run(db.writer())
+        .await?;
+    if n_rows == 0 { Err(Error::not_found("endpoint", repository)) } else { Ok(()) }
+}
+
+/// Deletes the endpoint of a repository. [`Error::NotFound`] if it has none.
+pub async fn delete(db: &Db, repository: RepositoryId) -> Result<(), Error> {
+    let sql = "DELETE FROM endpoints WHERE repository_id = $1";
+    let n_rows = query("delete an endpoint", sql).bind(repository).run(db.writer()).await?;
+    if n_rows == 0 { Err(Error::not_found("endpoint", repository)) } else { Ok(()) }
+}

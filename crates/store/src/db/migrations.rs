@@ -1,0 +1,90 @@
+//! Brings the tables to this program's version.
+//!
+//! Refuses a database that a newer program wrote. Invariant: each step is one transaction that holds a lock
+//! against other servers that start at the same moment, so each is done once and never by half.
+
+use std::borrow::Cow;
+
+use super::{Db, Dialect, Tx, query};
+use crate::{Error, clock};
+
+/// The steps in their order; a step once released is never edited.
+const STEPS: &[(&str, &str)] = &[("initial", include_str!("../../migrations/0001_initial.sql"))];
+
+/// Any number, as long as no other program takes PostgreSQL's advisory lock of that number in our database.
+const LOCK: &str = "SELECT pg_advisory_xact_lock(7236834)";
+
+pub(super) async fn run(db: &Db) -> Result<(), Error> {
+    run_steps(db, STEPS).await
+}
+
+async fn run_steps(db: &Db, steps: &[(&'static str, &'static str)]) -> Result<(), Error> {
+    let known = i64::try_from(steps.len()).unwrap_or(i64::MAX);
+    loop {
+        let mut tx = db.begin().await?;
+        let found = version(&mut tx).await?;
+        if found > known {
+            return Err(Error::NewerDatabase { found, known });
+        }
+        let next = usize::try_from(found).unwrap_or(0);
+        let Some((name, sql)) = steps.get(next) else {
+            return tx.commit().await;
+        };
+        execute(&mut tx, sql).await?;
+        query("note a migration", "INSERT INTO migrations (version, name, applied_ms) VALUES ($1, $2, $3)")
+            .bind(found + 1)
+            .bind(*name)
+            .bind(clock::now_ms())
+            .run(&mut tx)
+            .await?;
+        tx.commit().await?;
+        tracing::info!(version = found + 1, name, "migrated the database");
+    }
+}
+
+/// The version the tables have, 0 in an empty database. Holds the lock from here to the transaction's end.
+async fn version(tx: &mut Tx) -> Result<i64, Error> {
+    if tx.dialect() == Dialect::Postgres {
+        execute(tx, LOCK).await?;
+    }
+    execute(
+        tx,
+        "CREATE TABLE IF NOT EXISTS migrations (
+            version BIGINT PRIMARY KEY, name TEXT NOT NULL, applied_ms BIGINT NOT NULL
+        )",
+    )
+    .await?;
+    let sql = "SELECT CAST(coalesce(max(version), 0) AS BIGINT) FROM migrations";
+    let (version,) = query("read the version", sql).one::<(i64,)>(tx).await?;
+    Ok(version)
+}
+
+/// Runs any number of statements without values.
+async fn execute(tx: &mut Tx, sql: &'static str) -> Result<(), Error> {
+    let dialect = tx.dialect();
+    let sql = sqlx::AssertSqlSafe(dialect.render(Cow::Owned(of_dialect(sql, dialect))));
+    let done = match tx {
+        Tx::Sqlite(tx) => sqlx::raw_sql(sql).execute(&mut **tx).await.map(|_| ()),
+        Tx::Postgres(tx) => sqlx::raw_sql(sql).execute(&mut **tx).await.map(|_| ()),
+    };
+    done.map_err(|source| Error::Database { operation: "migrate", source })
+}
+
+/// The text without the lines that are for the other database.
+fn of_dialect(sql: &str, dialect: Dialect) -> String {
+    let mut is_ours = true;
+    let mut ours = String::with_capacity(sql.len());
+    for line in sql.lines() {
+        match line.trim() {
+            "-- both:" => is_ours = true,
+            "-- sqlite:" => is_ours = dialect == Dialect::Sqlite,
+            "-- postgres:" => is_ours = dialect == Dialect::Postgres,
+            _ if is_ours => {
+                ours.push_str(line);
+                ours.push('\n');
+            }
+            _ => {}
+        }
+    }
+    ours
+}
