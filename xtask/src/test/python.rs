@@ -1,0 +1,110 @@
+//! The Python environment of the tests, and the Python tests.
+//!
+//! The environment is built from a checked-in lock under the target folder, and again only when the lock
+//! changes. Invariant: nothing is installed into the system's Python.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, bail};
+
+use super::Done;
+use super::counts::{self, Runner};
+use super::workplace::Workplace;
+use crate::shell;
+
+/// What `uv pip compile` made of `requirements-test.in`.
+const LOCK: &str = "python/requirements-test.lock";
+/// Fixed, because it decides how the lock is installed.
+const UV: &str = "uv==0.13.8";
+/// Written last, so an environment that broke off halfway is built again.
+const STAMP: &str = "installed.lock";
+
+/// Builds the environment if the lock asks for another, and exports where it is.
+pub fn set_up(workplace: &mut Workplace) -> anyhow::Result<Done> {
+    let lock = std::fs::read_to_string(workplace.root.join(LOCK))
+        .with_context(|| format!("could not read `{LOCK}`"))?;
+    let home = workplace.target.join("test-env");
+    let wanted = format!("{UV}\n{lock}");
+    if std::fs::read_to_string(home.join(STAMP)).ok().as_ref() != Some(&wanted) {
+        build(workplace, &home)?;
+        std::fs::write(home.join(STAMP), &wanted).context("could not mark the environment as complete")?;
+    }
+    let python = python_of(&home);
+    let library = onnx_runtime(&python)?;
+    workplace.export("REENACT_TEST_PYTHON", &python);
+    workplace.export("ORT_DYLIB_PATH", &library);
+    Ok(Done::prepared())
+}
+
+/// Runs `pytest` over `python/tests`.
+pub fn test(workplace: &mut Workplace) -> anyhow::Result<Done> {
+    if !workplace.root.join("python/tests").is_dir() {
+        return Ok(Done::noted(counts::Counts::default(), "there is no `python/tests` yet"));
+    }
+    let python = python_of(&workplace.target.join("test-env"));
+    let mut command = workplace.command(&python, "python");
+    command.args(["-m", "pytest", "--quiet", "-p", "no:cacheprovider", "tests"]);
+    // The package is tested as it lies in the tree; the wheel adds the binary, which is named here.
+    command.env("PYTHONPATH", package_folder(&workplace.root)).env("REENACT_BINARY", workplace.binary());
+    Ok(counts::read(Runner::Pytest, &shell::run(&mut command)?)?.into())
+}
+
+/// Whether the machine's Python can make an environment that has pip.
+pub fn can_make_environments(_: &Workplace) -> bool {
+    // Without a Python there is nothing that Debian's `python3-venv` could complete; `build` names it.
+    system_python().is_none_or(|python| {
+        shell::ask(Command::new(python).args(["-c", "import ensurepip, venv"])).is_some()
+    })
+}
+
+fn build(workplace: &Workplace, home: &Path) -> anyhow::Result<()> {
+    let Some(system) = system_python() else {
+        bail!("there is no Python 3.11 or newer\n  hint: run `apt-get install python3 python3-venv`");
+    };
+    shell::must(workplace.command(system, "").args(["-m", "venv", "--clear"]).arg(home))?;
+    let python = python_of(home);
+    let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", UV];
+    shell::must(workplace.command(&python, "").args(pip))?;
+    let mut sync = workplace.command(&python, "");
+    sync.args(["-m", "uv", "pip", "install", "--quiet", "--python"])
+        .arg(&python)
+        .args(["--requirements", LOCK]);
+    shell::must(&mut sync).with_context(|| format!("could not install `{LOCK}`"))?;
+    Ok(())
+}
+
+/// The newest of the Pythons that the lock was made for.
+fn system_python() -> Option<&'static str> {
+    let asks = "import sys; assert (3, 11) <= sys.version_info[:2] <= (3, 13)";
+    let names = ["python3.11", "python3", "python3.12", "python3.13", "python"];
+    names.into_iter().find(|name| shell::ask(Command::new(name).args(["-c", asks])).is_some())
+}
+
+fn python_of(home: &Path) -> PathBuf {
+    home.join("bin").join("python")
+}
+
+/// The folder that holds the package `reenact`.
+fn package_folder(root: &Path) -> PathBuf {
+    let sources = root.join("python/src");
+    if sources.is_dir() { sources } else { root.join("python") }
+}
+
+/// The library inside the wheel of ONNX Runtime; its name carries the version.
+fn onnx_runtime(python: &Path) -> anyhow::Result<PathBuf> {
+    let asks = "import sysconfig; print(sysconfig.get_path('platlib'))";
+    let packages =
+        shell::ask(Command::new(python).args(["-c", asks])).context("the environment has no Python")?;
+    let folder = Path::new(&packages).join("onnxruntime/capi");
+    let files =
+        std::fs::read_dir(&folder).with_context(|| format!("could not read `{}`", folder.display()))?;
+    let mut libraries: Vec<PathBuf> = files
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| {
+            path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("libonnxruntime.so"))
+        })
+        .collect();
+    libraries.sort();
+    libraries.pop().with_context(|| format!("`{}` holds no `libonnxruntime.so`", folder.display()))
+}

@@ -1,0 +1,125 @@
+//! What the tests need that neither cargo nor pip can bring: found, or installed, or named with its command.
+//!
+//! It installs only as root with `apt-get` at hand; on any other machine it says what is missing and stops.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+
+use super::workplace::Workplace;
+use super::{Done, python};
+use crate::{printer, shell};
+
+/// Something that must be on the machine.
+struct Need {
+    /// What a person calls it.
+    what: &'static str,
+    /// The package of Debian and its children.
+    package: &'static str,
+    is_there: fn(&Workplace) -> bool,
+}
+
+const NEEDS: &[Need] = &[
+    Need {
+        what: "the server programs of PostgreSQL",
+        package: "postgresql",
+        is_there: |_| postgres().is_some(),
+    },
+    Need { what: "the browser Chromium", package: "chromium", is_there: |_| chromium().is_some() },
+    Need { what: "venv for Python", package: "python3-venv", is_there: python::can_make_environments },
+];
+
+/// Names of browsers that speak the protocol the tests drive.
+const BROWSERS: &[&str] = &["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
+
+/// Finds what is missing, installs it if that is possible, and exports where the rest is.
+pub fn install(workplace: &mut Workplace) -> anyhow::Result<Done> {
+    let missing = missing(workplace);
+    if !missing.is_empty() {
+        let packages: Vec<&str> = missing.iter().map(|need| need.package).collect();
+        let command = format!("apt-get update && apt-get install --yes {}", packages.join(" "));
+        for need in &missing {
+            printer::line(format!("missing: {} (package `{}`)", need.what, need.package));
+        }
+        if !can_install(workplace) {
+            bail!("{} missing\n  hint: run `sudo sh -c '{command}'`", names(&missing));
+        }
+        apt_get(workplace, &packages)?;
+    }
+    if let Some(folder) = postgres() {
+        workplace.export("REENACT_TEST_POSTGRES", folder);
+    }
+    if let Some(browser) = chromium() {
+        workplace.export("REENACT_TEST_CHROMIUM", browser);
+    }
+    match self::missing(workplace)[..] {
+        [] => Ok(Done::prepared()),
+        ref still => bail!("{} missing though the packages were installed", names(still)),
+    }
+}
+
+fn missing(workplace: &Workplace) -> Vec<&'static Need> {
+    NEEDS.iter().filter(|need| !(need.is_there)(workplace)).collect()
+}
+
+fn names(needs: &[&Need]) -> String {
+    let names = needs.iter().map(|need| need.what).collect::<Vec<_>>().join(" and ");
+    format!("{names} {}", if needs.len() == 1 { "is" } else { "are" })
+}
+
+fn can_install(workplace: &Workplace) -> bool {
+    let is_root = shell::ask(workplace.command("id", "").arg("-u")).is_some_and(|id| id == "0");
+    is_root && found_on_path("apt-get").is_some()
+}
+
+fn apt_get(workplace: &Workplace, packages: &[&str]) -> anyhow::Result<()> {
+    let quiet = || {
+        let mut command = workplace.command("apt-get", "");
+        command.env("DEBIAN_FRONTEND", "noninteractive").arg("--quiet");
+        command
+    };
+    shell::must(quiet().arg("update")).context("could not read the lists of packages")?;
+    shell::must(quiet().args(["install", "--yes", "--no-install-recommends"]).args(packages))
+        .with_context(|| format!("could not install `{}`", packages.join(" ")))?;
+    Ok(())
+}
+
+/// The folder of `initdb` and `postgres`: the newest of Debian's, else that of the path.
+fn postgres() -> Option<PathBuf> {
+    let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().filter_map(Result::ok);
+    let mut folders: Vec<(u32, PathBuf)> = versions
+        .filter_map(|entry| Some((entry.file_name().to_str()?.parse().ok()?, entry.path().join("bin"))))
+        .filter(|(_, folder): &(u32, PathBuf)| folder.join("initdb").is_file())
+        .collect();
+    folders.sort();
+    let newest = folders.pop().map(|(_, folder)| folder);
+    newest.or_else(|| found_on_path("initdb").and_then(|program| program.parent().map(Path::to_owned)))
+}
+
+fn chromium() -> Option<PathBuf> {
+    let named = std::env::var_os("REENACT_TEST_CHROMIUM").map(PathBuf::from).filter(|path| path.is_file());
+    named.or_else(|| BROWSERS.iter().find_map(|name| found_on_path(name)))
+}
+
+fn found_on_path(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_missing_is_named_in_a_sentence() {
+        let needs: Vec<&Need> = NEEDS.iter().collect();
+        assert_eq!(names(&needs[..1]), "the server programs of PostgreSQL is");
+        assert!(names(&needs).ends_with(" are"));
+    }
+
+    #[test]
+    fn programs_are_found_on_the_path() {
+        assert!(found_on_path("sh").is_some());
+        assert!(found_on_path("no-such-program").is_none());
+    }
+}
