@@ -1,0 +1,50 @@
+//! What a confined process may still do.
+//!
+//! Knows nothing of how it is enforced. Invariant: what is not named here is denied; the network always is.
+
+use std::path::PathBuf;
+
+/// What is left to a confined process. Paths must exist; a folder stands for all that is in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Policy {
+    /// Files and folders that may be read.
+    pub readable: Vec<PathBuf>,
+    /// Files and folders that may be read and executed. With none, no program can be started at all.
+    pub executable: Vec<PathBuf>,
+    /// Folders in which files may be read, made, changed and removed.
+    pub writable: Vec<PathBuf>,
+    /// Address space in bytes, which bounds memory; libraries and thread stacks count.
+    pub memory_bytes: u64,
+    /// Threads. Not bounded where the kernel can only count all processes of the user together.
+    pub n_processes: u64,
+    /// Processor time in seconds, after which the process is killed.
+    pub cpu_s: Option<u64>,
+    /// Length in bytes up to which a file may grow.
+    pub file_size_bytes: u64,
+    /// Open files at one time.
+    pub n_open_files: u64,
+    /// Whether to be killed when the parent ends. To the kernel the parent is the *thread* that started this
+    /// process: start it from one that lives as long as the process shall.
+    pub die_with_parent: bool,
+    /// Descriptors that stay open besides 0, 1 and 2 and those this process opened itself.
+    pub kept_descriptors: Vec<i32>,
+}
+
+impl Policy {
+    /// For the process that answers for one model, confined when it has its socket and its libraries and
+    /// before it looks at the model: it reads `readable`, the model and what belongs to it, and that is all.
+    pub fn for_runtime(readable: Vec<PathBuf>, memory_bytes: u64) -> Self {
+        Self {
+            readable,
+            executable: Vec::new(),
+            writable: Vec::new(),
+            memory_bytes,
+            n_processes: 256,
+            cpu_s: None,
+            file_size_bytes: 0,
+            n_open_files: 256,
+            die_with_parent: true,
+            kept_descriptors: Vec::new(),
+        }
+    }
+}
