@@ -95,6 +95,9 @@ fn take(step: &Step, workplace: &mut Workplace) -> Line {
         printer::line(format!("error: {error:#}"));
         Done { counts: Counts::FAILED, note: Some(error.to_string()) }
     });
+    if let Some(note) = done.note.as_ref().filter(|_| done.counts.n_failed == 0) {
+        printer::line(format!("note: {note}"));
+    }
     Line { step: step.name, seconds: begin.elapsed().as_secs_f64(), counts: done.counts, note: done.note }
 }
 

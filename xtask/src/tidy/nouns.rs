@@ -24,6 +24,7 @@ const WITHOUT_RULES: &[(&str, &str)] = &[
     ("entries", "the files of a revision, whose rules hold"),
     ("refs", "a branch or tag is decided with the revision that it names"),
     ("facts", "what a job read from a revision, whose rules hold"),
+    ("jobs", "claimed by the server's own workers, and `server::jobs` has their rules"),
     ("secrets", "the server's own; no request reaches them"),
 ];
 

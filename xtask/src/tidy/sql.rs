@@ -46,8 +46,6 @@ fn check_file(file: &File) -> Vec<Violation> {
 
 fn is_statement(text: &Text) -> bool {
     let text = text.value.split_whitespace().collect::<Vec<_>>().join(" ") + " ";
-    let follows =
-        |rest: &str, then: &str| !rest.trim().is_empty() && format!(" {rest}").contains(&format!(" {then}"));
     STATEMENTS.iter().any(|(first, then)| {
         let rest = text.strip_prefix(first).and_then(|rest| rest.strip_prefix(' '));
         rest.is_some_and(|rest| !rest.is_empty() && rest.contains(then))
