@@ -86,7 +86,7 @@ def _proven(
         output=output,
         proof=proof,
         original=estimator.public_name(original.model),
-        tool=sklearn.tool(),
+        tool=sklearn.tool(original.model),
     )
 
 

@@ -70,7 +70,7 @@ def of(model: Any, rows: Any) -> Estimator:
 
 def public_name(model: Any) -> str:
     """The class by the shortest module that offers it, such as `sklearn.ensemble.RandomForestClassifier`."""
-    kind = type(model)
+    kind = type(getattr(model, "reenact_original", model))
     parts = kind.__module__.split(".")
     for end in range(1, len(parts) + 1):
         module = ".".join(parts[:end])

@@ -30,7 +30,7 @@ class BoosterModel:
     """A booster that answers classes as the classifier did that it was made from; a regression answers numbers."""
 
     def __init__(self, booster: Any, classes: Sequence[Any] | None = None) -> None:
-        self.booster = booster
+        self.booster = self.reenact_original = booster
         objective = str(booster.params.get("objective", "") or _objective(booster))
         self.reenact_kind = "label" if objective.startswith(("binary", "multiclass")) else "number"
         if self.reenact_kind == "label":
@@ -67,6 +67,17 @@ def load(path: Path, classes: Sequence[Any] | None) -> BoosterModel:
     import lightgbm
 
     return BoosterModel(lightgbm.Booster(model_file=path), classes)
+
+
+def booster_to_onnx(model: BoosterModel, n_columns: int) -> bytes:
+    """A bare booster as ONNX; takes float32 rows in the one input `X`."""
+    from onnxmltools import convert_lightgbm
+    from onnxmltools.convert.common.data_types import FloatTensorType
+
+    types = [("X", FloatTensorType([None, n_columns]))]
+    onnx = convert_lightgbm(model.booster, name="LightGBM", initial_types=types, zipmap=False)
+    content: bytes = onnx.SerializeToString(deterministic=True)
+    return content
 
 
 def register() -> None:

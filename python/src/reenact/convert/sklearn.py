@@ -52,9 +52,13 @@ def variants(model: Any) -> tuple[Variant, ...]:
 _TREES = re.compile(r"Tree|Forest|Boost|XGB|LGBM")
 
 
-def tool() -> str:
-    """The converter and its version."""
-    return f"skl2onnx {_skl2onnx().__version__}"
+def tool(model: Any) -> str:
+    """The converters used and their versions."""
+    if not any(module in type(step).__module__ for step in _steps(model) for module in ("xgboost", "lightgbm")):
+        return f"skl2onnx {_skl2onnx().__version__}"
+    import onnxmltools
+
+    return f"skl2onnx {_skl2onnx().__version__} with onnxmltools {onnxmltools.__version__}"
 
 
 def to_onnx(model: Any, columns: Sequence[Column], variant: Variant, *, is_separate: bool) -> bytes:
@@ -62,11 +66,13 @@ def to_onnx(model: Any, columns: Sequence[Column], variant: Variant, *, is_separ
     skl2onnx = _skl2onnx()
     xgboost.register()
     lightgbm.register()
-    prepared = _prepared(model, variant)
-    inputs = _inputs(columns, variant, is_separate)
     try:
         with warnings.catch_warnings(), _integers_in_trees():
             warnings.simplefilter("ignore")
+            if isinstance(model, lightgbm.BoosterModel):
+                return lightgbm.booster_to_onnx(model, len(columns))
+            prepared = _prepared(model, variant)
+            inputs = _inputs(columns, variant, is_separate)
             return _converted(skl2onnx, prepared, inputs)
     except Exception as error:  # skl2onnx raises whatever its converters do.
         raise ConversionError(

@@ -1,0 +1,223 @@
+"""`reenact.deploy` and the endpoint it returns: where a model answers predictions.
+
+Knows the API's states and the inference protocol, nothing of frameworks. Invariant: an `Endpoint` that `deploy`
+returned was ready to answer, and its answers are in the words of the model's schema.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+from . import _client, _credentials, _tensors
+from ._client import Question, Repository, parse_repository
+from ._credentials import Server
+from .convert.schema import is_frame, plain
+from .errors import ArgumentError, EndpointError
+
+_PAUSE_S, _LONGEST_PAUSE_S = 0.05, 1.0
+_READY = ("ready", "idle")
+
+
+class Endpoint:
+    """The address at which a model answers."""
+
+    def __init__(self, server: Server, described: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
+        self._server = server
+        self._described = dict(described)
+        self.schema = dict(schema)
+        """Inputs and outputs of the model, and how people see them."""
+
+    @property
+    def repository(self) -> str:
+        return str(self._described["repository"])
+
+    @property
+    def revision(self) -> str:
+        return str(self._described.get("revision") or "")
+
+    @property
+    def state(self) -> str:
+        """`pending`, `starting`, `ready`, `idle`, `failed` or `stopped`, as of the last `refresh`."""
+        return str(self._described["state"])
+
+    @property
+    def url(self) -> str:
+        """Ends with a slash."""
+        url = str(self._described.get("url") or f"/endpoints/{self.repository}/")
+        absolute = url if "://" in url else self._server.url + url
+        return absolute.rstrip("/") + "/"
+
+    def refresh(self) -> Endpoint:
+        """Asks the server for the state; returns this endpoint."""
+        self._described = _described(self._server, Repository(self.repository))
+        return self
+
+    def predict(self, rows: Any) -> Any:
+        """The model's answer to each row: names of classes, or numbers.
+
+        `rows` are what the model takes: an array, lists, or a DataFrame with the columns of the schema.
+        """
+        output = self.schema.get("output", {})
+        if _is_mixed(rows):
+            return self._named(_listed(self._invoked(rows)))
+        if output.get("kind") == "label":
+            return self._named(_listed(self._inferred(rows, [output["label"]])[output["label"]]))
+        if output.get("kind") == "number":
+            return _listed(self._inferred(rows, [output["output"]])[output["output"]])
+        names = [tensor["name"] for tensor in self.schema.get("outputs", ())]
+        given = self._inferred(rows, names)
+        return next(iter(given.values())) if len(given) == 1 else given
+
+    def predict_proba(self, rows: Any) -> Any:
+        """The probability of each class, in the order of `classes`, for each row."""
+        name = self.schema.get("output", {}).get("probabilities")
+        if not name:
+            raise EndpointError(
+                f"`{self.repository}` gives no probabilities", hint="use `predict`, or push a model that has them"
+            )
+        return self._inferred(rows, [name])[name]
+
+    @property
+    def classes(self) -> list[str]:
+        """What people call the classes, in the order of the probabilities; empty where there are none."""
+        output = self.schema.get("output", {})
+        return list(output.get("labels") or output.get("classes") or ())
+
+    def __repr__(self) -> str:
+        return f"Endpoint({self.repository!r}, revision={self.revision[:12]!r}, state={self.state!r}, url={self.url!r})"
+
+    def _inferred(self, rows: Any, outputs: list[str]) -> dict[str, Any]:
+        body, n_json_bytes = _tensors.request(self._inputs(rows), outputs)
+        headers = {
+            "Content-Type": "application/octet-stream",
+            "Inference-Header-Content-Length": str(n_json_bytes),
+        }
+        name = quote(self.repository.partition("/")[2])
+        answer = _client.ask(self._server, Question("POST", f"{self.url}v2/models/{name}/infer", body, headers))
+        length = answer.headers.get("inference-header-content-length")
+        return _tensors.answer(answer.body, int(length) if length else None)
+
+    def _invoked(self, frame: Any) -> Any:
+        data = [[plain(value) for value in row] for row in frame.itertuples(index=False, name=None)]
+        document = {"dataframe_split": {"columns": [str(name) for name in frame.columns], "data": data}}
+        return _client.ask(self._server, Question("POST", f"{self.url}invocations", document)).json()["predictions"]
+
+    def _inputs(self, rows: Any) -> list[dict[str, Any]]:
+        specified = self.schema.get("inputs", ())
+        if not specified:
+            raise EndpointError(f"the inputs of `{self.repository}` are not known", hint="call `refresh()` and try again")
+        if len(specified) > 1:
+            return _columns(rows, specified)
+        tensor = specified[0]
+        values = _tensors.values_of(_ordered(rows, self.schema))
+        shape = _tensors.shape_of(values)
+        return [{**tensor, "shape": _row_shape(shape, tensor), "values": values}]
+
+    def _named(self, classes: Any) -> Any:
+        output = self.schema.get("output", {})
+        labels, texts = output.get("labels") or (), list(output.get("classes") or ())
+        if not labels:
+            return classes
+        names = [labels[texts.index(str(value))] if str(value) in texts else value for value in classes]
+        return _listed(names)
+
+
+def deploy(
+    repository: str,
+    *,
+    revision: str | None = None,
+    timeout_s: float = 300.0,
+    url: str | None = None,
+    token: str | None = None,
+) -> Endpoint:
+    """Deploys a model and waits until its endpoint is ready.
+
+    Raises `EndpointError` with the reason where it fails, or is not ready after `timeout_s` seconds, and
+    `ServerError` where the server refuses.
+    """
+    server = _credentials.server(url=url, token=token)
+    target = parse_repository(repository, revision=revision)
+    wanted = {"repository": target.name, "revision": target.revision}
+    described = _client.ask(server, Question("POST", "/api/v1/endpoints", wanted)).json()
+    deadline, pause_s = time.monotonic() + timeout_s, _PAUSE_S
+    while described["state"] not in _READY:
+        if described["state"] in ("failed", "stopped"):
+            raise EndpointError(
+                f"the endpoint of `{target}` is {described['state']}: {described.get('reason') or 'no reason was given'}",
+                hint=f"`reenact endpoints logs {target.name}` shows its last lines",
+            )
+        if time.monotonic() > deadline:
+            raise EndpointError(
+                f"the endpoint of `{target}` is still {described['state']} after {timeout_s:g} s",
+                hint="wait longer with `timeout_s=`; the endpoint goes on starting",
+            )
+        time.sleep(pause_s)
+        pause_s = min(pause_s * 1.5, _LONGEST_PAUSE_S)
+        described = _described(server, target)
+    facts = _client.info(server, Repository(target.name, described.get("revision"))).get("facts") or {}
+    return Endpoint(server, described, facts.get("schema") or {})
+
+
+def _described(server: Server, repository: Repository) -> dict[str, Any]:
+    described: dict[str, Any] = _client.ask(
+        server, Question("GET", f"/api/v1/endpoints/{quote(repository.name)}")
+    ).json()
+    return described
+
+
+def _is_mixed(rows: Any) -> bool:
+    return is_frame(rows) and any(getattr(dtype, "kind", "O") not in "biuf" for dtype in rows.dtypes)
+
+
+def _ordered(rows: Any, schema: Mapping[str, Any]) -> Any:
+    """A DataFrame's columns in the order of the features, where it has them all; other rows as they are."""
+    names = [feature["name"] for feature in schema.get("input", {}).get("features", ())]
+    if not is_frame(rows):
+        return rows
+    missing = [name for name in names if name not in rows.columns]
+    if missing and len(rows.columns) != len(names):
+        raise ArgumentError(f"the rows have no column `{missing[0]}`", hint=f"the model takes {', '.join(names[:10])}")
+    return rows.to_numpy() if missing or not names else rows[names].to_numpy()
+
+
+def _columns(rows: Any, specified: Any) -> list[dict[str, Any]]:
+    """One tensor of `[rows, 1]` for each input, by the name of the column, or by its place in a row."""
+    tensors = []
+    for index, tensor in enumerate(specified):
+        if is_frame(rows):
+            if tensor["name"] not in rows.columns:
+                names = ", ".join(f"`{other['name']}`" for other in specified[:10])
+                raise ArgumentError(f"the rows have no column `{tensor['name']}`", hint=f"the model takes {names}")
+            values = rows[tensor["name"]].to_numpy()
+        else:
+            values = [row[index] for row in _tensors.plain_list(rows)]
+        tensors.append({**tensor, "shape": [len(values), 1], "values": values})
+    return tensors
+
+
+def _row_shape(shape: tuple[int, ...], tensor: Mapping[str, Any]) -> list[int]:
+    """The shape to send: rows that are flat where the model takes pictures, or the other way round, are reshaped."""
+    wanted = list(tensor["shape"])
+    if len(shape) == 1:
+        raise ArgumentError(f"the rows have shape {list(shape)}", hint="give several rows; for one row, `[row]`")
+    size = 1
+    for length in shape[1:]:
+        size *= length
+    fixed = wanted[1:]
+    product = 1
+    for length in fixed:
+        product *= length
+    return [shape[0], *fixed] if len(fixed) != len(shape) - 1 and product == size else list(shape)
+
+
+def _listed(values: Any) -> Any:
+    """Answers as a flat array, or as a list where there is no numpy."""
+    if not _tensors.has_numpy():
+        return [value[0] if isinstance(value, list) and len(value) == 1 else value for value in values]
+    import numpy as np
+
+    listed = np.asarray(values)
+    return listed.reshape(-1) if listed.ndim == 2 and listed.shape[1] == 1 else listed

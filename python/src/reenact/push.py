@@ -1,0 +1,178 @@
+"""`reenact.push`: a trained model, an ONNX model or a folder becomes a page.
+
+Knows what kinds of things can be pushed and hands each to its writer; the transfer is the command's. Invariant:
+nothing is sent before the conversion is proven.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from . import _binary, _credentials, bundle
+from ._client import Repository, parse_repository
+from ._credentials import Server
+from .convert import Hints, Wishes, estimator, lightgbm, onnx_model, xgboost
+from .errors import ArgumentError
+
+
+@dataclass(frozen=True)
+class Pushed:
+    """What was pushed and the address of its page."""
+
+    repository: str
+    url: str
+
+
+def push(
+    model: Any,
+    repository: str,
+    *,
+    example: Any = None,
+    labels: Sequence[Any] | None = None,
+    public: bool = False,
+    message: str | None = None,
+    data: Any = None,
+    feature_names: Sequence[str] | None = None,
+    ranges: Mapping[str, tuple[float, float]] | None = None,
+    descriptions: Mapping[str, str] | None = None,
+    input: str | None = None,
+    shape: Sequence[int] | None = None,
+    black: float | None = None,
+    white: float | None = None,
+    output_title: str = "",
+    description: str = "",
+    license: str | None = None,
+    task: str | None = None,
+    tags: Sequence[str] = (),
+    card: str | os.PathLike[str] | None = None,
+    tolerance: float = 1e-4,
+    convert: bool = True,
+    url: str | None = None,
+    token: str | None = None,
+) -> Pushed:
+    """Pushes a model and returns its page.
+
+    `model` is a fitted scikit-learn, XGBoost or LightGBM model, an ONNX model as an object or a path, or the path
+    of a folder or file, which is pushed as it is.
+
+    A fitted model is converted to ONNX, and the conversion is proven on `example` (rows as `model.predict` takes
+    them), on rows of `data` and on rows varied from both: labels equal, probabilities within `tolerance`, numbers
+    within `tolerance` times the largest. What cannot be proven is not pushed; `convert=False` pushes the original
+    alone, which is shown but not served yet.
+
+    The schema comes from `example`. `labels` are the people's names of the classes, in the order of
+    `model.classes_`. Smallest and largest values are hints for forms: from `ranges`, else from `data` (such as the
+    training data), else from `example`. `input="image"` with `shape` and the values of a `black` and a `white`
+    pixel makes each row a picture. `card` is the text of the card, or the path of a file with it.
+
+    Raises `ConversionError`, `ArgumentError`, `BinaryError` or `CredentialsError`.
+    """
+    target = _target(repository)
+    server = _credentials.server(url=url, token=token)
+    request = bundle.Request(
+        title=target.name.partition("/")[2],
+        example=example,
+        wishes=Wishes(
+            hints=Hints(
+                data=data, feature_names=feature_names, ranges=dict(ranges or {}), descriptions=dict(descriptions or {})
+            ),
+            labels=labels,
+            output_title=output_title,
+            tolerance=tolerance,
+        ),
+        picture=_picture(input, shape, black, white),
+        is_converted=convert,
+        description=description,
+        license=license,
+        task=task,
+        tags=tags,
+        card=_card_text(card),
+    )
+    sending = _Sending(server, target, public, message)
+    if isinstance(model, (str, os.PathLike)):
+        return _push_path(Path(model), request, sending)
+    with tempfile.TemporaryDirectory(prefix="reenact-") as folder:
+        written = write(model, request, Path(folder))
+        if written.sentence:
+            print(written.sentence, file=sys.stderr)
+        return sending.send(Path(folder))
+
+
+def write(model: Any, request: bundle.Request, folder: Path) -> bundle.Bundle:
+    """Writes into the folder what a push of this object sends."""
+    if onnx_model.is_onnx_object(model):
+        return bundle.write_onnx(onnx_model.content_of(model), request, folder)
+    if estimator.is_estimator(model) or xgboost.is_booster(model) or lightgbm.is_booster(model):
+        return bundle.write_estimator(model, request, folder)
+    raise ArgumentError(
+        f"a `{type(model).__module__}.{type(model).__qualname__}` cannot be pushed as an object",
+        hint="save it into a folder in its framework's own format, or export it to ONNX, and push the path",
+    )
+
+
+@dataclass(frozen=True)
+class _Sending:
+    """Where a folder goes, and how."""
+
+    server: Server
+    repository: Repository
+    is_public: bool
+    message: str | None
+
+    def send(self, path: Path) -> Pushed:
+        arguments = ["push", str(path), self.repository.name]
+        arguments += ["--public"] if self.is_public else []
+        arguments += ["-m", self.message] if self.message else []
+        printed = _binary.run(arguments, server=self.server).split()
+        address = next((word for word in reversed(printed) if "://" in word), f"{self.server.url}/{self.repository.name}")
+        return Pushed(self.repository.name, address)
+
+
+def _push_path(path: Path, request: bundle.Request, sending: _Sending) -> Pushed:
+    if not path.exists():
+        raise ArgumentError(f"there is no `{path}`", hint="give the path of a file or folder")
+    is_described = request.example is not None or request.card is not None or request.description
+    if path.suffix.lower() != ".onnx" or not is_described:
+        return sending.send(path)
+    with tempfile.TemporaryDirectory(prefix="reenact-") as folder:
+        bundle.write_onnx(path.read_bytes(), request, Path(folder))
+        return sending.send(Path(folder))
+
+
+def _target(repository: str) -> Repository:
+    target = parse_repository(repository)
+    if target.revision is not None:
+        raise ArgumentError(
+            f"`{repository}` names a revision", hint="push to `owner/name`; a push makes a new revision of its own"
+        )
+    return target
+
+
+def _picture(
+    kind: str | None, shape: Sequence[int] | None, black: float | None, white: float | None
+) -> bundle.Picture | None:
+    if kind not in (None, "table", "image"):
+        raise ArgumentError(f"`input={kind!r}` is not known", hint='give `input="image"`, or leave it out for a table')
+    if kind != "image":
+        if shape is not None or black is not None or white is not None:
+            raise ArgumentError("`shape`, `black` and `white` describe pictures", hint='add `input="image"`')
+        return None
+    return bundle.Picture(shape=shape, black=black, white=white)
+
+
+def _card_text(card: str | os.PathLike[str] | None) -> str | None:
+    """The card itself, or the text of the file that a path names: an object that is a path, or a name in `.md`."""
+    if card is None:
+        return None
+    if isinstance(card, str) and ("\n" in card or not card.endswith(".md")):
+        return card
+    try:
+        return Path(card).read_text(encoding="utf-8")
+    except OSError as error:
+        raise ArgumentError(f"the card `{card}` could not be read: {error.strerror}", hint="give its text or path") from error
