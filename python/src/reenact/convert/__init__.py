@@ -54,7 +54,7 @@ class Wishes:
 def convert(model: Any, example: Any, wishes: Wishes) -> Converted:
     """Tries the ways of converting in turn; the first that is proven is returned.
 
-    `example` are rows as `model.predict` takes them. Raises `ConversionError` with what was wrong the first time.
+    `example` are rows as `model.predict` takes them. Raises `ConversionError` with what was wrong the simplest way.
     """
     rows = rows_of(example)
     original = estimator.of(model, rows)
@@ -64,14 +64,14 @@ def convert(model: Any, example: Any, wishes: Wishes) -> Converted:
         raise ConversionError("text without a table cannot be converted", hint="push it with `convert=False`")
     data = None if wishes.hints.data is None else rows_of(wishes.hints.data)
     asked = rows_to_ask(rows, data, original)
-    failures: list[ConversionError] = []
+    failures: dict[sklearn.Variant, ConversionError] = {}
     for variant in sklearn.variants(model):
         try:
             content = sklearn.to_onnx(model, columns, variant, is_separate=is_separate)
             return _proven(content, original, asked, columns, wishes)
         except ConversionError as error:
-            failures.append(error)
-    raise failures[0]
+            failures[variant] = error
+    raise failures[sklearn.SIMPLEST]
 
 
 def _proven(
@@ -108,12 +108,6 @@ def _as_served(onnx: OnnxModel, columns: tuple[Column, ...]) -> tuple[Column, ..
     if len(onnx.inputs) == 1:
         return tuple(replace(column, datatype=onnx.inputs[0].datatype) for column in columns)
     datatypes = {tensor.name: tensor.datatype for tensor in onnx.inputs}
-    missing = [column.name for column in columns if column.name not in datatypes]
-    if missing:
-        raise ConversionError(
-            f"the column `{missing[0]}` is no input of the converted model, which does not use it",
-            hint="give the example without the columns that the model drops, and train on those",
-        )
     return tuple(replace(column, datatype=datatypes[column.name]) for column in columns)
 
 

@@ -35,7 +35,7 @@ class BoosterModel:
         self.reenact_kind = "label" if objective.startswith(("binary", "multiclass")) else "number"
         if self.reenact_kind == "label":
             n_classes = max(2, booster.num_model_per_iteration())
-            self.classes_ = list(classes) if classes else list(range(n_classes))
+            self.classes_ = tuple(classes) if classes else tuple(range(n_classes))
             self.predict_proba = self._probabilities
 
     def predict(self, rows: Any) -> Any:

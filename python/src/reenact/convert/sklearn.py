@@ -40,13 +40,17 @@ class Variant:
         return column.datatype
 
 
+SIMPLEST = Variant("FP32")
+"""The way whose failure says most."""
+
+
 def variants(model: Any) -> tuple[Variant, ...]:
     """The ways to try, in this order; the first proven one is pushed."""
-    single, double = Variant("FP32"), Variant("FP64")
+    double = Variant("FP64")
     cast, cast_all = Variant("FP64", is_cast=True), Variant("FP64", is_cast=True, has_integers=False)
     steps = list(_steps(model))
     is_tree_behind_steps = len(steps) > 1 and _TREES.search(type(steps[-1]).__name__) is not None
-    return (cast, cast_all, single, double) if is_tree_behind_steps else (single, double, cast, cast_all)
+    return (cast, cast_all, SIMPLEST, double) if is_tree_behind_steps else (SIMPLEST, double, cast, cast_all)
 
 
 _TREES = re.compile(r"Tree|Forest|Boost|XGB|LGBM")
@@ -74,6 +78,8 @@ def to_onnx(model: Any, columns: Sequence[Column], variant: Variant, *, is_separ
             prepared = _prepared(model, variant)
             inputs = _inputs(columns, variant, is_separate)
             return _converted(skl2onnx, prepared, inputs)
+    except ConversionError:
+        raise
     except Exception as error:  # skl2onnx raises whatever its converters do.
         raise ConversionError(
             f"skl2onnx cannot convert `{public_name(model)}`: {_reason(error)}",
@@ -92,6 +98,7 @@ def needs_separate_inputs(model: Any, columns: Sequence[Column], *, is_frame: bo
 def _converted(skl2onnx: Any, prepared: Any, inputs: list[tuple[str, Any]]) -> bytes:
     def convert(options: dict[int, Any] | None) -> bytes:
         onnx = skl2onnx.to_onnx(prepared, initial_types=inputs, options=options, target_opset=OPSET)
+        _name_inputs(onnx.graph, [name for name, _ in inputs])
         content: bytes = onnx.SerializeToString(deterministic=True)
         return content
 
@@ -102,6 +109,20 @@ def _converted(skl2onnx: Any, prepared: Any, inputs: list[tuple[str, Any]]) -> b
         if "zipmap" not in str(error):
             raise
         return convert(None)
+
+
+def _name_inputs(graph: Any, names: Sequence[str]) -> None:
+    """Gives the inputs the columns' own names, in which skl2onnx replaces all but letters and digits."""
+    changed = {tensor.name: name for tensor, name in zip(graph.input, names) if tensor.name != name}
+    taken = {name for node in graph.node for name in node.output} & set(changed.values())
+    if taken:
+        raise ConversionError(
+            f"a column is called `{min(taken)}`, as a tensor within the converted model is", hint="rename the column"
+        )
+    for tensor, name in zip(graph.input, names):
+        tensor.name = name
+    for node in graph.node:
+        node.input[:] = [changed.get(name, name) for name in node.input]
 
 
 def _inputs(columns: Sequence[Column], variant: Variant, is_separate: bool) -> list[tuple[str, Any]]:
