@@ -1,0 +1,41 @@
+//! What can be typed, as it is typed: names, help and examples, and nothing of what it means.
+//!
+//! Invariant: whatever has a form of its own is parsed here, so that a name that cannot be right is refused
+//! before anything is sent.
+
+pub mod local;
+pub mod remote;
+
+use clap::{Parser, Subcommand};
+
+/// Share machine-learning models: push, page, live endpoint, web app
+#[derive(Debug, Parser)]
+#[command(name = "reenact", version, about, arg_required_else_help = true, max_term_width = 100)]
+#[command(after_help = "Begin with:
+  reenact demo                          two models, live on this machine
+  reenact serve                         a server of your own
+  reenact login http://127.0.0.1:8484   sign in to one
+  reenact push ./model alice/iris       share a model
+  reenact deploy alice/iris --wait      put it live")]
+pub struct Args {
+    #[command(subcommand)]
+    pub command: Command,
+    /// Say only what was asked for, and errors
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+}
+
+/// The commands, in the order of the help.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    Push(remote::Push),
+    Pull(remote::Pull),
+    Info(remote::Info),
+    Deploy(remote::Deploy),
+    Predict(remote::Predict),
+    Endpoints(remote::Endpoints),
+    Login(remote::Login),
+    Completions(local::Completions),
+    #[command(hide = true)]
+    Reference(local::Reference),
+}

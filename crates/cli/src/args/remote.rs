@@ -1,0 +1,207 @@
+//! Commands that talk to a server.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use spec::name::{RepositoryAt, RepositoryName};
+
+/// Which server, and as whom. Left out, they come from `REENACT_URL` and `REENACT_TOKEN`, from `HF_ENDPOINT`
+/// and `HF_TOKEN`, or from the last `reenact login`.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Server")]
+pub struct Server {
+    /// Address of the server [default: $REENACT_URL, $HF_ENDPOINT, or the last sign-in]
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
+    /// Token to use there [default: $REENACT_TOKEN, $HF_TOKEN, or the last sign-in]
+    #[arg(long, value_name = "TOKEN")]
+    pub token: Option<String>,
+}
+
+/// Sign in to a server and remember its token
+///
+/// The token is asked for, or read from the first line of the standard input. It is checked, then kept in
+/// `~/.config/reenact/credentials.toml` (or in `$REENACT_HOME`), readable by you alone.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  reenact login http://127.0.0.1:8484
+  reenact admin user add alice --data ./reenact-data | reenact login http://127.0.0.1:8484")]
+pub struct Login {
+    /// Address of the server
+    pub url: String,
+    /// The token; other programs of this machine can see it here, the standard input is safer
+    #[arg(long, value_name = "TOKEN")]
+    pub token: Option<String>,
+}
+
+/// Push a file or a folder, and print the address of its page
+///
+/// The repository is made where there is none, private unless `--public` is given. Only what changed is sent,
+/// as one commit. Files that are only on the server stay there.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  reenact push model.onnx alice/iris
+  reenact push ./trained alice/iris --public -m 'Train on the cleaned rows'
+  reenact push ./rows alice/flowers --dataset")]
+pub struct Push {
+    /// File or folder to push
+    pub path: PathBuf,
+    /// Repository to push to
+    #[arg(value_name = "OWNER/NAME")]
+    pub repository: RepositoryName,
+    /// Let everybody see and query it
+    #[arg(long)]
+    pub public: bool,
+    /// The repository holds a data set, not a model
+    #[arg(long)]
+    pub dataset: bool,
+    /// What changed: a title, and after an empty line whatever else there is to say
+    #[arg(long, short, value_name = "MESSAGE")]
+    pub message: Option<String>,
+    #[command(flatten)]
+    pub server: Server,
+}
+
+/// Pull a repository's files into a folder
+///
+/// What is there already is not fetched again, and what broke off is continued. A file appears under its name
+/// only when it has arrived whole. Prints the folder.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  reenact pull alice/iris
+  reenact pull alice/iris@v1 ./iris-v1")]
+pub struct Pull {
+    /// Repository, and the branch, tag or commit if it is not `main`
+    #[arg(value_name = "OWNER/NAME[@REV]")]
+    pub from: RepositoryAt,
+    /// Folder to pull into [default: ./NAME]
+    #[arg(value_name = "DEST")]
+    pub destination: Option<PathBuf>,
+    #[command(flatten)]
+    pub server: Server,
+}
+
+/// Show what a repository is, what it was read from, dangers found, and its endpoint
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  reenact info alice/iris
+  reenact info alice/iris --json")]
+pub struct Info {
+    /// Repository, and the branch, tag or commit if it is not `main`
+    #[arg(value_name = "OWNER/NAME[@REV]")]
+    pub repository: RepositoryAt,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub server: Server,
+}
+
+/// Put a model live, and print the address of its endpoint
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  reenact deploy alice/iris --wait
+  reenact deploy alice/iris@v2          # move the endpoint, without a failed request")]
+pub struct Deploy {
+    /// Model, and the branch, tag or commit if it is not `main`
+    #[arg(value_name = "OWNER/NAME[@REV]")]
+    pub model: RepositoryAt,
+    /// Wait until it answers; if it cannot start, say why and fail
+    #[arg(long)]
+    pub wait: bool,
+    /// How long to wait at most, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 300, requires = "wait")]
+    pub timeout: u64,
+    #[command(flatten)]
+    pub server: Server,
+}
+
+/// Ask a live model
+///
+/// CSV needs a header line with the names of the features. JSON is a list of rows, or an object with one of
+/// the keys of MLflow's scoring protocol: `instances`, `inputs`, `dataframe_split`, `dataframe_records`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  reenact predict alice/iris --data rows.csv
+  echo '[[5.1, 3.5, 1.4, 0.2]]' | reenact predict alice/iris --data - --json")]
+pub struct Predict {
+    /// Model that is live
+    #[arg(value_name = "OWNER/NAME")]
+    pub model: RepositoryName,
+    /// Rows to ask about: a `.json` or `.csv` file, or `-` for the standard input
+    #[arg(long, value_name = "FILE")]
+    pub data: PathBuf,
+    /// Print the answer's JSON, not a table
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub server: Server,
+}
+
+/// List endpoints, look at one, stop it, read its log
+#[derive(Debug, Args)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "Examples:
+  reenact endpoints
+  reenact endpoints show alice/iris
+  reenact endpoints logs alice/iris
+  reenact endpoints stop alice/iris"
+)]
+pub struct Endpoints {
+    #[command(subcommand)]
+    pub action: Option<EndpointsAction>,
+    #[command(flatten)]
+    pub list: EndpointsList,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum EndpointsAction {
+    List(EndpointsList),
+    Show(EndpointsShow),
+    Stop(EndpointsStop),
+    Logs(EndpointsLogs),
+}
+
+/// List the endpoints that you may see
+#[derive(Debug, Args)]
+pub struct EndpointsList {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub server: Server,
+}
+
+/// Show one endpoint: state, reason, addresses, revision
+#[derive(Debug, Args)]
+pub struct EndpointsShow {
+    /// Model that was deployed
+    #[arg(value_name = "OWNER/NAME")]
+    pub model: RepositoryName,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub server: Server,
+}
+
+/// Stop an endpoint; `reenact deploy` starts it again
+#[derive(Debug, Args)]
+pub struct EndpointsStop {
+    /// Model that was deployed
+    #[arg(value_name = "OWNER/NAME")]
+    pub model: RepositoryName,
+    #[command(flatten)]
+    pub server: Server,
+}
+
+/// Print the last lines of an endpoint's log
+#[derive(Debug, Args)]
+pub struct EndpointsLogs {
+    /// Model that was deployed
+    #[arg(value_name = "OWNER/NAME")]
+    pub model: RepositoryName,
+    #[command(flatten)]
+    pub server: Server,
+}

@@ -1,0 +1,73 @@
+//! The commands: each a function `(arguments, printer) -> Result<ExitStatus>` in a file of its own.
+//!
+//! Knows which command is meant, and makes the threads that it runs on.
+
+mod completions;
+mod deploy;
+mod endpoints;
+mod info;
+mod login;
+mod predict;
+mod pull;
+mod push;
+mod reference;
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+use client::error::Error as ClientError;
+use client::http::Client;
+use spec::name::{RepositoryAt, RepositoryKind};
+
+use crate::args::Command;
+use crate::printer::Printer;
+
+/// How the process ends. Wrong usage ends it with 2, which the parser of arguments sees to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExitStatus {
+    Success,
+    Failure,
+}
+
+impl From<ExitStatus> for ExitCode {
+    fn from(status: ExitStatus) -> Self {
+        match status {
+            ExitStatus::Success => Self::from(0),
+            ExitStatus::Failure => Self::from(1),
+        }
+    }
+}
+
+/// Runs a command.
+pub fn run(command: Command, printer: &Printer) -> anyhow::Result<ExitStatus> {
+    match command {
+        Command::Completions(args) => completions::run(&args, printer),
+        Command::Reference(args) => reference::run(&args, printer),
+        Command::Push(args) => wait_for(push::run(args, printer)),
+        Command::Pull(args) => wait_for(pull::run(args, printer)),
+        Command::Info(args) => wait_for(info::run(args, printer)),
+        Command::Deploy(args) => wait_for(deploy::run(args, printer)),
+        Command::Predict(args) => wait_for(predict::run(args, printer)),
+        Command::Endpoints(args) => wait_for(endpoints::run(args, printer)),
+        Command::Login(args) => wait_for(login::run(args, printer)),
+    }
+}
+
+/// Runs what talks to a server: one thread is enough for one command.
+fn wait_for(work: impl Future<Output = anyhow::Result<ExitStatus>>) -> anyhow::Result<ExitStatus> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.context("could not start the threads that talk to the server")?.block_on(work)
+}
+
+/// Looks a repository up as a model, then as a data set: a person names it without saying which.
+async fn look_up(client: &Client, at: &RepositoryAt) -> Result<spec::api::Repository, ClientError> {
+    let revision = at.revision.as_deref();
+    match client::api::repository(client, RepositoryKind::Model, &at.repository, revision).await {
+        Err(unknown) if unknown.is_unknown_repository() => {
+            let second =
+                client::api::repository(client, RepositoryKind::Dataset, &at.repository, revision).await;
+            second.map_err(|error| if error.is_unknown_repository() { unknown } else { error })
+        }
+        found => found,
+    }
+}

@@ -1,0 +1,83 @@
+//! `reenact deploy`: puts a model live, prints the endpoint's address.
+
+use std::time::{Duration, Instant};
+
+use client::http::Client;
+use spec::api::{self, Endpoint, EndpointState};
+use spec::name::RepositoryName;
+
+use crate::args::remote::Deploy;
+use crate::commands::ExitStatus;
+use crate::error::Error;
+use crate::printer::Printer;
+use crate::settings;
+
+/// How often the state is asked for: often at first, since most models are ready in a moment.
+const FIRST_WAIT: Duration = Duration::from_millis(50);
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
+/// Lines of its log that are shown when it fails.
+const LOG_TAIL: usize = 20;
+
+pub async fn run(args: Deploy, printer: &Printer) -> anyhow::Result<ExitStatus> {
+    let client = settings::connect(&args.server)?;
+    let repository = &args.model.repository;
+    let request = api::Deploy { repository: repository.to_string(), revision: args.model.revision.clone() };
+    let accepted = client::api::deploy(&client, &request).await?;
+    let endpoint = match args.wait {
+        true => settled(&client, repository, accepted, Duration::from_secs(args.timeout)).await?,
+        false => accepted,
+    };
+    match endpoint.state {
+        EndpointState::Failed => {
+            show_log(&client, repository, printer).await;
+            return Err(not_ready(&endpoint, "could not start").into());
+        }
+        EndpointState::Stopped => return Err(not_ready(&endpoint, "was stopped").into()),
+        EndpointState::Ready | EndpointState::Idle => {}
+        EndpointState::Pending | EndpointState::Starting => {
+            printer.note(format_args!(
+                "the endpoint is {}; --wait waits until it answers",
+                endpoint.state.as_str()
+            ));
+        }
+    }
+    printer.note(format_args!("web app: {}", endpoint.try_url));
+    printer.answer(&endpoint.url)?;
+    Ok(ExitStatus::Success)
+}
+
+async fn settled(
+    client: &Client,
+    repository: &RepositoryName,
+    accepted: Endpoint,
+    patience: Duration,
+) -> anyhow::Result<Endpoint> {
+    let begun = Instant::now();
+    let mut endpoint = accepted;
+    let mut wait = FIRST_WAIT;
+    while !endpoint.state.is_settled() {
+        if begun.elapsed() > patience {
+            let repository = repository.to_string();
+            let seconds = patience.as_secs();
+            return Err(Error::Late { repository, state: endpoint.state.as_str(), seconds }.into());
+        }
+        tokio::time::sleep(wait).await;
+        wait = (wait * 3 / 2).min(LONGEST_WAIT);
+        endpoint = client::api::endpoint(client, repository).await?;
+    }
+    Ok(endpoint)
+}
+
+/// The log is an addition to the reason: without it, the reason still stands.
+async fn show_log(client: &Client, repository: &RepositoryName, printer: &Printer) {
+    let lines = client::api::logs(client, repository).await.unwrap_or_default();
+    for line in lines.iter().skip(lines.len().saturating_sub(LOG_TAIL)) {
+        printer.note(format_args!("  | {line}"));
+    }
+}
+
+fn not_ready(endpoint: &Endpoint, what: &'static str) -> Error {
+    let reason =
+        if endpoint.reason.is_empty() { "no reason was given".to_owned() } else { endpoint.reason.clone() };
+    Error::NotReady { repository: endpoint.repository.clone(), what, reason }
+}

@@ -1,0 +1,39 @@
+//! What the arguments mean, together with the environment and the credentials file.
+//!
+//! The only place of the command line that reads the environment for whom to talk to and where things are
+//! kept. Invariant: what was typed wins over what is set, which wins over what was remembered.
+
+use std::env;
+use std::path::PathBuf;
+
+use client::credentials::{self, Credentials, Server, Source, Sources};
+use client::http::Client;
+use client::secret::Secret;
+
+use crate::args::remote;
+
+/// A connection to the server that is meant.
+pub fn connect(args: &remote::Server) -> anyhow::Result<Client> {
+    Ok(Client::new(&server(args)?)?)
+}
+
+/// Where tokens are kept.
+pub fn credentials_path() -> anyhow::Result<PathBuf> {
+    let folder = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    Ok(credentials::file_path(folder("REENACT_HOME").as_deref(), folder("HOME").as_deref())?)
+}
+
+fn server(args: &remote::Server) -> anyhow::Result<Server> {
+    let sources = Sources {
+        flags: Source { url: args.url.clone(), token: args.token.as_deref().map(Secret::new) },
+        own: variables("REENACT_URL", "REENACT_TOKEN"),
+        hub: variables("HF_ENDPOINT", "HF_TOKEN"),
+    };
+    let credentials = Credentials::load(&credentials_path()?)?;
+    Ok(credentials::resolve(&sources, &credentials)?)
+}
+
+fn variables(url: &str, token: &str) -> Source {
+    let set = |name| env::var(name).ok().filter(|value| !value.trim().is_empty());
+    Source { url: set(url), token: set(token).as_deref().map(Secret::new) }
+}
