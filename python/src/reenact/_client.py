@@ -102,6 +102,21 @@ def info(server: Server, repository: Repository) -> dict[str, Any]:
     return answer
 
 
+def facts(server: Server, repository: Repository) -> dict[str, Any]:
+    """As `info`, but waits until the server has read the files, which it does after each push."""
+    deadline = time.monotonic() + _PATIENCE_S
+    while True:
+        known = info(server, repository)
+        if known.get("facts") is not None:
+            return known
+        if time.monotonic() > deadline:
+            raise ServerError(
+                f"the server has not yet read the files of `{repository}`",
+                hint="try again in a moment; the operator's log says more if it stays so",
+            )
+        time.sleep(0.1)
+
+
 def download(server: Server, repository: Repository, path: str, destination: Path) -> Path:
     """One file of a repository; what came is compared with the digest that the server announced."""
     revision = quote(repository.revision or "main", safe="")

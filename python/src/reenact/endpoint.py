@@ -62,7 +62,7 @@ class Endpoint:
         """
         output = self.schema.get("output", {})
         if _is_mixed(rows):
-            return self._named(_listed(self._invoked(rows)))
+            return _listed(self._invoked(rows))
         if output.get("kind") == "label":
             return self._named(_listed(self._inferred(rows, [output["label"]])[output["label"]]))
         if output.get("kind") == "number":
@@ -101,6 +101,7 @@ class Endpoint:
         return _tensors.answer(answer.body, int(length) if length else None)
 
     def _invoked(self, frame: Any) -> Any:
+        """The answers of the scoring protocol, which the server has put into people's words."""
         data = [[plain(value) for value in row] for row in frame.itertuples(index=False, name=None)]
         document = {"dataframe_split": {"columns": [str(name) for name in frame.columns], "data": data}}
         return _client.ask(self._server, Question("POST", f"{self.url}invocations", document)).json()["predictions"]
@@ -157,7 +158,7 @@ def deploy(
         time.sleep(pause_s)
         pause_s = min(pause_s * 1.5, _LONGEST_PAUSE_S)
         described = _described(server, target)
-    facts = _client.info(server, Repository(target.name, described.get("revision"))).get("facts") or {}
+    facts = _client.facts(server, Repository(target.name, described.get("revision")))["facts"]
     return Endpoint(server, described, facts.get("schema") or {})
 
 

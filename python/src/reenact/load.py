@@ -69,13 +69,13 @@ def load(
     """
     server = _credentials.server(url=url, token=token)
     target = parse_repository(repository, revision=revision)
-    known = _client.info(server, target)
-    facts = known.get("facts") or {}
+    known = _client.facts(server, target)
+    facts = known["facts"]
     fixed = Repository(target.name, known.get("revision") or target.revision)
     path = choose(facts, file=file, trust=trust)
     if is_pickle(path, facts) and not trust:
         raise refusal(path, facts)
-    local = _cache(server.url, fixed) / path
+    local = _cache(server.url, fixed).joinpath(*_parts(path))
     if not local.is_file():
         _client.download(server, fixed, path, local)
     return open_model(local, path, facts, trust=trust)
@@ -168,6 +168,14 @@ def _own_classes(classes: Any) -> list[Any] | None:
         return None
     is_whole = all(text.lstrip("-").isdigit() for text in classes)
     return [int(text) for text in classes] if is_whole else list(classes)
+
+
+def _parts(path: str) -> list[str]:
+    """The segments of a path that stays in its repository, whatever a server says."""
+    parts = path.split("/")
+    if any(part in ("", ".", "..") or "\\" in part or ":" in part for part in parts):
+        raise ReenactError(f"`{path}` is not a path in a repository", hint="name a file as `reenact.info` lists it")
+    return parts
 
 
 def _cache(url: str, repository: Repository) -> Path:
