@@ -1,0 +1,81 @@
+//! The pages about whoever is signed in: signing in, password, tokens, endpoints.
+
+use askama::Template;
+
+use super::frame::Frame;
+use super::front::When;
+
+#[derive(Debug, Template)]
+#[template(path = "sign_in.html")]
+pub struct SignInPage {
+    pub frame: Frame,
+    /// What was typed as name, shown again.
+    pub name: String,
+    /// Where to go afterwards; a local path.
+    pub next: String,
+    pub complaint: Option<String>,
+}
+
+#[derive(Debug, Template)]
+#[template(path = "password.html")]
+pub struct PasswordPage {
+    pub frame: Frame,
+    pub name: String,
+    /// Whether the reader came by a one-time link and may have no password yet.
+    pub is_new: bool,
+    pub is_done: bool,
+    pub complaint: Option<String>,
+}
+
+#[derive(Debug, Template)]
+#[template(path = "tokens.html")]
+pub struct TokensPage {
+    pub frame: Frame,
+    pub tokens: Vec<TokenLine>,
+    /// A token that was just made: name and secret, shown this once.
+    pub made: Option<(String, String)>,
+    pub complaint: Option<String>,
+    /// Where clients reach this server.
+    pub base: String,
+    pub next: Option<String>,
+}
+
+#[derive(Debug, Clone, Default)]
+pub struct TokenLine {
+    pub id: i64,
+    pub name: String,
+    pub scope: &'static str,
+    pub created: When,
+    pub last_used: Option<When>,
+}
+
+#[derive(Debug, Template)]
+#[template(path = "endpoints.html")]
+pub struct EndpointsPage {
+    pub frame: Frame,
+    pub endpoints: Vec<EndpointLine>,
+    pub next: Option<String>,
+}
+
+#[derive(Debug, Clone, Default)]
+pub struct EndpointLine {
+    pub repository: String,
+    pub state: &'static str,
+    pub reason: String,
+    pub revision: String,
+    pub updated: When,
+    pub is_private: bool,
+}
+
+/// One endpoint with the last lines of its log.
+#[derive(Debug, Template)]
+#[template(path = "endpoint.html")]
+pub struct EndpointPage {
+    pub frame: Frame,
+    pub head: super::repository::Head,
+    pub endpoint: Option<super::repository::EndpointBox>,
+    pub updated: When,
+    pub weights: Option<String>,
+    /// Oldest first.
+    pub lines: Vec<String>,
+}
