@@ -1,0 +1,115 @@
+//! A repository as clients see it, with what its revision holds.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use serde_json::{Map, Value, json};
+use spec::facts::{Facts, FileFacts, Format};
+use store::db::entries::Entry;
+use store::db::repositories::Repository;
+
+use crate::app::App;
+use crate::doors::hub::{Answer, Asker, Hub, Params, Place};
+use crate::ops::access::Action;
+use crate::ops::repositories::{self, MAIN};
+use crate::ops::{cards, entries, facts, revisions};
+use crate::text;
+
+/// `GET /api/{kind}s/{owner}/{name}`
+pub async fn info(
+    app: State<Arc<App>>,
+    asker: Asker<Hub>,
+    mut place: Place,
+    params: Params,
+) -> Answer<Json<Value>, Hub> {
+    MAIN.clone_into(&mut place.revision);
+    info_at(app, asker, place, params).await
+}
+
+/// `GET /api/{kind}s/{owner}/{name}/revision/{revision}`
+pub async fn info_at(
+    State(app): State<Arc<App>>,
+    asker: Asker<Hub>,
+    place: Place,
+    params: Params,
+) -> Answer<Json<Value>, Hub> {
+    let (repository, revision) = revisions::resolve(&app, &asker.actor, &place.at(), Action::Read).await?;
+    let all = entries::all(&app, revision.tree_id).await?;
+    let totals = entries::totals(&app, revision.tree_id).await?;
+    let mut info = summary(&repository);
+    let with_sizes = params.is_set("blobs");
+    let files = all.iter().filter(|entry| !entry.is_folder());
+    info["sha"] = json!(revision.oid);
+    info["siblings"] = files.map(|entry| sibling(entry, with_sizes)).collect();
+    info["usedStorage"] = json!(totals.n_bytes);
+    if place.revision != MAIN {
+        info["cardData"] = Value::from(cards::at(&app, &revision).await?);
+    }
+    if let Some(safetensors) = facts::get(&app, revision.id).await?.as_ref().and_then(safetensors) {
+        info["safetensors"] = safetensors;
+    }
+    Ok(Json(info))
+}
+
+/// What lists show.
+pub(super) fn summary(repository: &Repository) -> Value {
+    let name = repositories::full_name(repository);
+    let license = repository.license.as_ref().map(|license| format!("license:{license}"));
+    let mut tags: Vec<String> = [&repository.library, &repository.task].into_iter().flatten().cloned().collect();
+    tags.extend(repositories::tags(repository));
+    tags.extend(license);
+    let mut seen = std::collections::BTreeSet::new();
+    tags.retain(|tag| seen.insert(tag.clone()));
+    let card: Map<String, Value> = serde_json::from_str(&repository.card).unwrap_or_default();
+    let mut info = json!({
+        "_id": repository.id.to_string(),
+        "id": name,
+        "modelId": name,
+        "author": repository.owner_name,
+        "private": repository.is_private,
+        "gated": false,
+        "disabled": false,
+        "createdAt": text::rfc3339(repository.created_ms),
+        "lastModified": text::rfc3339(repository.updated_ms),
+        "downloads": repository.n_downloads,
+        "likes": repository.n_likes,
+        "tags": tags,
+        "cardData": card,
+    });
+    if let Some(task) = &repository.task {
+        info["pipeline_tag"] = json!(task);
+    }
+    if let Some(library) = &repository.library {
+        info["library_name"] = json!(library);
+    }
+    info
+}
+
+fn sibling(entry: &Entry, with_sizes: bool) -> Value {
+    match with_sizes {
+        true => json!({ "rfilename": entry.path, "size": entry.n_bytes, "blobId": entry.git_oid }),
+        false => json!({ "rfilename": entry.path }),
+    }
+}
+
+/// How many numbers the safetensors files hold, by their type as that format names it.
+fn safetensors(facts: &Facts) -> Option<Value> {
+    let files: Vec<&FileFacts> = facts.files.iter().filter(|file| file.format == Format::Safetensors).collect();
+    if files.is_empty() {
+        return None;
+    }
+    let total: u64 = files.iter().filter_map(|file| file.n_parameters).sum();
+    let mut parameters: BTreeMap<String, u64> = BTreeMap::new();
+    for tensor in files.iter().flat_map(|file| &file.tensors) {
+        let Some(datatype) = tensor.datatype else { continue };
+        let name = datatype.as_str().replace("FP", "F").replace("INT", "I").replace("UI", "U");
+        *parameters.entry(name).or_default() += tensor.shape.iter().product::<u64>();
+    }
+    // Where the list of tensors was cut, a sum over it would be wrong.
+    if files.iter().any(|file| file.tensors.len() >= FileFacts::TENSORS) {
+        parameters.clear();
+    }
+    Some(json!({ "parameters": parameters, "total": total }))
+}

@@ -1,0 +1,145 @@
+//! Revisions: finding them, their history, and making new ones.
+//!
+//! Invariant: a commit is all there or not at all. Its bytes are durable before the one transaction that names
+//! them, and whoever sends it is told only after that.
+
+use spec::digest::Oid;
+use spec::name::{RefName, RepositoryKind, RepositoryName};
+use store::clock;
+use store::db::refs::{self, RefKind};
+use store::db::repositories::Repository;
+use store::db::revisions::{self, Committed, IfUnchanged, NewRevision, Revision};
+use store::db::Page;
+
+use super::access::{self, Action, Actor};
+use super::repositories::MAIN;
+use super::{cards, repositories};
+use crate::app::App;
+use crate::error::{During, Error};
+
+mod draft;
+
+pub use draft::{Draft, Message};
+
+/// A place in a repository's history.
+#[derive(Debug, Clone, Copy)]
+pub struct At<'a> {
+    pub kind: RepositoryKind,
+    pub name: &'a RepositoryName,
+    /// A branch, a tag, a commit or its first digits.
+    pub revision: &'a str,
+}
+
+impl At<'_> {
+    /// That there is no such place.
+    pub fn revision_not_found(&self) -> Error {
+        Error::RevisionNotFound { repository: self.name.to_string(), revision: self.revision.to_owned() }
+    }
+}
+
+/// The revision at this place, if the actor may do this to its repository.
+pub async fn resolve(
+    app: &App,
+    actor: &Actor,
+    at: &At<'_>,
+    action: Action,
+) -> Result<(Repository, Revision), Error> {
+    let repository = repositories::get(app, actor, at.kind, at.name, action).await?;
+    let found = revisions::resolve(&app.store.db, repository.id, at.revision).await;
+    let revision = found.during("look up a revision")?.ok_or_else(|| at.revision_not_found())?;
+    Ok((repository, revision))
+}
+
+/// The revision at this place and those before it, newest first.
+pub async fn history(
+    app: &App,
+    actor: &Actor,
+    at: &At<'_>,
+    after: Option<&str>,
+    limit: u32,
+) -> Result<Page<Revision>, Error> {
+    let (_, revision) = resolve(app, actor, at, Action::Read).await?;
+    revisions::history(&app.store.db, revision.id, after, limit).await.during("read a history")
+}
+
+/// Begins a commit to a branch that is there, before anything of it has been read.
+pub async fn begin(app: &App, actor: &Actor, at: &At<'_>) -> Result<Draft, Error> {
+    let repository = repositories::get(app, actor, at.kind, at.name, Action::Write).await?;
+    let name = at.revision.strip_prefix("refs/heads/").unwrap_or(at.revision);
+    let branch: RefName = name.parse().map_err(|_| at.revision_not_found())?;
+    let head = refs::by_name(&app.store.db, repository.id, RefKind::Branch, name).await.during("find a branch")?;
+    if head.is_none() {
+        return Err(at.revision_not_found());
+    }
+    let author = access::signed_in(actor)?.name.clone();
+    Ok(Draft::new(repository, branch, author))
+}
+
+/// Makes the commit: first all bytes, then the one transaction. Changes that leave the files as they were make none.
+pub async fn commit(app: &App, draft: Draft) -> Result<Committed, Error> {
+    let draft = draft.finish(app).await?;
+    let expected_parent = expected_parent(app, &draft).await?;
+    let new = NewRevision {
+        repository_id: draft.repository.id,
+        branch: &draft.branch,
+        expected_parent,
+        changes: &draft.changes,
+        title: &draft.message.title,
+        description: &draft.message.description,
+        author: &draft.author,
+        now_ms: clock::now_ms(),
+        if_unchanged: IfUnchanged::Keep,
+    };
+    let committed = match revisions::commit(&app.store.db, &new).await {
+        Ok(committed) => committed,
+        Err(error) => return Err(refusal(error, &draft)),
+    };
+    if committed.is_new && draft.branch.as_str() == MAIN {
+        // The commit stands, whatever becomes of what is made from it.
+        if let Err(error) = follow_up(app, &draft.repository, &committed.revision).await {
+            let cause = std::error::Error::source(&error).map(ToString::to_string);
+            tracing::error!(%error, cause, revision = %committed.revision.oid, "a commit was not followed up");
+        }
+    }
+    Ok(committed)
+}
+
+/// What a new head of `main` brings with it: the summary that searches show, and the job that reads the files.
+async fn follow_up(app: &App, repository: &Repository, revision: &Revision) -> Result<(), Error> {
+    cards::refresh(app, repository.id, revision).await?;
+    crate::jobs::inspect::enqueue(app, revision.id).await
+}
+
+/// The commit that the branch must stand at, which the sender may have named by its first digits.
+async fn expected_parent(app: &App, draft: &Draft) -> Result<Option<Oid>, Error> {
+    let Some(digits) = &draft.message.parent else { return Ok(None) };
+    if let Ok(oid) = digits.parse() {
+        return Ok(Some(oid));
+    }
+    let is_short = digits.len() >= 7 && digits.bytes().all(|b| b.is_ascii_hexdigit());
+    if !is_short {
+        return Err(Error::BadRequest(format!("`{digits}` is not a commit: it has 7 to 40 hex digits")));
+    }
+    let found = revisions::resolve(&app.store.db, draft.repository.id, digits).await;
+    match found.during("look up a revision")? {
+        Some(revision) => Ok(Some(revision.oid)),
+        None => Err(Error::StaleParent { expected: digits.clone(), current: draft.branch.to_string() }),
+    }
+}
+
+fn refusal(error: store::Error, draft: &Draft) -> Error {
+    match error {
+        store::Error::StaleParent { current, .. } => Error::StaleParent {
+            expected: draft.message.parent.clone().unwrap_or_default(),
+            current: current.map_or_else(|| "nothing".to_owned(), |oid| oid.to_string()),
+        },
+        store::Error::EntryNotFound { path } => {
+            Error::EntryNotFound { revision: draft.branch.to_string(), path }
+        }
+        store::Error::PathConflict { path, other } => Error::PathCollision { path, other },
+        // Somebody deleted it while the commit arrived.
+        store::Error::NotFound { .. } => Error::RepositoryNotFound(repositories::full_name(&draft.repository)),
+        store::Error::StorageFull { .. } => Error::StorageFull,
+        source => Error::Store { operation: "commit", source },
+    }
+}

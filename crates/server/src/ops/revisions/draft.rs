@@ -1,0 +1,155 @@
+//! A commit while it arrives.
+//!
+//! Knows nothing of how it is written on the wire. Invariants: memory and open files stay bounded however much
+//! comes; a draft that is dropped changes nothing that anybody sees.
+
+use std::collections::BTreeMap;
+
+use futures_util::future::try_join_all;
+use spec::digest::{Oid, Sha256};
+use spec::limits;
+use spec::name::{FilePath, RefName};
+use store::blobs::Spool;
+use store::db::repositories::Repository;
+use store::db::revisions::{self, Change};
+
+use crate::app::App;
+use crate::error::{During, Error};
+use crate::ops::entries;
+
+/// Files that wait to be stored together. Each may hold half a megabyte of memory and a file descriptor; to
+/// store several at once hides how long the disk takes to make each durable.
+const WAITING_FILES: usize = 32;
+
+/// What a commit says besides its files.
+#[derive(Debug, Clone, Default)]
+pub struct Message {
+    pub title: String,
+    pub description: String,
+    /// The commit that the branch must stand at, in full or its first digits.
+    pub parent: Option<String>,
+}
+
+/// Files that the branch has already, by the digest of their bytes.
+type Known = BTreeMap<Sha256, (Oid, u64)>;
+
+/// A commit while it arrives.
+pub struct Draft {
+    pub(super) repository: Repository,
+    pub(super) branch: RefName,
+    pub(super) author: String,
+    pub(super) message: Message,
+    pub(super) changes: Vec<Change>,
+    waiting: Vec<(FilePath, Spool)>,
+    known: Option<Known>,
+}
+
+impl Draft {
+    pub(super) fn new(repository: Repository, branch: RefName, author: String) -> Self {
+        let message = Message::default();
+        Self { repository, branch, author, message, changes: Vec::new(), waiting: Vec::new(), known: None }
+    }
+
+    pub fn repository(&self) -> &Repository {
+        &self.repository
+    }
+
+    /// Takes what the commit says. What a title has too much becomes the beginning of the description.
+    pub fn describe(&mut self, mut message: Message) -> Result<(), Error> {
+        if message.title.trim().is_empty() {
+            return Err(Error::BadRequest("a commit needs a message".to_owned()));
+        }
+        if message.title.len() > limits::TITLE_BYTES {
+            let at = message.title.floor_char_boundary(limits::TITLE_BYTES);
+            let rest = message.title.split_off(at);
+            message.description = format!("{rest}\n\n{}", message.description).trim_end().to_owned();
+        }
+        if message.description.len() > limits::DESCRIPTION_BYTES {
+            let limit = limits::DESCRIPTION_BYTES;
+            return Err(Error::BadRequest(format!("a commit's description has at most {limit} bytes")));
+        }
+        self.message = message;
+        Ok(())
+    }
+
+    /// Room for a file's bytes while they arrive.
+    pub fn spool(&self, app: &App) -> Spool {
+        app.store.blobs.spool(None)
+    }
+
+    /// These bytes become the file.
+    pub async fn put(&mut self, path: FilePath, bytes: Spool) -> Result<(), Error> {
+        self.check_room()?;
+        self.waiting.push((path, bytes));
+        if self.waiting.len() < WAITING_FILES { Ok(()) } else { self.store_waiting().await }
+    }
+
+    /// A file gets bytes that the branch has already. [`Error::BadRequest`] where it has none of this digest: bytes
+    /// of other repositories must not be had for the knowledge of their digest.
+    pub async fn copy(&mut self, app: &App, path: FilePath, sha256: Sha256) -> Result<(), Error> {
+        self.check_room()?;
+        self.store_waiting().await?;
+        let known = match self.known.take() {
+            Some(known) => known,
+            None => self.read_known(app).await?,
+        };
+        let found = known.get(&sha256).copied();
+        self.known = Some(known);
+        let Some((git_oid, n_bytes)) = found else {
+            let message = format!("`{path}`: no bytes with the SHA-256 `{sha256}` were sent or are in the branch");
+            return Err(Error::BadRequest(message));
+        };
+        self.changes.push(Change::Put { path, sha256, git_oid, n_bytes });
+        Ok(())
+    }
+
+    pub async fn delete(&mut self, path: FilePath) -> Result<(), Error> {
+        self.check_room()?;
+        self.store_waiting().await?;
+        self.changes.push(Change::Delete { path });
+        Ok(())
+    }
+
+    pub async fn delete_folder(&mut self, path: FilePath) -> Result<(), Error> {
+        self.check_room()?;
+        self.store_waiting().await?;
+        self.changes.push(Change::DeleteFolder { path });
+        Ok(())
+    }
+
+    /// Makes all bytes durable.
+    pub(super) async fn finish(mut self, _app: &App) -> Result<Self, Error> {
+        self.store_waiting().await?;
+        Ok(self)
+    }
+
+    fn check_room(&self) -> Result<(), Error> {
+        if self.changes.len() + self.waiting.len() < limits::COMMIT_FILES {
+            return Ok(());
+        }
+        Err(Error::TooLarge { limit: format!("{} files in one commit", limits::COMMIT_FILES) })
+    }
+
+    async fn store_waiting(&mut self) -> Result<(), Error> {
+        let (paths, spools): (Vec<_>, Vec<_>) = self.waiting.drain(..).unzip();
+        let stored = try_join_all(spools.into_iter().map(Spool::finish)).await.during("store the files")?;
+        self.changes.extend(paths.into_iter().zip(stored).map(|(path, stored)| Change::Put {
+            path,
+            sha256: stored.sha256,
+            git_oid: stored.git_oid,
+            n_bytes: stored.n_bytes,
+        }));
+        Ok(())
+    }
+
+    async fn read_known(&self, app: &App) -> Result<Known, Error> {
+        let head = revisions::resolve(&app.store.db, self.repository.id, self.branch.as_str()).await;
+        let Some(head) = head.during("find a branch")? else { return Ok(Known::new()) };
+        let all = entries::all(app, head.tree_id).await?;
+        let files = all.into_iter().filter_map(|entry| {
+            let n_bytes = u64::try_from(entry.n_bytes).unwrap_or(0);
+            entry.sha256.map(|sha256| (sha256, (entry.git_oid, n_bytes)))
+        });
+        Ok(files.collect())
+    }
+}
