@@ -13,11 +13,12 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 
 from reenact import ArgumentError, _toml
 from reenact.bundle import Picture, Request, write_estimator
-from reenact.convert import Hints, Wishes
+from reenact.convert import Wishes
 from reenact.convert.onnx_model import OnnxModel
+from reenact.convert.schema import Hints
 from reenact.push import write
 
-GOLDEN = '''\
+GOLDEN = """\
 description = "Tells three kinds of iris apart."
 task = "tabular-classification"
 license = "MIT"
@@ -48,7 +49,7 @@ label = "label"
 probabilities = "probabilities"
 classes = ["0", "1", "2"]
 labels = ["setosa", "versicolor", "virginica"]
-'''
+"""
 
 
 def manifest(folder: Path) -> dict:

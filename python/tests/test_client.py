@@ -190,7 +190,10 @@ def test_an_endpoint_answers_in_peoples_words(serve, iris):
     wanted = [names[label] for label in original.predict(rows[::40])]
     assert list(endpoint.predict(rows[::40])) == wanted
     assert list(endpoint.predict(rows[::40].tolist())) == wanted
-    assert list(endpoint.predict(pd.DataFrame(rows[::40], columns=["x0", "x1", "x2", "x3"])[["x3", "x2", "x1", "x0"]])) == wanted
+    assert (
+        list(endpoint.predict(pd.DataFrame(rows[::40], columns=["x0", "x1", "x2", "x3"])[["x3", "x2", "x1", "x0"]]))
+        == wanted
+    )
     assert np.allclose(endpoint.predict_proba(rows), original.predict_proba(rows), atol=1e-6)
     assert endpoint.classes == names
     with pytest.raises(ArgumentError, match="several rows"):

@@ -21,8 +21,9 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import LinearSVC
 
 from reenact import ConversionError
-from reenact.convert import Converted, Hints, Wishes, convert
+from reenact.convert import Converted, Wishes, convert
 from reenact.convert.onnx_model import OnnxModel
+from reenact.convert.schema import Hints
 
 
 def forest() -> RandomForestClassifier:

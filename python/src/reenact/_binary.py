@@ -51,7 +51,7 @@ def run(arguments: Sequence[str], *, server: Server) -> str:
     ended = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if ended.returncode != 0:
         words = ended.stderr.strip() or ended.stdout.strip() or f"exit code {ended.returncode}"
-        message, _, hint = words.partition("hint: ")
+        message, _, hint = words.removeprefix("error: ").partition("hint: ")
         raise BinaryError(
             f"`reenact {arguments[0]}` failed: {message.strip()}",
             hint=hint.strip() or f"run `reenact {' '.join(arguments)}` in a terminal to see it work",

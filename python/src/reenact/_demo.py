@@ -8,6 +8,7 @@ model, nothing else, and every figure in it was measured in this run.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import sys
 import time
@@ -53,10 +54,9 @@ def digits() -> Model:
         "black": 16.0,
         "white": 0.0,
         "description": "Reads a handwritten digit. Draw one and see.",
-        "tags": ["digits", "demo"],
         "card": _card(
             "Handwritten digits",
-            ["image-classification", "digits"],
+            "image-classification",
             "A random forest of 100 trees that reads a handwritten digit of 8 x 8 grey values.",
             "the *Optical Recognition of Handwritten Digits* data of the UCI Machine Learning Repository, as it ships"
             f" with scikit-learn (`load_digits`): {len(data.data)} scans, ink from 0 (none) to 16 (full)",
@@ -87,10 +87,9 @@ def breast_cancer() -> Model:
         "data": x_train,
         "feature_names": [str(name) for name in data.feature_names],
         "description": "Tells malignant from benign breast tumours by thirty measurements of cell nuclei.",
-        "tags": ["tabular", "demo"],
         "card": _card(
             "Breast cancer",
-            ["tabular-classification"],
+            "tabular-classification",
             "A logistic regression on standardised values that tells malignant from benign tumours by thirty"
             " measurements of cell nuclei. **A demonstration, not a medical device.**",
             "the *Breast Cancer Wisconsin (Diagnostic)* data of the UCI Machine Learning Repository, as it ships with"
@@ -113,7 +112,8 @@ def main() -> None:
 def show(model: Model, *, owner: str, url: str) -> dict[str, Any]:
     """Pushes, deploys and asks one model; says where it is and what it answered."""
     repository = f"{owner}/{model.name}"
-    pushed = rn.push(model.estimator, repository, public=True, message=f"Train {model.name}", url=url, **model.says)
+    with contextlib.redirect_stdout(sys.stderr):
+        pushed = rn.push(model.estimator, repository, public=True, message=f"Train {model.name}", url=url, **model.says)
     endpoint = rn.deploy(repository, url=url)
     started = time.perf_counter()
     prediction = endpoint.predict(model.row)[0]
@@ -137,11 +137,10 @@ def _one_of_each(rows: Any, classes: Any, *, n_classes: int, n_each: int) -> Any
     return rows[np.concatenate([np.flatnonzero(classes == label)[:n_each] for label in range(n_classes)])]
 
 
-def _card(title: str, tags: list[str], what: str, source: str, measured: tuple[int, int, float]) -> str:
+def _card(title: str, task: str, what: str, source: str, measured: tuple[int, int, float]) -> str:
     n_train, n_test, accuracy = measured
-    tag_lines = "".join(f"- {tag}\n" for tag in ["demo", *tags[1:]])
     return (
-        f"---\nlibrary_name: sklearn\npipeline_tag: {tags[0]}\ntags:\n{tag_lines}---\n\n"
+        f"---\nlibrary_name: sklearn\npipeline_tag: {task}\ntags:\n- demo\n---\n\n"
         f"# {title}\n\n{what}\n\n"
         f"## Data\n\nTrained on {source}.\n\n"
         "## Accuracy\n\n"

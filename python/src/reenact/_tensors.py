@@ -23,8 +23,8 @@ _ARRAY = {
     "BOOL": "b",
     "FP32": "f",
     "FP64": "d",
-    **dict(zip(("INT8", "INT16", "INT32", "INT64"), "bhiq")),
-    **dict(zip(("UINT8", "UINT16", "UINT32", "UINT64"), "BHIQ")),
+    **dict(zip(("INT8", "INT16", "INT32", "INT64"), "bhiq", strict=True)),
+    **dict(zip(("UINT8", "UINT16", "UINT32", "UINT64"), "BHIQ", strict=True)),
 }
 
 

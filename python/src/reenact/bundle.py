@@ -80,14 +80,17 @@ def write_estimator(model: Any, request: Request, folder: Path) -> Bundle:
     files = {"model": "model.onnx", "original": original, "examples": "examples.json"}
     task = request.task or _task(converted.output.kind, image)
     _write_manifest(folder, request, files, {"conversion": converted.as_manifest(), "schema": view}, task=task)
-    _write_card(folder, request, facts | {"converted": converted, "image": image, "columns": converted.columns}, task=task)
+    _write_card(
+        folder, request, facts | {"converted": converted, "image": image, "columns": converted.columns}, task=task
+    )
     return Bundle(f"`{facts['original_class']}` converted by {converted.tool} and {converted.proof.sentence()}")
 
 
 def write_onnx(content: bytes, request: Request, folder: Path) -> Bundle:
     """Writes an ONNX model as it is; the example, where there is one, describes its inputs."""
     (folder / "model.onnx").write_bytes(content)
-    files, tables, facts = {"model": "model.onnx"}, {}, {"library": "onnx"}
+    files, tables = {"model": "model.onnx"}, {}
+    facts: dict[str, Any] = {"library": "onnx"}
     if request.example is not None:
         rows = rows_of(request.example)
         onnx = OnnxModel(content)

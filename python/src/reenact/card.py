@@ -59,7 +59,8 @@ def _inputs(facts: Facts) -> str:
         colours = "grayscale" if image.channels == 1 else "RGB"
         return (
             "## Input\n\n"
-            f"A {colours} picture of {image.width} x {image.height} pixels, black {image.black:g}, white {image.white:g}.\n"
+            f"A {colours} picture of {image.width} x {image.height} pixels,"
+            f" black {image.black:g}, white {image.white:g}.\n"
         )
     if not facts.columns:
         return ""

@@ -109,7 +109,9 @@ class Endpoint:
     def _inputs(self, rows: Any) -> list[dict[str, Any]]:
         specified = self.schema.get("inputs", ())
         if not specified:
-            raise EndpointError(f"the inputs of `{self.repository}` are not known", hint="call `refresh()` and try again")
+            raise EndpointError(
+                f"the inputs of `{self.repository}` are not known", hint="call `refresh()` and try again"
+            )
         if len(specified) > 1:
             return _columns(rows, specified)
         tensor = specified[0]
@@ -146,8 +148,9 @@ def deploy(
     deadline, pause_s = time.monotonic() + timeout_s, _PAUSE_S
     while described["state"] not in _READY:
         if described["state"] in ("failed", "stopped"):
+            reason = described.get("reason") or "no reason was given"
             raise EndpointError(
-                f"the endpoint of `{target}` is {described['state']}: {described.get('reason') or 'no reason was given'}",
+                f"the endpoint of `{target}` is {described['state']}: {reason}",
                 hint=f"`reenact endpoints logs {target.name}` shows its last lines",
             )
         if time.monotonic() > deadline:

@@ -111,7 +111,8 @@ def open_model(local: Path, path: str, facts: Mapping[str, Any], *, trust: bool)
     if path.endswith(".onnx"):
         return LoadedOnnx(local.read_bytes(), schema)
     raise ReenactError(
-        f"`{path}` is of no format that can be loaded as an object", hint="`reenact.pull` the files and open them yourself"
+        f"`{path}` is of no format that can be loaded as an object",
+        hint="`reenact.pull` the files and open them yourself",
     )
 
 
@@ -123,7 +124,7 @@ def is_pickle(path: str, facts: Mapping[str, Any]) -> bool:
 
 def refusal(path: str, facts: Mapping[str, Any]) -> TrustError:
     """Why a pickle is not loaded, with what inspection found in it."""
-    entry = next((entry for entry in facts.get("files", ()) if entry["path"] == path), {})
+    entry: Mapping[str, Any] = next((entry for entry in facts.get("files", ()) if entry["path"] == path), {})
     dangers = [f"{d['level']}: `{d['what']}` ({d['place']}), {d['reason']}" for d in entry.get("dangers", ())]
     if dangers:
         found = f"inspection found {len(dangers)}: " + "; ".join(dangers[:5])

@@ -7,7 +7,6 @@ nothing is sent before the conversion is proven.
 from __future__ import annotations
 
 import os
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +16,8 @@ from typing import Any
 from . import _binary, _credentials, bundle
 from ._client import Repository, parse_repository
 from ._credentials import Server
-from .convert import Hints, Wishes, estimator, lightgbm, onnx_model, xgboost
+from .convert import Wishes, estimator, lightgbm, onnx_model, xgboost
+from .convert.schema import Hints
 from .errors import ArgumentError
 
 
@@ -64,7 +64,7 @@ def push(
     A fitted model is converted to ONNX, and the conversion is proven on `example` (rows as `model.predict` takes
     them), on rows of `data` and on rows varied from both: labels equal, probabilities within `tolerance`, numbers
     within `tolerance` times the largest. What cannot be proven is not pushed; `convert=False` pushes the original
-    alone, which is shown but not served yet.
+    alone, which is shown but not served yet. One printed line says what was proven.
 
     The schema comes from `example`. `labels` are the people's names of the classes, in the order of
     `model.classes_`. Smallest and largest values are hints for forms: from `ranges`, else from `data` (such as the
@@ -75,17 +75,12 @@ def push(
     """
     target = _target(repository)
     server = _credentials.server(url=url, token=token)
+    ranges, descriptions = dict(ranges or {}), dict(descriptions or {})
+    hints = Hints(data=data, feature_names=feature_names, ranges=ranges, descriptions=descriptions)
     request = bundle.Request(
         title=target.name.partition("/")[2],
         example=example,
-        wishes=Wishes(
-            hints=Hints(
-                data=data, feature_names=feature_names, ranges=dict(ranges or {}), descriptions=dict(descriptions or {})
-            ),
-            labels=labels,
-            output_title=output_title,
-            tolerance=tolerance,
-        ),
+        wishes=Wishes(hints=hints, labels=labels, output_title=output_title, tolerance=tolerance),
         picture=_picture(input, shape, black, white),
         is_converted=convert,
         description=description,
@@ -100,7 +95,7 @@ def push(
     with tempfile.TemporaryDirectory(prefix="reenact-") as folder:
         written = write(model, request, Path(folder))
         if written.sentence:
-            print(written.sentence, file=sys.stderr)
+            print(written.sentence)
         return sending.send(Path(folder))
 
 
@@ -130,7 +125,9 @@ class _Sending:
         arguments += ["--public"] if self.is_public else []
         arguments += ["-m", self.message] if self.message else []
         printed = _binary.run(arguments, server=self.server).split()
-        address = next((word for word in reversed(printed) if "://" in word), f"{self.server.url}/{self.repository.name}")
+        address = next(
+            (word for word in reversed(printed) if "://" in word), f"{self.server.url}/{self.repository.name}"
+        )
         return Pushed(self.repository.name, address)
 
 
@@ -175,4 +172,6 @@ def _card_text(card: str | os.PathLike[str] | None) -> str | None:
     try:
         return Path(card).read_text(encoding="utf-8")
     except OSError as error:
-        raise ArgumentError(f"the card `{card}` could not be read: {error.strerror}", hint="give its text or path") from error
+        raise ArgumentError(
+            f"the card `{card}` could not be read: {error.strerror}", hint="give its text or path"
+        ) from error

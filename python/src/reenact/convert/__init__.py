@@ -7,7 +7,7 @@ same rows as the original and agreed with it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..errors import ConversionError
@@ -45,7 +45,7 @@ class Converted:
 class Wishes:
     """What the caller wants of a conversion."""
 
-    hints: Hints = Hints()
+    hints: Hints = field(default_factory=Hints)
     labels: Sequence[Any] | None = None
     output_title: str = ""
     tolerance: float = 1e-4
@@ -74,9 +74,7 @@ def convert(model: Any, example: Any, wishes: Wishes) -> Converted:
     raise failures[sklearn.SIMPLEST]
 
 
-def _proven(
-    content: bytes, original: Estimator, asked: Rows, columns: tuple[Column, ...], wishes: Wishes
-) -> Converted:
+def _proven(content: bytes, original: Estimator, asked: Rows, columns: tuple[Column, ...], wishes: Wishes) -> Converted:
     onnx = OnnxModel(content)
     output = describe_output(onnx, original, wishes)
     proof = prove(original, _Asked(onnx, output), asked, tolerance=wishes.tolerance)

@@ -62,7 +62,7 @@ def of(model: Any, rows: Any) -> Estimator:
             f"the model itself fails on the example: {type(error).__name__}: {str(error).splitlines()[0][:300]}",
             hint="give rows as `model.predict` takes them, and a model that is fitted",
         ) from error
-    shape = getattr(predicted, "shape", (len(predicted),))
+    shape: tuple[int, ...] = getattr(predicted, "shape", (len(predicted),))
     if kind == "number" and len(shape) > 1 and shape[1] > 1:
         return Estimator(model, "tensors")
     return Estimator(model, kind, _classes(model, kind, raw))

@@ -111,7 +111,8 @@ def register() -> None:
 
 def _objective(booster: Any) -> str:
     """The objective of a booster that was read from text, whose parameters stand in that text."""
-    for line in booster.model_to_string(num_iteration=1).splitlines():
+    text: str = booster.model_to_string(num_iteration=1)
+    for line in text.splitlines():
         if line.startswith("objective="):
             return line.removeprefix("objective=")
     return ""

@@ -78,7 +78,7 @@ class OnnxModel:
                 f"the ONNX model failed on the rows: {_first_line(error)}",
                 hint="check that the rows have the columns and types that the model takes",
             ) from error
-        return dict(zip(names, answers))
+        return dict(zip(names, answers, strict=True))
 
     def feeds(self, rows: Any) -> dict[str, Any]:
         """The rows as the model's inputs: one tensor for all columns, or one of `[rows, 1]` for each."""

@@ -139,7 +139,10 @@ def image_of(rows: Any, *, shape: Sequence[int] | None, black: float | None, whi
                 f"the example's largest value is {largest}, which tells neither black nor white",
                 hint="give the value of a black and of a white pixel, such as `black=16, white=0` where ink is high",
             )
-        black, white = (0.0 if black is None else black), ((255.0 if largest > 1.0 else 1.0) if white is None else white)
+        black, white = (
+            (0.0 if black is None else black),
+            ((255.0 if largest > 1.0 else 1.0) if white is None else white),
+        )
     return Image(width=width, height=height, channels=channels, black=float(black), white=float(white))
 
 
@@ -240,7 +243,7 @@ def _categories_of(model: Any) -> dict[str, tuple[str, ...]]:
             learned = getattr(encoder, "categories_", ())
             if isinstance(columns, str) or not isinstance(columns, Sequence) or len(columns) != len(learned):
                 continue
-            for column, categories in zip(columns, learned):
+            for column, categories in zip(columns, learned, strict=True):
                 if len(categories) <= MOST_CATEGORIES:
                     found[str(column)] = tuple(str(value) for value in categories if value == value)
     return found

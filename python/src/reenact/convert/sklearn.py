@@ -113,13 +113,13 @@ def _converted(skl2onnx: Any, prepared: Any, inputs: list[tuple[str, Any]]) -> b
 
 def _name_inputs(graph: Any, names: Sequence[str]) -> None:
     """Gives the inputs the columns' own names, in which skl2onnx replaces all but letters and digits."""
-    changed = {tensor.name: name for tensor, name in zip(graph.input, names) if tensor.name != name}
+    changed = {tensor.name: name for tensor, name in zip(graph.input, names, strict=True) if tensor.name != name}
     taken = {name for node in graph.node for name in node.output} & set(changed.values())
     if taken:
         raise ConversionError(
             f"a column is called `{min(taken)}`, as a tensor within the converted model is", hint="rename the column"
         )
-    for tensor, name in zip(graph.input, names):
+    for tensor, name in zip(graph.input, names, strict=True):
         tensor.name = name
     for node in graph.node:
         node.input[:] = [changed.get(name, name) for name in node.input]

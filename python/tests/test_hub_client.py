@@ -1,0 +1,262 @@
+"""The unmodified client of the Hugging Face Hub, and its command `hf`, against a real server."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+huggingface_hub = pytest.importorskip("huggingface_hub")
+
+from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi  # noqa: E402
+from huggingface_hub.errors import (  # noqa: E402
+    EntryNotFoundError,
+    HfHubHTTPError,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
+
+CONTENT = bytes(range(256)) * 4096
+
+
+@pytest.fixture
+def api(server, alice, tmp_path, monkeypatch) -> HfApi:
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    return HfApi(endpoint=server.url, token=alice.token)
+
+
+@pytest.fixture
+def repo(api, request) -> str:
+    name = f"alice/{request.node.name.removeprefix('test_')[:60].replace('_', '-').rstrip('-')}"
+    api.create_repo(name)
+    return name
+
+
+def paths(api: HfApi, repo: str, **options) -> list[str]:
+    return sorted(path for path in api.list_repo_files(repo, **options) if path != ".gitattributes")
+
+
+def test_whoami_names_the_account(api):
+    assert api.whoami()["name"] == "alice"
+
+
+def test_creating_twice_is_refused_unless_it_may_exist(api):
+    url = api.create_repo("alice/created", private=True)
+    assert url.repo_id == "alice/created"
+    assert api.create_repo("alice/created", exist_ok=True).repo_id == "alice/created"
+    with pytest.raises(HfHubHTTPError) as caught:
+        api.create_repo("alice/created")
+    assert caught.value.response.status_code == 409
+    api.delete_repo("alice/created")
+    assert not api.repo_exists("alice/created")
+
+
+def test_a_file_is_uploaded_and_downloaded(api, repo, tmp_path):
+    done = api.upload_file(path_or_fileobj=CONTENT, path_in_repo="sub dir/wéights.bin", repo_id=repo)
+    assert len(done.oid) == 40
+    got = Path(api.hf_hub_download(repo, "sub dir/wéights.bin", local_dir=tmp_path / "to"))
+    assert got.read_bytes() == CONTENT
+
+
+def test_a_broken_off_download_is_continued(api, repo, server, alice):
+    import urllib.request
+
+    api.upload_file(path_or_fileobj=CONTENT, path_in_repo="w.bin", repo_id=repo)
+    headers = {"Authorization": f"Bearer {alice.token}", "Range": "bytes=1000-"}
+    request = urllib.request.Request(f"{server.url}/{repo}/resolve/main/w.bin", headers=headers)
+    with urllib.request.urlopen(request, timeout=30) as response:
+        assert response.status == 206
+        assert response.headers["Content-Range"] == f"bytes 1000-{len(CONTENT) - 1}/{len(CONTENT)}"
+        assert response.read() == CONTENT[1000:]
+    # The client continues what lies under its own name for an unfinished download.
+    path = Path(api.hf_hub_download(repo, "w.bin"))
+    unfinished = path.resolve().with_name(path.resolve().name + ".incomplete")
+    path.resolve().unlink()
+    path.unlink()
+    unfinished.write_bytes(CONTENT[:5000])
+    assert Path(api.hf_hub_download(repo, "w.bin")).read_bytes() == CONTENT
+
+
+def test_a_folder_is_uploaded_and_taken_as_a_snapshot(api, repo, tmp_path):
+    folder = tmp_path / "given"
+    (folder / "a" / "b").mkdir(parents=True)
+    (folder / "README.md").write_text("---\nlicense: mit\n---\n# Mine\n")
+    (folder / "a" / "b" / "c.bin").write_bytes(CONTENT)
+    (folder / "empty").write_bytes(b"")
+    api.upload_folder(repo_id=repo, folder_path=folder)
+    assert paths(api, repo) == ["README.md", "a/b/c.bin", "empty"]
+    got = Path(api.snapshot_download(repo, local_dir=tmp_path / "got"))
+    assert (got / "a" / "b" / "c.bin").read_bytes() == CONTENT
+    assert (got / "empty").read_bytes() == b""
+    assert api.model_info(repo).card_data.license == "mit"
+
+
+def test_one_commit_adds_and_deletes(api, repo):
+    added = [CommitOperationAdd(name, name.encode()) for name in ("a.txt", "d/b.txt", "d/c.txt", "e.txt")]
+    first = api.create_commit(repo, added, commit_message="Add four")
+    operations = [CommitOperationDelete("d/", is_folder=True), CommitOperationDelete("a.txt")]
+    second = api.create_commit(
+        repo,
+        [*operations, CommitOperationAdd("e.txt", b"new")],
+        commit_message="Less\n\nWhy so.",
+        parent_commit=first.oid,
+    )
+    assert paths(api, repo) == ["e.txt"]
+    assert paths(api, repo, revision=first.oid) == ["a.txt", "d/b.txt", "d/c.txt", "e.txt"]
+    with pytest.raises(HfHubHTTPError) as caught:
+        api.create_commit(repo, added, commit_message="Late", parent_commit=first.oid)
+    assert caught.value.response.status_code == 412
+    commits = api.list_repo_commits(repo)
+    assert [commit.title for commit in commits[:2]] == ["Less", "Add four"]
+    assert commits[0].commit_id == second.oid and commits[0].authors == ["alice"]
+
+
+def test_deleting_what_is_not_there_makes_no_commit(api, repo):
+    before = api.model_info(repo).sha
+    with pytest.raises(EntryNotFoundError):
+        api.delete_file("nothing.txt", repo)
+    assert api.model_info(repo).sha == before
+
+
+def test_the_tree_lists_files_and_folders(api, repo):
+    api.create_commit(
+        repo, [CommitOperationAdd("x/y/z.txt", b"zz"), CommitOperationAdd("top.txt", b"t")], commit_message="Add"
+    )
+    flat = {entry.path: type(entry).__name__ for entry in api.list_repo_tree(repo)}
+    assert flat["x"] == "RepoFolder" and flat["top.txt"] == "RepoFile" and "x/y/z.txt" not in flat
+    deep = {entry.path for entry in api.list_repo_tree(repo, recursive=True)}
+    assert {"x", "x/y", "x/y/z.txt"} <= deep
+    assert [entry.path for entry in api.list_repo_tree(repo, "x/y")] == ["x/y/z.txt"]
+    (found,) = api.get_paths_info(repo, ["x/y/z.txt", "missing"], expand=True)
+    assert (found.size, found.last_commit.title) == (2, "Add")
+    with pytest.raises(EntryNotFoundError):
+        list(api.list_repo_tree(repo, "no/such"))
+
+
+def test_branches_and_tags_come_and_go(api, repo):
+    first = api.upload_file(path_or_fileobj=b"1", path_in_repo="f", repo_id=repo).oid
+    api.create_branch(repo, branch="feat/x", revision=first)
+    api.upload_file(path_or_fileobj=b"2", path_in_repo="f", repo_id=repo, revision="feat/x")
+    api.create_tag(repo, tag="v1", revision="main", tag_message="one")
+    refs = api.list_repo_refs(repo)
+    assert {branch.name for branch in refs.branches} == {"main", "feat/x"}
+    assert {tag.name: tag.target_commit for tag in refs.tags} == {"v1": first}
+    assert Path(api.hf_hub_download(repo, "f", revision="feat/x")).read_bytes() == b"2"
+    assert Path(api.hf_hub_download(repo, "f", revision="v1")).read_bytes() == b"1"
+    with pytest.raises(HfHubHTTPError) as caught:
+        api.create_branch(repo, branch="feat/x")
+    assert caught.value.response.status_code == 409
+    api.create_branch(repo, branch="feat/x", exist_ok=True)
+    api.delete_branch(repo, branch="feat/x")
+    api.delete_tag(repo, tag="v1")
+    assert not api.revision_exists(repo, "feat/x")
+    assert api.list_repo_refs(repo).tags == []
+
+
+def test_what_exists_and_what_does_not_is_told(api, repo):
+    api.upload_file(path_or_fileobj=b"1", path_in_repo="f", repo_id=repo)
+    assert api.repo_exists(repo) and not api.repo_exists("alice/never-made")
+    assert api.file_exists(repo, "f") and not api.file_exists(repo, "g")
+    assert api.revision_exists(repo, "main") and not api.revision_exists(repo, "none")
+    with pytest.raises(RevisionNotFoundError):
+        api.hf_hub_download(repo, "f", revision="none")
+    with pytest.raises(EntryNotFoundError):
+        api.hf_hub_download(repo, "g")
+
+
+def test_models_are_found_sorted_and_paged(api):
+    names = [f"alice/paged-{index}" for index in range(5)]
+    for name in names:
+        api.create_repo(name, private=False)
+    found = [model.id for model in api.list_models(search="paged-", author="alice")]
+    assert sorted(found) == names
+    newest = [model.id for model in api.list_models(search="paged-", author="alice", sort="created_at", limit=2)]
+    assert newest == names[:2:-1]
+    assert [model.id for model in api.list_models(search="paged-3")] == ["alice/paged-3"]
+
+
+def test_a_list_longer_than_a_page_is_followed(server, alice, api):
+    import json
+    import urllib.request
+
+    for index in range(3):
+        api.create_repo(f"alice/chained-{index}", private=False)
+    url, seen = f"{server.url}/api/models?search=chained-&limit=1", []
+    while url:
+        request = urllib.request.Request(url, headers={"Authorization": f"Bearer {alice.token}"})
+        with urllib.request.urlopen(request, timeout=30) as response:
+            seen += [model["id"] for model in json.load(response)]
+            link = response.headers.get("Link") or ""
+        url = link.partition(">")[0].lstrip("<") if 'rel="next"' in link else ""
+    assert sorted(seen) == [f"alice/chained-{index}" for index in range(3)]
+
+
+def test_a_private_repository_is_not_found_by_strangers(api, server, bob):
+    api.create_repo("alice/private", private=True)
+    api.upload_file(path_or_fileobj=b"secret", path_in_repo="f", repo_id="alice/private")
+    for token in (bob.token, False):
+        stranger = HfApi(endpoint=server.url, token=token)
+        calls = [
+            stranger.model_info,
+            stranger.list_repo_files,
+            stranger.list_repo_refs,
+            stranger.list_repo_commits,
+            stranger.snapshot_download,
+        ]
+        for call in calls:
+            with pytest.raises(RepositoryNotFoundError):
+                call("alice/private")
+        with pytest.raises(RepositoryNotFoundError):
+            stranger.hf_hub_download("alice/private", "f")
+        assert not stranger.repo_exists("alice/private")
+        assert "alice/private" not in [model.id for model in stranger.list_models(author="alice")]
+
+
+def test_a_stranger_cannot_write_to_a_public_repository(api, server, bob):
+    api.create_repo("alice/public", private=False)
+    stranger = HfApi(endpoint=server.url, token=bob.token)
+    with pytest.raises(HfHubHTTPError) as caught:
+        stranger.upload_file(path_or_fileobj=b"x", path_in_repo="f", repo_id="alice/public")
+    assert caught.value.response.status_code == 403
+    assert paths(api, "alice/public") == []
+
+
+def test_a_wrong_token_is_told_so(server):
+    with pytest.raises(HfHubHTTPError):
+        HfApi(endpoint=server.url, token="wrong").whoami()
+
+
+def test_a_dataset_lives_under_its_own_address(api, tmp_path):
+    api.create_repo("alice/rows", repo_type="dataset")
+    api.upload_file(path_or_fileobj=b"a,b\n1,2\n", path_in_repo="rows.csv", repo_id="alice/rows", repo_type="dataset")
+    got = api.hf_hub_download("alice/rows", "rows.csv", repo_type="dataset", local_dir=tmp_path)
+    assert Path(got).read_bytes() == b"a,b\n1,2\n"
+    assert not api.repo_exists("alice/rows", repo_type="model")
+
+
+def test_the_command_hf_works_unmodified(server, alice, tmp_path):
+    environment = {
+        **os.environ,
+        "HF_ENDPOINT": server.url,
+        "HF_TOKEN": alice.token,
+        "HF_HOME": str(tmp_path / "hf"),
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "NO_COLOR": "1",
+    }
+
+    def hf(*arguments: str) -> str:
+        command = [str(Path(sys.executable).with_name("hf")), *arguments]
+        ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+        assert ended.returncode == 0, f"`hf {' '.join(arguments)}`: {ended.stdout}{ended.stderr}"
+        return ended.stdout
+
+    (tmp_path / "given").mkdir()
+    (tmp_path / "given" / "w.bin").write_bytes(CONTENT)
+    assert "alice" in hf("auth", "whoami")
+    hf("repos", "create", "alice/by-command")
+    hf("upload", "alice/by-command", str(tmp_path / "given"))
+    hf("download", "alice/by-command", "--local-dir", str(tmp_path / "got"))
+    assert (tmp_path / "got" / "w.bin").read_bytes() == CONTENT
