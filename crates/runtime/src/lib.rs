@@ -1,1 +1,130 @@
-//! runtime
+//! The process that holds one model and answers predictions over framed streams.
+//!
+//! `listen -> stream -> queue -> call -> session`: a stream is one thread that reads what has arrived, calls
+//! the model for many requests at once and answers them in one write. The rest of the house meets ONNX
+//! Runtime only through here. It knows nothing of accounts, rights or HTTP. Invariant: the model, which is
+//! foreign, is not looked at before the caller's hook has run; one request that fails fails alone.
+
+mod call;
+mod error;
+mod example;
+mod library;
+mod listen;
+mod model;
+mod queue;
+mod request;
+mod stability;
+mod statistics;
+mod stream;
+mod values;
+
+pub use error::Error;
+pub use library::{Search, find};
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use spec::digest::Sha256;
+use spec::frame::{Hello, PROTOCOL};
+
+/// What a runtime is started with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// What the model is called, for people.
+    pub name: String,
+    /// The ONNX file.
+    pub model: PathBuf,
+    /// Where to listen. A socket that a dead runtime left behind is replaced.
+    pub socket: PathBuf,
+    /// Threads of one call of the model.
+    pub n_threads: usize,
+    /// Most calls at one time, each in a session of its own, made when a stream first needs it.
+    pub n_sessions: usize,
+    /// Most rows of one call; at most [`spec::limits::BATCH_ROWS`].
+    pub n_batch_rows: usize,
+    /// Where to look for ONNX Runtime.
+    pub onnxruntime: Search,
+    /// [`spec::manifest::Examples`] as JSON, to probe the model with.
+    pub examples: Option<PathBuf>,
+    /// What the model file has to be; not checked where this is not said.
+    pub weights_sha256: Option<Sha256>,
+}
+
+impl Settings {
+    /// One thread, two sessions and full batches, for this model at this socket.
+    pub fn new(model: PathBuf, socket: PathBuf) -> Self {
+        Self {
+            name: "model".into(),
+            model,
+            socket,
+            n_threads: 1,
+            n_sessions: 2,
+            n_batch_rows: spec::limits::BATCH_ROWS,
+            onnxruntime: Search::default(),
+            examples: None,
+            weights_sha256: None,
+        }
+    }
+
+    /// The files that are opened after the hook, and so must be readable inside a sandbox: the model and its
+    /// examples. Libraries, socket and what they need are open by then.
+    pub fn files_read(&self) -> Vec<PathBuf> {
+        std::iter::once(&self.model).chain(&self.examples).cloned().collect()
+    }
+}
+
+/// Serves the model until the process is ended; returns only where that cannot begin.
+///
+/// `confine` is called between what is ours (socket, libraries) and what is foreign (the model): the place to
+/// give up rights. This process has one thread until then. When the model is ready, one line of JSON with
+/// `ready` (the socket) and `load_ms` goes to standard output, and streams are answered, each with a
+/// [`Hello`] first. A process can do this once.
+pub fn run<E>(settings: &Settings, confine: impl FnOnce() -> Result<(), E>) -> Result<(), Error>
+where
+    E: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let started = Instant::now();
+    let library = find(&settings.onnxruntime)?;
+    let listener = listen::bind(&settings.socket)?;
+    let environment = model::environment(&library)?;
+    confine().map_err(|source| Error::Confine(source.into()))?;
+
+    let mut model = model::load(environment, settings)?;
+    let loaded = started.elapsed();
+    let rows = example::rows(&model, settings.examples.as_deref());
+    let stability = stability::probe(&mut model, rows.as_ref());
+    let hello = Hello {
+        protocol: PROTOCOL,
+        name: settings.name.clone(),
+        inputs: model.inputs.clone(),
+        outputs: model.outputs.clone(),
+        weights_sha256: settings.weights_sha256,
+        stability,
+        backend: "onnxruntime".into(),
+        version: env!("CARGO_PKG_VERSION").into(),
+    };
+    let probed = started.elapsed().saturating_sub(loaded);
+    announce(settings, loaded + probed)?;
+    tracing::info!(
+        model = %settings.model.display(),
+        library = %library.display(),
+        load_ms = milliseconds(loaded),
+        probe_ms = milliseconds(probed),
+        is_stable = stability.is_stable(),
+        min_rows = stability.min_rows,
+        max_rows = stability.max_rows,
+        "model is ready",
+    );
+    listen::serve(&listener, model, &hello)
+}
+
+fn announce(settings: &Settings, took: Duration) -> Result<(), Error> {
+    let line = serde_json::json!({ "ready": settings.socket, "load_ms": milliseconds(took) });
+    let mut out = std::io::stdout().lock();
+    std::io::Write::write_all(&mut out, format!("{line}\n").as_bytes()).map_err(Error::Announce)?;
+    std::io::Write::flush(&mut out).map_err(Error::Announce)
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

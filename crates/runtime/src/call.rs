@@ -1,0 +1,91 @@
+//! One call of the model for rows of one or more requests.
+//!
+//! Invariant: every output has exactly the rows that went in, or the call has failed.
+
+use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
+
+use ort::session::{Session, SessionInputValue};
+
+use crate::model::{Asking, Model};
+use crate::request::{Column, Refusal, Request};
+use crate::values::{self, Output};
+
+/// Some rows of a request.
+#[derive(Debug, Clone)]
+pub(crate) struct Piece<'a> {
+    pub(crate) request: &'a Request,
+    pub(crate) rows: Range<usize>,
+}
+
+/// What a call gave, by index of output; the rows in the order of the pieces, then those that filled up.
+#[derive(Debug)]
+pub(crate) struct Called {
+    pub(crate) outputs: Vec<Output>,
+    pub(crate) took: Duration,
+}
+
+/// Calls the model. The pieces are alike, see [`Request::is_like`], and together at most as many rows as
+/// `asking` allows.
+pub(crate) fn call(
+    session: &mut Session,
+    model: &Model,
+    asking: Asking,
+    pieces: &[Piece<'_>],
+) -> Result<Called, Refusal> {
+    // Nothing of ours is left half-done by a panic in here: what was built is dropped.
+    let called = catch_unwind(AssertUnwindSafe(|| try_call(session, model, asking, pieces)));
+    called.unwrap_or(Err(Refusal::Panic))
+}
+
+fn try_call(
+    session: &mut Session,
+    model: &Model,
+    asking: Asking,
+    pieces: &[Piece<'_>],
+) -> Result<Called, Refusal> {
+    let n_rows: usize = pieces.iter().map(|piece| piece.rows.len()).sum();
+    let n_called = match asking {
+        Asking::Rows { n_min, .. } => n_rows.max(n_min),
+        Asking::Whole => n_rows,
+    };
+    let inputs = (0..model.inputs.len()).map(|index| join(index, n_called, asking, pieces));
+    let inputs = inputs.collect::<Result<Vec<SessionInputValue<'_>>, _>>()?;
+    let started = Instant::now();
+    let given = session.run(inputs.as_slice())?;
+    let took = started.elapsed();
+    let named = model.outputs.iter().zip(given.values());
+    let outputs =
+        named.map(|(spec, value)| values::take(&spec.name, &value)).collect::<Result<Vec<_>, _>>()?;
+    if matches!(asking, Asking::Rows { .. }) {
+        for (spec, output) in model.outputs.iter().zip(&outputs) {
+            if output.n_rows() != Some(n_called) {
+                let (name, got) = (spec.name.clone(), output.shape.clone());
+                return Err(Refusal::OutputRows { name, got, wanted: n_called });
+            }
+        }
+    }
+    Ok(Called { outputs, took })
+}
+
+/// One input of the call: the rows of all pieces, and the last one again until there are enough.
+fn join(
+    index: usize,
+    n_called: usize,
+    asking: Asking,
+    pieces: &[Piece<'_>],
+) -> Result<SessionInputValue<'static>, Refusal> {
+    let mut parts: Vec<(&Column, Range<usize>)> =
+        pieces.iter().map(|piece| (&piece.request.columns[index], piece.rows.clone())).collect();
+    let Some((column, rows)) = parts.last().cloned() else {
+        return Err(Refusal::NoRows);
+    };
+    let n_rows: usize = parts.iter().map(|(_, rows)| rows.len()).sum();
+    parts.extend((n_rows..n_called).map(|_| (column, rows.end - 1..rows.end)));
+    let shape = match asking {
+        Asking::Rows { .. } => std::iter::once(n_called).chain(column.row_shape.iter().copied()).collect(),
+        Asking::Whole => column.row_shape.clone(),
+    };
+    values::join(shape, &parts)
+}
