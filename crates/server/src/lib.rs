@@ -1,1 +1,20 @@
-//! server
+//! The server: doors that speak protocols, ops that hold the rules, jobs that work in the background.
+//!
+//! Knows `spec`, `store` and `inspect`; a model never runs in this process. Invariant: a request passes
+//! `router` (which) -> `doors` (translate) -> `ops` (decide) -> `store` (remember), and nothing skips a room.
+
+pub mod admin;
+pub mod app;
+pub mod doors;
+pub mod error;
+pub mod gateway;
+pub mod jobs;
+pub mod ops;
+pub mod predict;
+pub mod provider;
+mod reactor;
+pub mod router;
+pub mod secrets;
+pub mod serve;
+pub mod settings;
+pub mod text;

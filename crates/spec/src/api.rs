@@ -114,6 +114,11 @@ impl EndpointState {
             .find(|state| state.as_str() == name)
     }
 
+    /// Whether a request would be answered, at once or after a while.
+    pub fn is_servable(self) -> bool {
+        matches!(self, Self::Ready | Self::Idle | Self::Starting)
+    }
+
     /// Whether nothing more will happen without a request or its owner.
     pub fn is_settled(self) -> bool {
         !matches!(self, Self::Pending | Self::Starting)

@@ -73,6 +73,15 @@ pub struct FileFacts {
     pub n_parameters: Option<u64>,
     pub inputs: Vec<TensorSpec>,
     pub outputs: Vec<TensorSpec>,
+    /// What the model itself calls its classes, as text, in the order of its probabilities.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub classes: Vec<String>,
+    /// What the model itself calls its features, in the order of its columns.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub feature_names: Vec<String>,
+    /// Features of one row, where the file says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub n_features: Option<u64>,
     /// Operators and how often each occurs, by name.
     pub operators: BTreeMap<String, u64>,
     /// Named tensors, in the order of the file; at most [`Self::TENSORS`].

@@ -89,9 +89,8 @@ impl FromRequestParts<Arc<App>> for Place {
         let kind = kind.ok_or(Error::Internal("tell the kind of repository"))?;
         let params = RawPathParams::from_request_parts(parts, app).await;
         let params = params.map_err(|_| Error::BadRequest("the address is not UTF-8".to_owned()))?;
-        let param = |wanted: &str| {
-            params.iter().find(|(name, _)| *name == wanted).map_or("", |(_, value)| value)
-        };
+        let param =
+            |wanted: &str| params.iter().find(|(name, _)| *name == wanted).map_or("", |(_, value)| value);
         let (owner, name) = (param("owner"), param("name"));
         // What cannot be a name is the name of nothing.
         let name = RepositoryName::new(owner, name)
@@ -136,7 +135,10 @@ impl Params {
     }
 
     fn all(&self, name: &'static str) -> impl Iterator<Item = &str> {
-        self.0.iter().filter(move |(key, value)| key == name && !value.is_empty()).map(|(_, value)| value.as_str())
+        self.0
+            .iter()
+            .filter(move |(key, value)| key == name && !value.is_empty())
+            .map(|(_, value)| value.as_str())
     }
 
     fn is_set(&self, name: &'static str) -> bool {

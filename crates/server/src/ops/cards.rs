@@ -147,7 +147,9 @@ pub fn validate(card: &str) -> Verdict {
         verdict.errors.push("`tags` is a list of texts".to_owned());
     }
     if !front.contains_key("license") {
-        verdict.warnings.push("the card names no `license`, so nobody knows what they may do with it".to_owned());
+        verdict
+            .warnings
+            .push("the card names no `license`, so nobody knows what they may do with it".to_owned());
     }
     verdict
 }
@@ -176,7 +178,8 @@ fn heading(body: &str) -> Option<String> {
 
 /// The first lines that are plain text.
 fn paragraph(body: &str) -> Option<String> {
-    let is_text = |line: &&str| line.trim_start().starts_with(|c: char| c.is_alphanumeric() || "*_`\"'(".contains(c));
+    let is_text =
+        |line: &&str| line.trim_start().starts_with(|c: char| c.is_alphanumeric() || "*_`\"'(".contains(c));
     let lines: Vec<&str> =
         body.lines().skip_while(|line| !is_text(line)).take_while(|line| !line.trim().is_empty()).collect();
     (!lines.is_empty()).then(|| lines.join(" "))

@@ -45,7 +45,9 @@ pub async fn list(
     let (_, revision) = revisions::resolve(app, actor, at, Action::Read).await?;
     let page = entries::list(&app.store.db, revision.tree_id, listing).await.during("list a folder")?;
     let is_there = !page.items.is_empty()
-        || entries::is_folder(&app.store.db, revision.tree_id, listing.folder).await.during("find a folder")?;
+        || entries::is_folder(&app.store.db, revision.tree_id, listing.folder)
+            .await
+            .during("find a folder")?;
     if is_there { Ok(page) } else { Err(entry_not_found(at, listing.folder)) }
 }
 

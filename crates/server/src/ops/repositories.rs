@@ -141,7 +141,12 @@ pub async fn get(
 }
 
 /// Deletes a repository with its history and its endpoint.
-pub async fn delete(app: &App, actor: &Actor, kind: RepositoryKind, name: &RepositoryName) -> Result<(), Error> {
+pub async fn delete(
+    app: &App,
+    actor: &Actor,
+    kind: RepositoryKind,
+    name: &RepositoryName,
+) -> Result<(), Error> {
     let repository = get(app, actor, kind, name, Action::Administer).await?;
     match repositories::delete(&app.store.db, repository.id).await {
         Err(store::Error::NotFound { .. }) => return Err(Error::RepositoryNotFound(name.to_string())),
@@ -204,7 +209,11 @@ pub fn tags(repository: &Repository) -> Vec<String> {
     serde_json::from_str(&repository.tags).unwrap_or_default()
 }
 
-async fn by_name(app: &App, kind: RepositoryKind, name: &RepositoryName) -> Result<Option<Repository>, Error> {
+async fn by_name(
+    app: &App,
+    kind: RepositoryKind,
+    name: &RepositoryName,
+) -> Result<Option<Repository>, Error> {
     repositories::by_name(&app.store.db, kind, name).await.during("look up a repository")
 }
 

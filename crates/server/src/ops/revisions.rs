@@ -6,10 +6,10 @@
 use spec::digest::Oid;
 use spec::name::{RefName, RepositoryKind, RepositoryName};
 use store::clock;
+use store::db::Page;
 use store::db::refs::{self, RefKind};
 use store::db::repositories::Repository;
 use store::db::revisions::{self, Committed, IfUnchanged, NewRevision, Revision};
-use store::db::Page;
 
 use super::access::{self, Action, Actor};
 use super::repositories::MAIN;
@@ -67,7 +67,8 @@ pub async fn begin(app: &App, actor: &Actor, at: &At<'_>) -> Result<Draft, Error
     let repository = repositories::get(app, actor, at.kind, at.name, Action::Write).await?;
     let name = at.revision.strip_prefix("refs/heads/").unwrap_or(at.revision);
     let branch: RefName = name.parse().map_err(|_| at.revision_not_found())?;
-    let head = refs::by_name(&app.store.db, repository.id, RefKind::Branch, name).await.during("find a branch")?;
+    let head =
+        refs::by_name(&app.store.db, repository.id, RefKind::Branch, name).await.during("find a branch")?;
     if head.is_none() {
         return Err(at.revision_not_found());
     }
@@ -138,7 +139,9 @@ fn refusal(error: store::Error, draft: &Draft) -> Error {
         }
         store::Error::PathConflict { path, other } => Error::PathCollision { path, other },
         // Somebody deleted it while the commit arrived.
-        store::Error::NotFound { .. } => Error::RepositoryNotFound(repositories::full_name(&draft.repository)),
+        store::Error::NotFound { .. } => {
+            Error::RepositoryNotFound(repositories::full_name(&draft.repository))
+        }
         store::Error::StorageFull { .. } => Error::StorageFull,
         source => Error::Store { operation: "commit", source },
     }

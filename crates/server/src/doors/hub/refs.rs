@@ -16,11 +16,7 @@ use crate::ops::repositories::MAIN;
 use crate::ops::revisions::At;
 
 /// `GET /api/{kind}s/{owner}/{name}/refs`
-pub async fn list(
-    State(app): State<Arc<App>>,
-    asker: Asker<Hub>,
-    place: Place,
-) -> Answer<Json<Value>, Hub> {
+pub async fn list(State(app): State<Arc<App>>, asker: Asker<Hub>, place: Place) -> Answer<Json<Value>, Hub> {
     let all = refs::list(&app, &asker.actor, place.kind, &place.name).await?;
     let of = |kind: RefKind, folder: &str| {
         let found = all.iter().filter(|found| found.kind == kind);

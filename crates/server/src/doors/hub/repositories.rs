@@ -142,7 +142,8 @@ pub async fn list_datasets(
     asker: Asker<Hub>,
     asked: Asked,
 ) -> Answer<impl IntoResponse, Hub> {
-    let page = repositories::list(&app, &asker.actor, &query(RepositoryKind::Dataset, &asked.params)?).await?;
+    let page =
+        repositories::list(&app, &asker.actor, &query(RepositoryKind::Dataset, &asked.params)?).await?;
     let items: Vec<Value> = page.items.iter().map(info::summary).collect();
     Ok((asked.next_page(page.next.as_deref()), Json(items)))
 }

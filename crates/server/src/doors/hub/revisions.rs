@@ -98,7 +98,9 @@ pub async fn commit(
         let page = base.page(place.kind, &repositories::full_name(draft.repository()));
         let committed = revisions::commit(&app, draft).await?;
         let oid = committed.revision.oid;
-        Ok::<_, Error>(json!({ "success": true, "commitOid": oid, "commitUrl": format!("{page}/commit/{oid}") }))
+        Ok::<_, Error>(
+            json!({ "success": true, "commitOid": oid, "commitUrl": format!("{page}/commit/{oid}") }),
+        )
     };
     match result.await {
         Ok(answer) => Ok(Json(answer)),
@@ -111,7 +113,9 @@ pub async fn commit(
 
 fn refuse_pull_request(params: &Params) -> Result<(), Error> {
     match params.is_set("create_pr") {
-        true => Err(Error::BadRequest("pull requests (`create_pr`) are not offered here: commit to a branch".to_owned())),
+        true => Err(Error::BadRequest(
+            "pull requests (`create_pr`) are not offered here: commit to a branch".to_owned(),
+        )),
         false => Ok(()),
     }
 }
@@ -137,7 +141,8 @@ fn describe(revision: &Revision, is_formatted: bool) -> Value {
         "authors": [{ "user": revision.author }],
     });
     if is_formatted {
-        described["formatted"] = json!({ "title": escape(&revision.title), "message": escape(&revision.description) });
+        described["formatted"] =
+            json!({ "title": escape(&revision.title), "message": escape(&revision.description) });
     }
     described
 }

@@ -96,7 +96,8 @@ impl Draft {
         let found = known.get(&sha256).copied();
         self.known = Some(known);
         let Some((git_oid, n_bytes)) = found else {
-            let message = format!("`{path}`: no bytes with the SHA-256 `{sha256}` were sent or are in the branch");
+            let message =
+                format!("`{path}`: no bytes with the SHA-256 `{sha256}` were sent or are in the branch");
             return Err(Error::BadRequest(message));
         };
         self.changes.push(Change::Put { path, sha256, git_oid, n_bytes });

@@ -116,7 +116,8 @@ async fn body(app: &App, file: &File, part: std::ops::Range<u64>) -> Result<Body
     let reading = entries::open(app, file, Some(part)).await?;
     let sha256 = file.sha256;
     // The head is sent already: all that is left is to break off, which the client notices by the length.
-    let stream = reading.stream.inspect_err(move |error| tracing::error!(%sha256, "a download broke off: {error}"));
+    let stream =
+        reading.stream.inspect_err(move |error| tracing::error!(%sha256, "a download broke off: {error}"));
     Ok(Body::from_stream(stream))
 }
 

@@ -57,7 +57,8 @@ pub async fn info_at(
 pub(super) fn summary(repository: &Repository) -> Value {
     let name = repositories::full_name(repository);
     let license = repository.license.as_ref().map(|license| format!("license:{license}"));
-    let mut tags: Vec<String> = [&repository.library, &repository.task].into_iter().flatten().cloned().collect();
+    let mut tags: Vec<String> =
+        [&repository.library, &repository.task].into_iter().flatten().cloned().collect();
     tags.extend(repositories::tags(repository));
     tags.extend(license);
     let mut seen = std::collections::BTreeSet::new();
@@ -96,7 +97,8 @@ fn sibling(entry: &Entry, with_sizes: bool) -> Value {
 
 /// How many numbers the safetensors files hold, by their type as that format names it.
 fn safetensors(facts: &Facts) -> Option<Value> {
-    let files: Vec<&FileFacts> = facts.files.iter().filter(|file| file.format == Format::Safetensors).collect();
+    let files: Vec<&FileFacts> =
+        facts.files.iter().filter(|file| file.format == Format::Safetensors).collect();
     if files.is_empty() {
         return None;
     }

@@ -180,7 +180,8 @@ impl Place {
         }
         match byte {
             b'"' => {
-                if self.is_file && self.depth == 2 && self.is_value && &before[self.key.clone()] == b"content" {
+                if self.is_file && self.depth == 2 && self.is_value && &before[self.key.clone()] == b"content"
+                {
                     return true;
                 }
                 self.is_in_string = true;
@@ -245,7 +246,9 @@ mod tests {
     #[test]
     fn a_line_of_an_unknown_kind_is_refused() {
         assert!(parse(br#"{"key":"rename","value":{}}"#, None).is_err());
-        assert!(parse(br#"{"key":"file","value":{"path":"a","content":"","encoding":"base64"}}"#, None).is_err());
+        assert!(
+            parse(br#"{"key":"file","value":{"path":"a","content":"","encoding":"base64"}}"#, None).is_err()
+        );
         assert!(parse(br#"{"key":"deletedFile","value":{"path":"a"},"more":1}"#, None).is_err());
         assert!(parse(br#"{"key":"deletedFile","value":{"path":"a"}}"#, None).is_ok());
     }

@@ -30,7 +30,9 @@ pub enum Piece {
 /// Splits a sentence at its backticks.
 pub fn pieces(sentence: &str) -> Vec<Piece> {
     let parts = sentence.split('`').enumerate().filter(|(_, part)| !part.is_empty());
-    parts.map(|(i, part)| if i % 2 == 1 { Piece::Code(part.to_owned()) } else { Piece::Text(part.to_owned()) }).collect()
+    parts
+        .map(|(i, part)| if i % 2 == 1 { Piece::Code(part.to_owned()) } else { Piece::Text(part.to_owned()) })
+        .collect()
 }
 
 /// How to share a model.

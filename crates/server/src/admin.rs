@@ -1,0 +1,46 @@
+//! What the operator does on the server's own machine, beside a server that may be running.
+//!
+//! Asks nobody's leave: who can read the data folder can do all of this anyway. Invariant: it only adds rows,
+//! so a running server need not be told.
+
+use std::path::PathBuf;
+
+use spec::name::AccountName;
+
+use crate::app::App;
+use crate::error::Error;
+use crate::gateway::Gateway;
+use crate::ops::{accounts, sessions};
+use crate::provider::Launcher;
+use crate::secrets::Secret;
+use crate::serve;
+use crate::settings::Settings;
+
+/// Makes a user; returns the secret of a token that may write.
+pub async fn add_user(settings: &Settings, name: &str, is_admin: IsAdmin) -> Result<Secret, Error> {
+    let name: AccountName = name.parse()?;
+    let app = open(settings).await?;
+    accounts::create_user_with_token(&app, &name, is_admin == IsAdmin::Yes).await
+}
+
+/// Makes a link that signs this user in once; returns the address without scheme and host.
+pub async fn sign_in_link(settings: &Settings, name: &str) -> Result<String, Error> {
+    let app = open(settings).await?;
+    let account = accounts::by_name(&app, name).await?;
+    let secret = sessions::create_link(&app, &account).await?;
+    Ok(format!("/sign-in?link={}", secret.expose()))
+}
+
+/// Whether a new user may do everything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IsAdmin {
+    Yes,
+    No,
+}
+
+async fn open(settings: &Settings) -> Result<std::sync::Arc<App>, Error> {
+    let store = serve::open_store(settings).await?;
+    // Nothing is started from here.
+    let launcher = Launcher { program: PathBuf::new(), arguments: Vec::new() };
+    Ok(App::new(settings.clone(), store, Gateway::new(launcher)))
+}

@@ -1,0 +1,83 @@
+//! What every request can reach: settings, store, gateway, and what is remembered between requests.
+//!
+//! Knows no protocol. Invariant: what is remembered here is only ever a copy that may be thrown away.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use store::Store;
+use tokio::sync::{Notify, Semaphore};
+
+use crate::gateway::Gateway;
+use crate::ops::access::Actor;
+use crate::ops::endpoints::predict::KnownEndpoints;
+use crate::ops::repositories::Downloads;
+use crate::settings::Settings;
+
+/// Passwords that are hashed at a time; each takes 19 MiB of memory and a core.
+const SLOW_HASHES: usize = 2;
+
+/// The server, as its rooms see it.
+#[derive(Debug)]
+pub struct App {
+    pub settings: Settings,
+    pub store: Store,
+    pub gateway: Gateway,
+    /// Who stands behind a token or session that was seen a moment ago.
+    pub actors: Actors,
+    /// Who may ask which endpoint, as it was a moment ago.
+    pub known_endpoints: KnownEndpoints,
+    /// Downloads that are not written down yet.
+    pub downloads: Downloads,
+    /// Wakes the worker when a job was added.
+    pub job_added: Notify,
+    /// A turn for each password that is being hashed.
+    pub slow_hashes: Semaphore,
+    /// When this process began, in milliseconds since 1970.
+    pub started_ms: i64,
+    /// The background threads, for what must not hold up a request.
+    pub background: tokio::runtime::Handle,
+}
+
+impl App {
+    pub fn new(settings: Settings, store: Store, gateway: Gateway) -> Arc<Self> {
+        Arc::new(Self {
+            settings,
+            store,
+            gateway,
+            actors: Actors::default(),
+            downloads: Downloads::default(),
+            known_endpoints: KnownEndpoints::default(),
+            job_added: Notify::new(),
+            slow_hashes: Semaphore::new(SLOW_HASHES),
+            started_ms: store::clock::now_ms(),
+            background: tokio::runtime::Handle::current(),
+        })
+    }
+}
+
+/// Accounts by the hash of the secret they came with, for a few seconds: so long a token that was revoked by
+/// another process may still work.
+#[derive(Debug)]
+pub struct Actors(moka::sync::Cache<String, Actor>);
+
+impl Default for Actors {
+    fn default() -> Self {
+        Self(moka::sync::Cache::builder().max_capacity(10_000).time_to_live(Duration::from_secs(5)).build())
+    }
+}
+
+impl Actors {
+    pub fn get(&self, hash: &str) -> Option<Actor> {
+        self.0.get(hash)
+    }
+
+    pub fn keep(&self, hash: String, actor: &Actor) {
+        self.0.insert(hash, actor.clone());
+    }
+
+    /// Forgets everybody, since somebody's rights have changed.
+    pub fn forget_all(&self) {
+        self.0.invalidate_all();
+    }
+}

@@ -1,0 +1,37 @@
+//! The OpenAPI document of our API, made from the handlers and types that it describes.
+//!
+//! Invariant: what is served here is what the snapshot test holds against the docs.
+
+use axum::Json;
+use utoipa::OpenApi;
+
+use super::{accounts, endpoints, repositories, tokens};
+
+/// The document.
+#[derive(Debug, OpenApi)]
+#[openapi(
+    info(
+        title = "Reenact",
+        description = "Share machine-learning models so that others can find them, try them and check them. \
+            Predictions are asked of `/endpoints/OWNER/NAME/` by the Open Inference Protocol, KServe V1 or MLflow \
+            scoring; files move by the Hugging Face Hub protocol."
+    ),
+    paths(
+        accounts::me,
+        tokens::list, tokens::create, tokens::revoke,
+        repositories::model, repositories::dataset,
+        endpoints::list, endpoints::deploy, endpoints::get, endpoints::stop, endpoints::logs,
+    ),
+    tags(
+        (name = "accounts", description = "Who asks"),
+        (name = "tokens", description = "Secrets that act for an account"),
+        (name = "repositories", description = "Models and data sets"),
+        (name = "endpoints", description = "Where models answer"),
+    )
+)]
+pub struct Document;
+
+/// The document as JSON.
+pub async fn document() -> Json<utoipa::openapi::OpenApi> {
+    Json(Document::openapi())
+}

@@ -1,0 +1,88 @@
+//! KServe V1: `instances` in, `predictions` out.
+//!
+//! Source: KServe's V1 data plane. Invariant: one prediction for each instance, in their order.
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use serde_json::json;
+use serde_json::value::RawValue;
+
+use super::{Infer, Name, open, parse, refuse_encoding, told};
+use crate::app::App;
+use crate::doors::Answer;
+use crate::doors::identity::Asker;
+use crate::error::Error;
+use crate::ops::endpoints::{self, predict};
+use crate::predict::Misfit;
+use crate::predict::answers;
+use crate::predict::rows::Rows;
+
+/// The address of a model and what is to be done with it, `NAME` or `NAME:predict`.
+#[derive(Debug, Deserialize)]
+pub struct Verb {
+    #[serde(flatten)]
+    name: Name,
+    verb: String,
+}
+
+#[derive(Deserialize)]
+struct Request<'a> {
+    #[serde(borrow)]
+    instances: &'a RawValue,
+}
+
+pub async fn models(Path(name): Path<Name>) -> Response {
+    axum::Json(json!({ "models": [name.name] })).into_response()
+}
+
+pub async fn model(
+    State(app): State<Arc<App>>,
+    Path(verb): Path<Verb>,
+    asker: Asker<Infer>,
+) -> Answer<Response, Infer> {
+    verb.name.check_model(&verb.verb)?;
+    let name = verb.name.full().parse().map_err(Error::from)?;
+    let described = endpoints::get(&app, &asker.actor, &name).await?;
+    Ok(axum::Json(json!({ "name": verb.verb, "ready": described.state.is_servable() })).into_response())
+}
+
+pub async fn predict(
+    State(app): State<Arc<App>>,
+    Path(verb): Path<Verb>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Answer<Response, Infer> {
+    let model = match verb.verb.split_once(':') {
+        Some((model, "predict")) => model,
+        Some((_, other)) => {
+            return Err(Error::NotFound { what: "verb of a model", name: other.to_owned() }.into());
+        }
+        None => return Err(Error::Method(verb.verb).into()),
+    };
+    verb.name.check_model(model)?;
+    refuse_encoding(&headers)?;
+    let open = open(&app, &verb.name, &headers, body.len()).await?;
+    let (live, n_bytes) = (Arc::clone(&open.live), body.len());
+    let read = move || {
+        let plan = live.plan.as_ref().ok_or_else(no_rows)?;
+        let request: Request<'_> =
+            serde_json::from_slice(&body).map_err(|error| Misfit(error.to_string()))?;
+        let mut rows = Rows::new(plan);
+        rows.read_json(request.instances.get())?;
+        Ok(rows.into_tensors()?)
+    };
+    let tensors = parse(n_bytes, read).await?;
+    let predicted = predict::infer(&app, &open, &tensors).await?;
+    let predictions = answers::predictions(&predicted.live.schema, &predicted.answer.tensors);
+    Ok(told(&predicted.live, &json!({ "predictions": predictions })))
+}
+
+/// What a model without rows answers to protocols that know rows only.
+pub(super) fn no_rows() -> Error {
+    Error::BadInput("this model takes tensors, not rows: use the Open Inference Protocol (`v2/…`)".to_owned())
+}

@@ -1,0 +1,188 @@
+//! What can go wrong in the server, and the one table that says how every door tells it.
+//!
+//! Two messages: the one for the client is here, the cause for the log is in `#[source]`. Knows no protocol;
+//! each door writes the same [`Entry`] in its own form. Invariant: every error has exactly one code.
+
+use std::path::PathBuf;
+
+mod table;
+
+pub use table::{CODES, Code, Entry};
+
+/// An error of the server.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    // At start.
+    #[error("setting `{name}`: `{value}` is not {wanted}")]
+    Setting { name: &'static str, value: String, wanted: &'static str },
+    #[error("settings file `{}`: {reason}", path.display())]
+    SettingsFile { path: PathBuf, reason: String },
+    #[error("could not listen on `{address}`")]
+    Listen {
+        address: std::net::SocketAddr,
+        #[source]
+        source: std::io::Error,
+    },
+
+    // Who asks.
+    #[error("nobody is signed in")]
+    NotSignedIn,
+    #[error("the token is not valid")]
+    BadToken,
+    #[error("user name or password is wrong")]
+    BadPassword,
+    #[error("the sign-in link was used already or is too old")]
+    BadSignInLink,
+    #[error("the form was not sent from a page of this server, or its session has ended")]
+    BadCsrf,
+    #[error("`{actor}` may not {action} `{what}`")]
+    Forbidden { actor: String, action: &'static str, what: String },
+    #[error("the token may read only")]
+    ReadOnlyToken,
+
+    // What is asked for.
+    #[error("there is no {what} `{name}`")]
+    NotFound { what: &'static str, name: String },
+    #[error("there is no repository `{0}`")]
+    RepositoryNotFound(String),
+    #[error("`{repository}` has no revision `{revision}`")]
+    RevisionNotFound { repository: String, revision: String },
+    #[error("`{path}` is not in revision `{revision}`")]
+    EntryNotFound { revision: String, path: String },
+    #[error("there is no page at `{0}`")]
+    PageNotFound(String),
+    #[error("`{0}` is not answered here with this method")]
+    Method(String),
+    #[error("there is already {what} `{name}`")]
+    AlreadyExists { what: &'static str, name: String },
+    #[error("the branch moved on to `{current}` since `{expected}`")]
+    StaleParent { expected: String, current: String },
+    #[error("the range of bytes lies outside the file of {size} bytes")]
+    Range { size: u64 },
+
+    // What was sent.
+    #[error(transparent)]
+    Name(#[from] spec::name::NameError),
+    #[error("{0}")]
+    BadRequest(String),
+    #[error("the card: {0}")]
+    BadCard(String),
+    #[error("`{path}` collides with the file or folder `{other}`")]
+    PathCollision { path: String, other: String },
+    #[error("the request is larger than {limit}")]
+    TooLarge { limit: String },
+    #[error("the request did not arrive in time")]
+    TooSlow,
+    #[error("media type `{0}` is not understood here")]
+    MediaType(String),
+
+    // Endpoints.
+    #[error("`{0}` has no endpoint")]
+    EndpointNotFound(String),
+    #[error("`{repository}` has nothing to serve: {reason}")]
+    NotServable { repository: String, reason: String },
+    #[error("the endpoint of `{repository}` is {state}: {reason}")]
+    EndpointDown { repository: String, state: &'static str, reason: String },
+    #[error("{0}")]
+    BadInput(String),
+    #[error("the endpoint has as many requests waiting as it takes")]
+    Overloaded,
+    #[error("no answer within {0}")]
+    PredictTimeout(String),
+    #[error("the model failed: {0}")]
+    Model(String),
+
+    // What we stand on.
+    #[error("the server's disk is full")]
+    StorageFull,
+    #[error("could not {operation}")]
+    Store {
+        operation: &'static str,
+        #[source]
+        source: store::Error,
+    },
+    #[error("could not {operation}")]
+    Io {
+        operation: &'static str,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("could not {0}")]
+    Internal(&'static str),
+}
+
+impl Error {
+    /// How doors tell it.
+    pub fn entry(&self) -> &'static Entry {
+        self.code().entry()
+    }
+
+    /// What went wrong this time, for the client; nothing of the inside.
+    pub fn detail(&self) -> String {
+        match self.code() {
+            Code::Internal => "something went wrong inside the server".to_owned(),
+            _ => self.to_string(),
+        }
+    }
+
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Setting { .. } | Self::SettingsFile { .. } => Code::BadSetting,
+            Self::Listen { .. } | Self::Store { .. } | Self::Io { .. } | Self::Internal(_) => Code::Internal,
+            Self::NotSignedIn => Code::NotSignedIn,
+            Self::BadToken => Code::BadToken,
+            Self::BadPassword => Code::BadPassword,
+            Self::BadSignInLink => Code::BadSignInLink,
+            Self::BadCsrf => Code::BadCsrf,
+            Self::Forbidden { .. } => Code::Forbidden,
+            Self::ReadOnlyToken => Code::ReadOnlyToken,
+            Self::NotFound { .. } => Code::NotFound,
+            Self::RepositoryNotFound(_) => Code::RepositoryNotFound,
+            Self::RevisionNotFound { .. } => Code::RevisionNotFound,
+            Self::EntryNotFound { .. } => Code::EntryNotFound,
+            Self::PageNotFound(_) => Code::PageNotFound,
+            Self::Method(_) => Code::Method,
+            Self::AlreadyExists { .. } => Code::AlreadyExists,
+            Self::StaleParent { .. } => Code::StaleParent,
+            Self::Range { .. } => Code::Range,
+            Self::Name(_) => Code::BadName,
+            Self::BadRequest(_) => Code::BadRequest,
+            Self::BadCard(_) => Code::BadCard,
+            Self::PathCollision { .. } => Code::PathCollision,
+            Self::TooLarge { .. } => Code::TooLarge,
+            Self::TooSlow => Code::TooSlow,
+            Self::MediaType(_) => Code::MediaType,
+            Self::EndpointNotFound(_) => Code::EndpointNotFound,
+            Self::NotServable { .. } => Code::NotServable,
+            Self::EndpointDown { .. } => Code::EndpointDown,
+            Self::BadInput(_) => Code::BadInput,
+            Self::Overloaded => Code::Overloaded,
+            Self::PredictTimeout(_) => Code::PredictTimeout,
+            Self::Model(_) => Code::ModelFailed,
+            Self::StorageFull => Code::StorageFull,
+        }
+    }
+}
+
+/// Names the operation that a failure of the store broke off.
+pub trait During<T> {
+    fn during(self, operation: &'static str) -> Result<T, Error>;
+}
+
+impl<T> During<T> for Result<T, store::Error> {
+    fn during(self, operation: &'static str) -> Result<T, Error> {
+        self.map_err(|source| match source {
+            store::Error::StorageFull { .. } => Error::StorageFull,
+            source => Error::Store { operation, source },
+        })
+    }
+}
+
+impl<T> During<T> for Result<T, std::io::Error> {
+    fn during(self, operation: &'static str) -> Result<T, Error> {
+        self.map_err(|source| match source.kind() {
+            std::io::ErrorKind::StorageFull => Error::StorageFull,
+            _ => Error::Io { operation, source },
+        })
+    }
+}

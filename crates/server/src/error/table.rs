@@ -1,0 +1,93 @@
+//! The table of error codes: for each its status, title, hint, and what foreign protocols call it.
+//!
+//! The reference in `docs/` is generated from here. Invariant: a code, once published, keeps its meaning.
+
+macro_rules! codes {
+    ($( $code:ident: $name:literal, $status:literal, $title:literal, $hint:literal $(, hub $hub:literal)? ; )+) => {
+        /// What kind of error it is.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Code { $($code),+ }
+
+        /// All codes, in the order of this page.
+        pub const CODES: &[Entry] = &[
+            $( Entry {
+                code: Code::$code, name: $name, status: $status, title: $title, hint: $hint,
+                hub: { let hub: Option<&'static str> = None; $( let _ = hub; let hub = Some($hub); )? hub },
+            } ),+
+        ];
+    };
+}
+
+/// How doors tell an error.
+#[derive(Debug)]
+pub struct Entry {
+    pub code: Code,
+    /// Its name in addresses and in our API.
+    pub name: &'static str,
+    /// The HTTP status.
+    pub status: u16,
+    pub title: &'static str,
+    /// What to do next.
+    pub hint: &'static str,
+    /// The `X-Error-Code` by which `huggingface_hub` picks its exception.
+    pub hub: Option<&'static str>,
+}
+
+impl Code {
+    pub fn entry(self) -> &'static Entry {
+        // The macro writes variants and rows in the same order.
+        &CODES[self as usize]
+    }
+}
+
+codes! {
+    BadSetting: "bad-setting", 500, "A setting cannot be used", "`reenact serve --print-config` shows every setting with its default";
+    Internal: "internal", 500, "Something went wrong inside the server", "try again; if it stays, the server's log has the request id and the cause";
+    NotSignedIn: "not-signed-in", 401, "Sign in first", "sign in on the web, or run `reenact login` with a token from the page `/settings/tokens`";
+    BadToken: "bad-token", 401, "The token is not valid", "make a new one on the page `/settings/tokens` and run `reenact login`";
+    BadPassword: "bad-password", 401, "User name or password is wrong", "try again, or ask an admin for a new sign-in link";
+    BadSignInLink: "bad-sign-in-link", 410, "The sign-in link no longer works", "`reenact admin sign-in-link NAME` makes a new one";
+    BadCsrf: "bad-csrf", 403, "The form could not be trusted", "load the page again and send the form once more";
+    Forbidden: "forbidden", 403, "You may not do this", "ask the owner for the right to it, or use another account";
+    ReadOnlyToken: "read-only-token", 403, "The token may read only", "make a token with the scope `write` on the page `/settings/tokens`";
+    NotFound: "not-found", 404, "It does not exist", "check the name";
+    RepositoryNotFound: "repository-not-found", 404, "There is no such repository, or it is private", "check the name; if it is private, sign in or pass a token that may read it", hub "RepoNotFound";
+    RevisionNotFound: "revision-not-found", 404, "There is no such revision", "the page's history lists revisions, branches and tags", hub "RevisionNotFound";
+    EntryNotFound: "entry-not-found", 404, "There is no such file in this revision", "the page's file list shows what there is", hub "EntryNotFound";
+    PageNotFound: "page-not-found", 404, "There is no such page", "start from the front page and search";
+    Method: "method-not-allowed", 405, "This address does not take that method", "the API's description is at `/api/v1/`";
+    AlreadyExists: "already-exists", 409, "It exists already", "choose another name";
+    StaleParent: "stale-parent", 412, "The branch has moved on", "pull the newest revision and send the change again";
+    Range: "bad-range", 416, "The range lies outside the file", "ask for bytes the file has";
+    BadName: "bad-name", 400, "A name is not allowed", "use letters, digits, `-`, `_` and `.`";
+    BadRequest: "bad-request", 400, "The request could not be understood", "compare it with the description at `/api/v1/`";
+    BadCard: "bad-card", 400, "The card's front matter could not be read", "it is YAML between two lines of `---` at the top of `README.md`";
+    PathCollision: "path-collision", 400, "A file cannot stand where a folder is", "delete the one before you add the other";
+    TooLarge: "too-large", 413, "The request is too large", "send less at once, or have the operator raise the limit";
+    TooSlow: "too-slow", 408, "The request took too long to arrive", "try again on a better connection";
+    MediaType: "unsupported-media-type", 415, "The media type is not understood", "send `application/json` or `text/csv`";
+    EndpointNotFound: "endpoint-not-found", 404, "There is no such endpoint", "put the model live with `reenact deploy OWNER/NAME`";
+    NotServable: "not-servable", 409, "The model cannot be served", "push an ONNX model, or push with `reenact.push` in Python, which converts it";
+    EndpointDown: "endpoint-down", 503, "The endpoint does not answer", "`reenact endpoints show OWNER/NAME` says why; deploy again to start it";
+    BadInput: "bad-input", 400, "The input does not fit the model", "the model's page shows its schema with an example";
+    Overloaded: "overloaded", 503, "The endpoint is busy", "wait as long as `Retry-After` says and try again";
+    PredictTimeout: "predict-timeout", 504, "The prediction took too long", "send fewer rows at once";
+    ModelFailed: "model-failed", 500, "The model failed on this input", "try an example from the model's page; the endpoint's log has more";
+    StorageFull: "storage-full", 507, "The server's disk is full", "ask the operator to free space; nothing that was stored is lost";
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_code_finds_its_own_row_and_has_a_name_of_its_own() {
+        for entry in CODES {
+            assert_eq!(entry.code.entry().name, entry.name);
+        }
+        let names: BTreeSet<_> = CODES.iter().map(|entry| entry.name).collect();
+        assert_eq!(names.len(), CODES.len());
+    }
+}

@@ -1,0 +1,227 @@
+//! One stream to a runtime, used by one reactor: many requests under way at once, each waiting for its answer.
+//!
+//! Knows frames and nothing of schemas, rights or processes. What queues while the writer is busy goes out in
+//! one write, without a timer. Invariants: every request is answered exactly once, by its own answer or by the
+//! news that the stream ended; a request that nobody waits for any longer is cancelled at the runtime.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use spec::frame::{self, Answer, Decoder, Failure, Frame, Hello, Id, IndexedTensor, Writer};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixStream;
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::sync::{Notify, oneshot};
+
+/// A stream to a runtime. Cheap to clone; the stream ends when the last clone is gone.
+#[derive(Debug, Clone)]
+pub struct Link {
+    shared: Arc<Shared>,
+    _closer: Arc<Closer>,
+}
+
+/// How a request ended without an answer.
+#[derive(Debug)]
+pub enum Broken {
+    /// The runtime said no.
+    Refused(Failure),
+    /// The stream ended; nothing is known of the request.
+    Closed,
+    /// The request cannot be put into a frame.
+    TooLarge(frame::EncodeError),
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    state: Mutex<State>,
+    wake: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Whole frames that wait for the writer.
+    outgoing: Vec<u8>,
+    slots: Vec<Slot>,
+    free: Vec<u32>,
+    is_closed: bool,
+}
+
+#[derive(Debug, Default)]
+struct Slot {
+    generation: u32,
+    waiter: Option<oneshot::Sender<Result<Answer, Failure>>>,
+}
+
+impl Link {
+    /// Connects and waits for the runtime's hello. Must be called on the reactor that will use the link.
+    pub async fn connect(socket: &Path) -> std::io::Result<(Self, Hello)> {
+        let (mut reader, writer) = UnixStream::connect(socket).await?.into_split();
+        let mut decoder = Decoder::new();
+        let hello = loop {
+            match next_frame(&mut reader, &mut decoder).await? {
+                Some(Frame::Hello(hello)) if hello.protocol == frame::PROTOCOL => break *hello,
+                Some(_) => return Err(std::io::Error::other("the runtime speaks another protocol")),
+                None => return Err(std::io::ErrorKind::UnexpectedEof.into()),
+            }
+        };
+        let shared = Arc::new(Shared::default());
+        tokio::spawn(write_frames(Arc::clone(&shared), writer));
+        tokio::spawn(read_answers(Arc::clone(&shared), reader, decoder));
+        let closer = Arc::new(Closer(Arc::clone(&shared)));
+        Ok((Self { shared, _closer: closer }, hello))
+    }
+
+    /// Sends a request and waits for its answer. Dropping the future cancels the request.
+    pub async fn infer(&self, tensors: &[IndexedTensor], deadline_ms: u32) -> Result<Answer, Broken> {
+        let (sender, receiver) = oneshot::channel();
+        let id = {
+            let mut state = self.shared.lock();
+            if state.is_closed {
+                return Err(Broken::Closed);
+            }
+            let id = state.take_slot(sender);
+            if let Err(error) = write_request(&mut state.outgoing, id, tensors, deadline_ms) {
+                state.free_slot(id);
+                return Err(Broken::TooLarge(error));
+            }
+            id
+        };
+        self.shared.wake.notify_one();
+        let mut guard = CancelOnDrop { shared: &self.shared, id: Some(id) };
+        let answer = receiver.await;
+        guard.id = None;
+        match answer {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(failure)) => Err(Broken::Refused(failure)),
+            Err(_) => Err(Broken::Closed),
+        }
+    }
+
+    pub fn is_closed(&self) -> bool {
+        self.shared.lock().is_closed
+    }
+}
+
+fn write_request(
+    out: &mut Vec<u8>,
+    id: Id,
+    tensors: &[IndexedTensor],
+    deadline_ms: u32,
+) -> Result<(), frame::EncodeError> {
+    let mut writer = Writer::infer(out, id, Some(deadline_ms));
+    for tensor in tensors {
+        writer.tensor(tensor.index, tensor.datatype, &tensor.shape, &tensor.data)?;
+    }
+    writer.finish()
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing in here panics with the lock held, and a state seen halfway is still whole.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn close(&self) {
+        let mut state = self.lock();
+        state.is_closed = true;
+        // Dropping a waiter tells its request that the stream ended.
+        state.slots.iter_mut().for_each(|slot| slot.waiter = None);
+        drop(state);
+        self.wake.notify_one();
+    }
+}
+
+impl State {
+    fn take_slot(&mut self, waiter: oneshot::Sender<Result<Answer, Failure>>) -> Id {
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(Slot::default());
+            u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
+        });
+        let entry = &mut self.slots[slot as usize];
+        entry.generation = entry.generation.wrapping_add(1);
+        entry.waiter = Some(waiter);
+        Id { slot, generation: entry.generation }
+    }
+
+    fn free_slot(&mut self, id: Id) -> Option<oneshot::Sender<Result<Answer, Failure>>> {
+        let slot = self.slots.get_mut(id.slot as usize).filter(|slot| slot.generation == id.generation)?;
+        let waiter = slot.waiter.take()?;
+        self.free.push(id.slot);
+        Some(waiter)
+    }
+}
+
+struct CancelOnDrop<'a> {
+    shared: &'a Shared,
+    id: Option<Id>,
+}
+
+impl Drop for CancelOnDrop<'_> {
+    fn drop(&mut self) {
+        let Some(id) = self.id else { return };
+        let mut state = self.shared.lock();
+        if state.free_slot(id).is_some() && !state.is_closed {
+            frame::write_cancel(&mut state.outgoing, id);
+            drop(state);
+            self.shared.wake.notify_one();
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Closer(Arc<Shared>);
+
+impl Drop for Closer {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+async fn write_frames(shared: Arc<Shared>, mut writer: OwnedWriteHalf) {
+    let mut batch = Vec::new();
+    loop {
+        shared.wake.notified().await;
+        loop {
+            {
+                let mut state = shared.lock();
+                if state.is_closed {
+                    return;
+                }
+                std::mem::swap(&mut state.outgoing, &mut batch);
+            }
+            if batch.is_empty() {
+                break;
+            }
+            if writer.write_all(&batch).await.is_err() {
+                return shared.close();
+            }
+            batch.clear();
+        }
+    }
+}
+
+async fn read_answers(shared: Arc<Shared>, mut reader: OwnedReadHalf, mut decoder: Decoder) {
+    loop {
+        let (id, result) = match next_frame(&mut reader, &mut decoder).await {
+            Ok(Some(Frame::Answer(answer))) => (answer.id, Ok(answer)),
+            Ok(Some(Frame::Failure(failure))) => (failure.id, Err(failure)),
+            Ok(Some(_) | None) | Err(_) => return shared.close(),
+        };
+        let waiter = shared.lock().free_slot(id);
+        if let Some(waiter) = waiter {
+            // Whoever waited may have gone in this very moment; then nobody misses the answer.
+            let _ = waiter.send(result);
+        }
+    }
+}
+
+async fn next_frame(reader: &mut OwnedReadHalf, decoder: &mut Decoder) -> std::io::Result<Option<Frame>> {
+    loop {
+        if let Some(frame) = decoder.next_frame().map_err(std::io::Error::other)? {
+            return Ok(Some(frame));
+        }
+        if reader.read_buf(decoder.space()).await? == 0 {
+            return Ok(None);
+        }
+    }
+}

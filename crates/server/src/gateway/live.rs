@@ -1,0 +1,94 @@
+//! One runtime that answers: what it serves, and the links that reactors have to it.
+//!
+//! Knows nothing of why it was started. Invariant: dropping the last handle ends the process, so requests that
+//! are under way keep the runtime they began with through a swap.
+
+use std::cell::Cell;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use axum::http::HeaderValue;
+use spec::digest::{Oid, Sha256};
+use spec::frame::{Answer, Hello, IndexedTensor};
+use spec::limits;
+use spec::schema::Schema;
+use tokio::sync::OnceCell;
+
+use super::link::{Broken, Link};
+use crate::predict::plan::Plan;
+use crate::provider::Process;
+
+/// What an endpoint is to serve.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// `owner/name`
+    pub repository: String,
+    pub revision: Oid,
+    pub weights: Sha256,
+    pub model: PathBuf,
+    pub examples: Option<PathBuf>,
+    pub schema: Schema,
+}
+
+/// A runtime that answers.
+#[derive(Debug)]
+pub struct Live {
+    pub target: Target,
+    /// The target's schema with the tensors that the runtime itself names.
+    pub schema: Schema,
+    pub plan: Option<Plan>,
+    /// Repository, revision and weights, as every answer's headers name them.
+    pub names: [(&'static str, HeaderValue); 3],
+    process: Process,
+    /// For each reactor a link for single rows and one for large requests, so that these hold up none of those.
+    links: Vec<[OnceCell<Link>; 2]>,
+}
+
+thread_local! {
+    static REACTOR: Cell<Option<usize>> = const { Cell::new(None) };
+}
+
+/// Says which reactor this thread is. Threads that never said so share a link of their own.
+pub fn set_reactor(index: usize) {
+    REACTOR.set(Some(index));
+}
+
+impl Live {
+    pub fn new(target: Target, process: Process, n_reactors: usize) -> Self {
+        let schema = completed(&target.schema, &process.hello);
+        let value = |text: &str| HeaderValue::from_str(text).unwrap_or_else(|_| HeaderValue::from_static(""));
+        let names = [
+            ("x-reenact-repository", value(&target.repository)),
+            ("x-reenact-revision", value(&target.revision.to_string())),
+            ("x-reenact-weights", value(&format!("sha256:{}", target.weights))),
+        ];
+        let links = (0..=n_reactors).map(|_| [OnceCell::new(), OnceCell::new()]).collect();
+        let plan = Plan::new(&schema);
+        Self { target, schema, plan, names, process, links }
+    }
+
+    /// What the runtime said of itself.
+    pub fn hello(&self) -> &Hello {
+        &self.process.hello
+    }
+
+    pub fn has_ended(&self) -> bool {
+        self.process.has_ended()
+    }
+
+    /// Asks the runtime.
+    pub async fn infer(&self, tensors: &[IndexedTensor], deadline: Duration) -> Result<Answer, Broken> {
+        let is_large = tensors.iter().any(|tensor| tensor.n_rows() > limits::BATCH_ROWS);
+        let reactor = REACTOR.get().unwrap_or(self.links.len() - 1).min(self.links.len() - 1);
+        let cell = &self.links[reactor][usize::from(is_large)];
+        let link = cell
+            .get_or_try_init(|| async { Link::connect(&self.process.socket).await.map(|(link, _)| link) });
+        let link = link.await.map_err(|_| Broken::Closed)?;
+        link.infer(tensors, u32::try_from(deadline.as_millis()).unwrap_or(u32::MAX)).await
+    }
+}
+
+/// The schema from the files, with the tensors as the runtime that loaded them names them.
+fn completed(schema: &Schema, hello: &Hello) -> Schema {
+    Schema { inputs: hello.inputs.clone(), outputs: hello.outputs.clone(), ..schema.clone() }
+}

@@ -1,0 +1,17 @@
+//! The rules: what may happen, and who may make it happen.
+//!
+//! Knows neither HTTP nor SQL. Every door comes through here, so one rule holds for all protocols. Invariant:
+//! every operation that takes an actor asks [`access`] before it does or tells anything.
+
+pub mod access;
+pub mod accounts;
+pub mod cards;
+pub mod endpoints;
+pub mod entries;
+pub mod facts;
+pub mod health;
+pub mod refs;
+pub mod repositories;
+pub mod revisions;
+pub mod sessions;
+pub mod tokens;

@@ -1,0 +1,192 @@
+//! Asking an endpoint.
+//!
+//! Invariants: rights are checked, and a place in the queue taken, before anything is woken or parsed; a
+//! request that meets a runtime's sudden end is asked again of the next one, once.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use spec::frame::{Answer, FailureCode, IndexedTensor};
+use spec::name::{RepositoryKind, RepositoryName};
+use store::db::endpoints;
+use store::db::ids::{AccountId, RepositoryId};
+use store::db::repositories;
+
+use super::FullName;
+use super::start::{self, wake};
+use crate::app::App;
+use crate::error::{During, Error};
+use crate::gateway::link::Broken;
+use crate::gateway::slot::{Place, Room};
+use crate::gateway::{Live, Slot};
+use crate::ops::access::{self, Action, Actor, Subject};
+use crate::predict::answers;
+use crate::predict::rows::Rows;
+
+/// What decides whether somebody may ask an endpoint, remembered for a moment.
+#[derive(Debug, Clone)]
+pub struct KnownEndpoint {
+    pub repository: RepositoryId,
+    /// `owner/name` as its owner writes it.
+    pub name: String,
+    owner: AccountId,
+    is_private: bool,
+    is_deployed: bool,
+    is_stopped: bool,
+}
+
+/// Endpoints by lower-case `owner/name`, for so long as a change by another process may stay unseen.
+#[derive(Debug)]
+pub struct KnownEndpoints(moka::sync::Cache<String, Arc<KnownEndpoint>>);
+
+impl Default for KnownEndpoints {
+    fn default() -> Self {
+        let lifetime = Duration::from_secs(2);
+        Self(moka::sync::Cache::builder().max_capacity(10_000).time_to_live(lifetime).build())
+    }
+}
+
+impl KnownEndpoints {
+    /// Forgets an endpoint whose facts have changed.
+    pub fn forget(&self, name: &str) {
+        self.0.invalidate(&name.to_ascii_lowercase());
+    }
+}
+
+/// An endpoint that somebody may ask, with a place in its queue.
+#[derive(Debug)]
+pub struct Open {
+    pub known: Arc<KnownEndpoint>,
+    pub live: Arc<Live>,
+    slot: Arc<Slot>,
+    _place: Place,
+    began: Instant,
+}
+
+/// What a model answered.
+#[derive(Debug)]
+pub struct Predicted {
+    /// The runtime that answered; its schema is the one to read the tensors by.
+    pub live: Arc<Live>,
+    pub answer: Answer,
+}
+
+/// One answer for people, from rows as people write them.
+#[derive(Debug)]
+pub struct Told {
+    pub predictions: Vec<Value>,
+    pub probabilities: Vec<Vec<f64>>,
+    pub live: Arc<Live>,
+    /// From the request's arrival to its answer.
+    pub took: Duration,
+}
+
+/// Opens an endpoint for one request of so many bytes; wakes it if it sleeps.
+pub async fn open(app: &Arc<App>, actor: &Actor, name: &str, n_bytes: u64) -> Result<Open, Error> {
+    let began = Instant::now();
+    let known = known(app, name).await?;
+    let subject = Subject { name, owner: known.owner, is_private: known.is_private };
+    access::check(actor, Action::Predict, &subject)?;
+    if !known.is_deployed {
+        return Err(Error::EndpointNotFound(known.name.clone()));
+    }
+    if known.is_stopped {
+        return Err(start::stopped(&known.name));
+    }
+    let slot = app.gateway.slot(known.repository);
+    let room = Room { n_requests: app.settings.queue, n_bytes: app.settings.queue_bytes.0 };
+    let place = slot
+        .enter(n_bytes, room)
+        .inspect_err(|_| app.gateway.metrics.predicted("overloaded", began.elapsed()))?;
+    let live = match slot.live() {
+        Some(live) => live,
+        None => wake_apart(app, known.repository).await?,
+    };
+    Ok(Open { known, live, slot, _place: place, began })
+}
+
+/// Asks.
+pub async fn infer(app: &Arc<App>, open: &Open, tensors: &[IndexedTensor]) -> Result<Predicted, Error> {
+    let limit = app.settings.predict_timeout.0;
+    let outcome = match tokio::time::timeout(limit, ask(app, open, tensors)).await {
+        Ok(outcome) => outcome,
+        Err(_) => Err(Error::PredictTimeout(format!("{limit:?}"))),
+    };
+    let name = match &outcome {
+        Ok(_) => "answered",
+        Err(error) => error.entry().name,
+    };
+    app.gateway.metrics.predicted(name, open.began.elapsed());
+    outcome
+}
+
+/// Asks with rows of texts, as a form or a line of CSV has them.
+pub async fn infer_texts(app: &Arc<App>, open: &Open, rows: &[Vec<String>]) -> Result<Told, Error> {
+    let plan = open.live.plan.as_ref();
+    let plan = plan.ok_or_else(|| Error::BadInput("this model takes tensors, not rows".to_owned()))?;
+    let mut read = Rows::new(plan);
+    for row in rows {
+        read.read_texts(row.iter().map(String::as_str))?;
+    }
+    let tensors = read.into_tensors()?;
+    let Predicted { live, answer } = infer(app, open, &tensors).await?;
+    let predictions = answers::predictions(&live.schema, &answer.tensors);
+    let probabilities = answers::probabilities(&live.schema, &answer.tensors);
+    Ok(Told { predictions, probabilities, live, took: open.began.elapsed() })
+}
+
+async fn ask(app: &Arc<App>, open: &Open, tensors: &[IndexedTensor]) -> Result<Predicted, Error> {
+    let mut live = Arc::clone(&open.live);
+    for attempt in 0.. {
+        match live.infer(tensors, app.settings.predict_timeout.0).await {
+            Ok(answer) => return Ok(Predicted { live, answer }),
+            Err(Broken::Closed) if attempt == 0 => {
+                open.slot.drop_if(&live);
+                live = wake_apart(app, open.known.repository).await?;
+            }
+            Err(Broken::Closed) => break,
+            Err(Broken::TooLarge(error)) => return Err(Error::BadInput(error.to_string())),
+            Err(Broken::Refused(failure)) => {
+                return Err(match failure.code {
+                    FailureCode::BadInput => Error::BadInput(failure.message),
+                    FailureCode::Overloaded => Error::Overloaded,
+                    FailureCode::Deadline => {
+                        Error::PredictTimeout(format!("{:?}", app.settings.predict_timeout.0))
+                    }
+                    FailureCode::Internal => Error::Model(failure.message),
+                });
+            }
+        }
+    }
+    Err(Error::Model("the runtime ended while it computed, twice".to_owned()))
+}
+
+/// Wakes in a task of its own, so that a client who goes away does not stop what others wait for.
+async fn wake_apart(app: &Arc<App>, repository: RepositoryId) -> Result<Arc<Live>, Error> {
+    let app_of_task = Arc::clone(app);
+    let woken = app.background.spawn(async move { wake(&app_of_task, repository).await });
+    woken.await.map_err(|_| Error::Internal("wake an endpoint"))?
+}
+
+async fn known(app: &App, name: &str) -> Result<Arc<KnownEndpoint>, Error> {
+    let key = name.to_ascii_lowercase();
+    if let Some(known) = app.known_endpoints.0.get(&key) {
+        return Ok(known);
+    }
+    let parsed: RepositoryName = name.parse()?;
+    let found = repositories::by_name(&app.store.db, RepositoryKind::Model, &parsed).await;
+    let repository = found.during("look up a repository")?;
+    let repository = repository.ok_or_else(|| Error::RepositoryNotFound(name.to_owned()))?;
+    let row = endpoints::by_repository(&app.store.db, repository.id).await.during("look up an endpoint")?;
+    let known = Arc::new(KnownEndpoint {
+        repository: repository.id,
+        name: row.as_ref().map_or_else(|| name.to_owned(), FullName::full_name),
+        owner: repository.owner_id,
+        is_private: repository.is_private,
+        is_deployed: row.is_some(),
+        is_stopped: row.is_some_and(|row| row.is_stopped),
+    });
+    app.known_endpoints.0.insert(key, Arc::clone(&known));
+    Ok(known)
+}

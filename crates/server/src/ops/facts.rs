@@ -1,0 +1,110 @@
+//! Facts of a revision: read from its files once, in a job, and remembered.
+//!
+//! Nothing of a model runs here; `inspect` reads bytes. Invariant: facts are those of exactly one revision and
+//! never change, since its files never do.
+
+use std::fs::File;
+
+use spec::facts::{Facts, FileFacts};
+use spec::manifest::{self, Manifest};
+use store::clock;
+use store::db::entries::{self, Entry, Listing};
+use store::db::ids::RevisionId;
+use store::db::revisions::{self, Revision};
+
+use crate::app::App;
+use crate::error::{During, Error};
+
+/// Most model files of one revision that are read.
+const MODEL_FILES: usize = 100;
+/// Most paths of one revision that are looked through for model files.
+const PATHS: usize = 50_000;
+/// Entries asked of the store at a time.
+const PAGE: u32 = 1000;
+
+/// What is known of a revision; none while nobody has read its files yet.
+pub async fn get(app: &App, revision: RevisionId) -> Result<Option<Facts>, Error> {
+    let row = store::db::facts::get(&app.store.db, revision).await.during("look up facts")?;
+    row.map(|row| serde_json::from_str(&row.json).map_err(|_| Error::Internal("read stored facts")))
+        .transpose()
+}
+
+/// What is known of a revision; reads its files if nobody has yet.
+pub async fn ensure(app: &App, revision: RevisionId) -> Result<Facts, Error> {
+    match get(app, revision).await? {
+        Some(facts) => Ok(facts),
+        None => inspect(app, revision).await,
+    }
+}
+
+/// Reads a revision's files and remembers what they say.
+pub async fn inspect(app: &App, revision: RevisionId) -> Result<Facts, Error> {
+    let found = revisions::by_id(&app.store.db, revision).await.during("look up a revision")?;
+    let revision = found.ok_or_else(|| Error::NotFound { what: "revision", name: revision.to_string() })?;
+    let files = all_files(app, &revision).await?;
+    let manifest = read_manifest(app, &files).await?;
+    let paths: Vec<String> = files.iter().map(|entry| entry.path.clone()).collect();
+    let mut read = Vec::new();
+    for entry in files.iter().filter(|entry| inspect::is_model_file(&entry.path)).take(MODEL_FILES) {
+        read.push(read_file(app, entry).await?);
+    }
+    let facts = inspect::repository(manifest, read, &paths);
+    let json = serde_json::to_string(&facts).map_err(|_| Error::Internal("write facts as JSON"))?;
+    let row = store::db::facts::Facts { revision_id: revision.id, json, inspected_ms: clock::now_ms() };
+    store::db::facts::put(&app.store.db, &row).await.during("store facts")?;
+    Ok(facts)
+}
+
+async fn all_files(app: &App, revision: &Revision) -> Result<Vec<Entry>, Error> {
+    let mut files = Vec::new();
+    let mut after: Option<String> = None;
+    loop {
+        let listing = Listing { folder: "", is_recursive: true, after: after.as_deref(), limit: PAGE };
+        let page = entries::list(&app.store.db, revision.tree_id, &listing).await.during("list files")?;
+        files.extend(page.items.into_iter().filter(|entry| !entry.is_folder()));
+        after = page.next;
+        if after.is_none() || files.len() >= PATHS {
+            return Ok(files);
+        }
+    }
+}
+
+async fn read_manifest(
+    app: &App,
+    files: &[Entry],
+) -> Result<Option<Result<Manifest, manifest::ManifestError>>, Error> {
+    let Some(entry) = files.iter().find(|entry| entry.path == manifest::PATH) else { return Ok(None) };
+    let n_bytes = usize::try_from(entry.n_bytes).unwrap_or(usize::MAX);
+    if n_bytes > spec::limits::MANIFEST_BYTES {
+        return Ok(Some(Err(manifest::ManifestError::TooLong { n_bytes })));
+    }
+    let bytes = read_small(app, entry).await?;
+    Ok(Some(Manifest::parse(&bytes)))
+}
+
+async fn read_small(app: &App, entry: &Entry) -> Result<Vec<u8>, Error> {
+    let path = local_path(app, entry).await?;
+    tokio::fs::read(path).await.during("read a stored file")
+}
+
+async fn read_file(app: &App, entry: &Entry) -> Result<FileFacts, Error> {
+    let (local, path) = (local_path(app, entry).await?, entry.path.clone());
+    let read = tokio::task::spawn_blocking(move || {
+        let mut file = File::open(local)?;
+        Ok::<_, std::io::Error>(inspect::file(&path, &mut file))
+    });
+    // A bug in a parser must not lose the other files' facts.
+    match read.await {
+        Ok(facts) => facts.during("open a stored file"),
+        Err(_) => Ok(FileFacts {
+            path: entry.path.clone(),
+            error: Some("reading this file failed inside the server".to_owned()),
+            ..FileFacts::default()
+        }),
+    }
+}
+
+async fn local_path(app: &App, entry: &Entry) -> Result<std::path::PathBuf, Error> {
+    let sha256 = entry.sha256.ok_or(Error::Internal("read a folder as a file"))?;
+    app.store.blobs.local_path(&sha256).await.during("find a stored file")
+}

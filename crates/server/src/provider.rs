@@ -1,0 +1,189 @@
+//! Starts the process that holds one model, and ends it.
+//!
+//! Knows processes and sockets; nothing of requests, rights or the database. The process is our own binary
+//! again, which confines itself before it reads the model. Invariant: a process whose handle is gone is gone.
+
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use spec::digest::Sha256;
+use spec::frame::Hello;
+use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+use tokio::process::{Child, Command};
+use tokio_util::sync::CancellationToken;
+
+use crate::gateway::link::Link;
+
+/// Lines kept of what a runtime wrote.
+const LOG_LINES: usize = 500;
+/// Longest line kept, in characters.
+const LOG_LINE_CHARACTERS: usize = 2000;
+
+/// How our own binary is started as a runtime: `program arguments… --model …`.
+#[derive(Debug, Clone)]
+pub struct Launcher {
+    pub program: PathBuf,
+    pub arguments: Vec<String>,
+}
+
+/// What to run.
+#[derive(Debug, Clone)]
+pub struct Order {
+    pub model: PathBuf,
+    pub examples: Option<PathBuf>,
+    pub weights: Sha256,
+    pub n_threads: usize,
+    pub memory_bytes: u64,
+    pub onnxruntime: Option<PathBuf>,
+    pub allow_unsandboxed: bool,
+    pub load_timeout: Duration,
+}
+
+/// A runtime that said hello.
+#[derive(Debug)]
+pub struct Process {
+    pub socket: PathBuf,
+    pub hello: Hello,
+    ended: Arc<AtomicBool>,
+    kill: CancellationToken,
+    _folder: tempfile::TempDir,
+}
+
+/// Why a runtime did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("the runtime could not be started")]
+    Spawn(#[source] std::io::Error),
+    #[error("the runtime ended before it was ready: {0}")]
+    Ended(String),
+    #[error("the model was not loaded within {0:?}")]
+    TooSlow(Duration),
+}
+
+/// The last lines that an endpoint's runtimes wrote, oldest first.
+#[derive(Debug, Clone, Default)]
+pub struct Log(Arc<Mutex<VecDeque<String>>>);
+
+impl Log {
+    pub fn push(&self, line: &str) {
+        let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if lines.len() == LOG_LINES {
+            lines.pop_front();
+        }
+        lines.push_back(line.chars().take(LOG_LINE_CHARACTERS).collect());
+    }
+
+    pub fn lines(&self) -> Vec<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+    }
+
+    /// The last lines as one text.
+    fn tail(&self, n_lines: usize) -> String {
+        let lines = self.lines();
+        lines[lines.len().saturating_sub(n_lines)..].join("\n")
+    }
+}
+
+impl Process {
+    /// Whether it has ended by itself.
+    pub fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::Acquire)
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill.cancel();
+    }
+}
+
+/// Starts a runtime and waits until it has loaded its model.
+pub async fn start(launcher: &Launcher, order: &Order, log: &Log) -> Result<Process, StartError> {
+    // A socket's path has at most 107 bytes, which a data folder's path may already be.
+    let folder = tempfile::Builder::new().prefix("reenact-").tempdir().map_err(StartError::Spawn)?;
+    let socket = folder.path().join("s");
+    let mut child = command(launcher, order, &socket).spawn().map_err(StartError::Spawn)?;
+    if let Some(stdout) = child.stdout.take() {
+        tokio::spawn(keep_lines(stdout, log.clone()));
+    }
+    if let Some(stderr) = child.stderr.take() {
+        tokio::spawn(keep_lines(stderr, log.clone()));
+    }
+    let ended = Arc::new(AtomicBool::new(false));
+    let kill = CancellationToken::new();
+    let guard = kill.clone().drop_guard();
+    let exit = tokio::spawn(supervise(child, kill.clone(), Arc::clone(&ended), log.clone()));
+    let said_hello = tokio::time::timeout(order.load_timeout, greet(&socket));
+    let hello = tokio::select! {
+        hello = said_hello => hello.map_err(|_| StartError::TooSlow(order.load_timeout))?,
+        _ = exit => {
+            // Its last words may still be on their way through the pipe.
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            return Err(StartError::Ended(log.tail(5)));
+        }
+    };
+    guard.disarm();
+    Ok(Process { socket, hello, ended, kill, _folder: folder })
+}
+
+fn command(launcher: &Launcher, order: &Order, socket: &Path) -> Command {
+    let mut command = Command::new(&launcher.program);
+    command.args(&launcher.arguments);
+    command.arg("--model").arg(&order.model).arg("--socket").arg(socket);
+    command.arg("--weights-sha256").arg(order.weights.to_string());
+    command.arg("--threads").arg(order.n_threads.to_string());
+    command.arg("--memory-bytes").arg(order.memory_bytes.to_string());
+    if let Some(examples) = &order.examples {
+        command.arg("--examples").arg(examples);
+    }
+    if let Some(library) = &order.onnxruntime {
+        command.arg("--onnxruntime").arg(library);
+    }
+    if order.allow_unsandboxed {
+        command.arg("--allow-unsandboxed");
+    }
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    // Secrets of the server have no business in a process that reads foreign bytes.
+    let kept =
+        ["PATH", "HOME", "ORT_DYLIB_PATH", "VIRTUAL_ENV", "REENACT_CACHE", "TMPDIR", "LD_LIBRARY_PATH"];
+    command.env_clear();
+    command.envs(kept.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
+    command
+}
+
+/// Waits for the process's end, or ends it.
+async fn supervise(mut child: Child, kill: CancellationToken, ended: Arc<AtomicBool>, log: Log) {
+    let status = tokio::select! {
+        status = child.wait() => status,
+        () = kill.cancelled() => {
+            // It holds nothing that must be put away, and may be stuck in a long computation.
+            let _ = child.kill().await;
+            return;
+        }
+    };
+    ended.store(true, Ordering::Release);
+    let status = status.map_or_else(|error| error.to_string(), |status| status.to_string());
+    log.push(&format!("the runtime ended: {status}"));
+}
+
+async fn greet(socket: &Path) -> Hello {
+    loop {
+        match Link::connect(socket).await {
+            Ok((_, hello)) => return hello,
+            // Not there yet; if it never will be, the process ends and that is seen.
+            Err(_) => tokio::time::sleep(Duration::from_millis(3)).await,
+        }
+    }
+}
+
+async fn keep_lines(from: impl AsyncRead + Unpin, log: Log) {
+    let mut lines = BufReader::new(from).lines();
+    while let Ok(Some(line)) = lines.next_line().await {
+        tracing::debug!(target: "runtime", "{line}");
+        log.push(&line);
+    }
+}

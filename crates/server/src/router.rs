@@ -1,0 +1,126 @@
+//! Every route of the server, on one page, grouped by who calls it.
+//!
+//! Says which handler answers; knows nothing of what it does. Invariant: a route that is not here is answered
+//! by the page "not found", and every route here stands in the access matrix.
+
+use std::sync::Arc;
+
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{delete, get, post, put};
+use axum::{Extension, Router};
+
+use spec::name::RepositoryKind;
+
+use crate::app::App;
+use crate::doors::{api, health, hub, infer, pages, trace};
+
+/// The whole server.
+pub fn router(app: Arc<App>) -> Router {
+    let limit = usize::try_from(app.settings.request_limit.0).unwrap_or(usize::MAX);
+    let timed = from_fn_with_state(Arc::clone(&app), trace::limit_time::<api::Api>);
+    let traced = from_fn_with_state(Arc::clone(&app), trace::trace);
+    Router::new()
+        .merge(our_api().layer(timed))
+        .merge(hub_clients())
+        .merge(people())
+        .layer(DefaultBodyLimit::max(limit))
+        .fallback(pages::not_found)
+        .layer(traced)
+        .merge(operators())
+        .merge(inference_clients(&app))
+        .with_state(app)
+}
+
+/// Whoever watches over the server.
+fn operators() -> Router<Arc<App>> {
+    Router::new().route("/healthz", get(health::healthz)).route("/metrics", get(health::metrics))
+}
+
+/// Our own API.
+fn our_api() -> Router<Arc<App>> {
+    Router::new()
+        .route("/api/v1/openapi.json", get(api::openapi::document))
+        .route("/api/v1/me", get(api::accounts::me))
+        .route("/api/v1/tokens", get(api::tokens::list).post(api::tokens::create))
+        .route("/api/v1/tokens/{id}", delete(api::tokens::revoke))
+        .route("/api/v1/models/{owner}/{name}", get(api::repositories::model))
+        .route("/api/v1/datasets/{owner}/{name}", get(api::repositories::dataset))
+        .route("/api/v1/endpoints", get(api::endpoints::list).post(api::endpoints::deploy))
+        .route("/api/v1/endpoints/{owner}/{name}", get(api::endpoints::get).delete(api::endpoints::stop))
+        .route("/api/v1/endpoints/{owner}/{name}/logs", get(api::endpoints::logs))
+}
+
+/// Clients of the Hugging Face Hub.
+fn hub_clients() -> Router<Arc<App>> {
+    let file = get(hub::entries::download).head(hub::entries::head);
+    let of_kind = |kind: RepositoryKind| hub_repository().layer(Extension(kind));
+    Router::new()
+        .route("/api/whoami-v2", get(hub::accounts::whoami))
+        .route("/api/validate-yaml", post(hub::cards::validate_yaml))
+        .route("/api/repos/create", post(hub::repositories::create))
+        .route("/api/repos/delete", delete(hub::repositories::delete))
+        .route("/api/models", get(hub::repositories::list_models))
+        .route("/api/datasets", get(hub::repositories::list_datasets))
+        .nest("/api/models/{owner}/{name}", of_kind(RepositoryKind::Model))
+        .nest("/api/datasets/{owner}/{name}", of_kind(RepositoryKind::Dataset))
+        .route(
+            "/{owner}/{name}/resolve/{revision}/{*path}",
+            file.clone().layer(Extension(RepositoryKind::Model)),
+        )
+        .route(
+            "/datasets/{owner}/{name}/resolve/{revision}/{*path}",
+            file.layer(Extension(RepositoryKind::Dataset)),
+        )
+}
+
+/// What clients of the Hub ask of one repository.
+fn hub_repository() -> Router<Arc<App>> {
+    Router::new()
+        .route("/", get(hub::repositories::info))
+        .route("/revision/{revision}", get(hub::repositories::info_at))
+        .route("/settings", put(hub::repositories::set))
+        .route("/auth-check", get(hub::repositories::may_read))
+        .route("/auth-check/write", get(hub::repositories::may_write))
+        .route("/refs", get(hub::refs::list))
+        .route("/branch/{revision}", post(hub::refs::create_branch).delete(hub::refs::delete_branch))
+        .route("/tag/{revision}", post(hub::refs::create_tag).delete(hub::refs::delete_tag))
+        .route("/tree/{revision}", get(hub::entries::tree))
+        .route("/tree/{revision}/{*path}", get(hub::entries::tree))
+        .route("/paths-info/{revision}", post(hub::entries::paths_info))
+        .route("/commits/{revision}", get(hub::revisions::history))
+        .route("/preupload/{revision}", post(hub::revisions::preupload))
+        .route("/commit/{revision}", post(hub::revisions::commit))
+        .fallback(hub::not_found)
+}
+
+/// Clients of the Open Inference Protocol, of KServe V1 and of MLflow scoring. Nothing but what they need is
+/// layered over these: they are what people wait for most.
+fn inference_clients(app: &App) -> Router<Arc<App>> {
+    let limit = usize::try_from(app.settings.predict_limit.0).unwrap_or(usize::MAX);
+    let routes = Router::new()
+        .route("/v2", get(infer::v2::server))
+        .route("/v2/health/live", get(infer::v2::live))
+        .route("/v2/health/ready", get(infer::v2::ready))
+        .route("/v2/models/{model}", get(infer::v2::metadata))
+        .route("/v2/models/{model}/ready", get(infer::v2::model_ready))
+        .route("/v2/models/{model}/infer", post(infer::v2::infer))
+        .route("/v2/models/{model}/versions/{version}", get(infer::v2::metadata))
+        .route("/v2/models/{model}/versions/{version}/ready", get(infer::v2::model_ready))
+        .route("/v2/models/{model}/versions/{version}/infer", post(infer::v2::infer))
+        .route("/v2/repository/index", post(infer::v2::index))
+        .route("/v2/repository/models/{model}/{verb}", post(infer::v2::refuse_load))
+        .route("/v1/models", get(infer::v1::models))
+        .route("/v1/models/{verb}", get(infer::v1::model).post(infer::v1::predict))
+        .route("/ping", get(infer::mlflow::ping))
+        .route("/health", get(infer::mlflow::ping))
+        .route("/version", get(infer::mlflow::version))
+        .route("/invocations", post(infer::mlflow::invocations))
+        .layer(DefaultBodyLimit::max(limit));
+    Router::new().nest("/endpoints/{owner}/{name}", routes)
+}
+
+/// People, with a browser.
+fn people() -> Router<Arc<App>> {
+    Router::new()
+}

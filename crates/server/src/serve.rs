@@ -1,0 +1,117 @@
+//! The server from its start to its end: opens the store, listens, answers on its reactors, stops in order.
+//!
+//! Knows no route and no rule. Invariants: it says that it is ready only once it answers; when told to stop it
+//! takes nothing new, finishes what runs within the time set, and ends every runtime.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+
+use store::{Database, Durability, Storage, Store};
+use tokio_util::sync::CancellationToken;
+
+use crate::app::App;
+use crate::error::{During, Error};
+use crate::gateway::Gateway;
+use crate::ops::{accounts, sessions};
+use crate::provider::Launcher;
+use crate::settings::Settings;
+use crate::{jobs, reactor, router};
+
+/// What the server says when it answers.
+#[derive(Debug, Clone)]
+pub struct Ready {
+    pub address: SocketAddr,
+    /// Address for people, without a slash at the end.
+    pub url: String,
+    /// On the first start: the address that signs the first admin in, once.
+    pub sign_in_url: Option<String>,
+}
+
+/// Runs a server until told to stop. Blocks; makes its own threads.
+pub fn serve(
+    mut settings: Settings,
+    launcher: Launcher,
+    stop: &CancellationToken,
+    on_ready: impl FnOnce(&Ready),
+) -> Result<(), Error> {
+    let listener = listen(settings.listen)?;
+    // Port 0 has become a real one, and addresses in answers need it.
+    settings.listen = listener.local_addr().during("find the port listened on")?;
+    let background = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name("background")
+        .enable_all()
+        .build()
+        .during("start the background threads")?;
+    let app = background.block_on(open(settings, launcher))?;
+    let ready = background.block_on(greet(&app))?;
+    let workers = background.block_on(async { jobs::work(&app, stop) })?;
+    let reactors = reactor::start(&app, &listener, &router::router(Arc::clone(&app)), stop)?;
+    drop(listener);
+    on_ready(&ready);
+    for reactor in reactors {
+        // A reactor's panic is in the log already; the others still end in order.
+        let _ = reactor.join();
+    }
+    stop.cancel();
+    background.block_on(async {
+        for worker in workers {
+            let _ = tokio::time::timeout(app.settings.shutdown_timeout.0, worker).await;
+        }
+        app.gateway.close();
+        app.store.db.close().await;
+    });
+    background.shutdown_timeout(std::time::Duration::from_secs(1));
+    Ok(())
+}
+
+/// Opens the store that the settings name.
+pub async fn open_store(settings: &Settings) -> Result<Store, Error> {
+    let database: Database = match settings.database.as_str() {
+        "" => Database::Sqlite,
+        url => url.parse::<Database>().during("read the setting `database`")?,
+    };
+    let storage: Storage = match settings.storage.as_str() {
+        "" => Storage::Disk,
+        url => url.parse::<Storage>().during("read the setting `storage`")?,
+    };
+    let durability = if settings.durability == "normal" { Durability::Normal } else { Durability::Full };
+    let wanted =
+        store::Settings { database, storage, durability, ..store::Settings::embedded(settings.data.clone()) };
+    Store::open(&wanted).await.during("open the data folder")
+}
+
+async fn open(settings: Settings, launcher: Launcher) -> Result<Arc<App>, Error> {
+    let store = open_store(&settings).await?;
+    Ok(App::new(settings, store, Gateway::new(launcher)))
+}
+
+async fn greet(app: &Arc<App>) -> Result<Ready, Error> {
+    let address = app.settings.listen;
+    let url = match app.settings.public_url.trim_end_matches('/') {
+        "" => format!("http://{address}"),
+        url => url.to_owned(),
+    };
+    let sign_in_url = match accounts::ensure_admin(app).await? {
+        Some(admin) => {
+            let secret = sessions::create_link(app, &admin).await?;
+            Some(format!("{url}/sign-in?link={}", secret.expose()))
+        }
+        None => None,
+    };
+    Ok(Ready { address, url, sign_in_url })
+}
+
+fn listen(address: SocketAddr) -> Result<TcpListener, Error> {
+    let socket = || {
+        let socket =
+            socket2::Socket::new(socket2::Domain::for_address(address), socket2::Type::STREAM, None)?;
+        // A server that was restarted must not wait for connections of the last one to be forgotten.
+        socket.set_reuse_address(true)?;
+        socket.bind(&address.into())?;
+        socket.listen(4096)?;
+        socket.set_nonblocking(true)?;
+        Ok(TcpListener::from(socket))
+    };
+    socket().map_err(|source| Error::Listen { address, source })
+}
