@@ -22,7 +22,8 @@ _ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r", "\b
 
 def loads(text: str) -> dict[str, Any]:
     """The document as plain values; raises `ValueError` where it is not TOML."""
-    return tomllib.loads(text)
+    document: dict[str, Any] = tomllib.loads(text)
+    return document
 
 
 def dumps(document: Mapping[str, Any]) -> str:
