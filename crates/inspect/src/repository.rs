@@ -1,0 +1,117 @@
+//! What a repository as a whole says: which file is the model, what it came from, what its schema is.
+//!
+//! Knows paths and facts, never bytes. Invariant: the manifest's word stands where it can be true, and where it
+//! cannot, the problem is named.
+
+use spec::facts::{Facts, FileFacts, Format};
+use spec::manifest::{Manifest, ManifestError};
+use spec::name::FilePath;
+use spec::schema::{InputView, OutputView, Schema};
+
+use crate::view;
+
+/// Puts together what a revision's files say.
+///
+/// `files` are the facts of its model files and `paths` all of its paths. Without a manifest the served model is
+/// the first ONNX file by path.
+pub fn repository(
+    manifest: Option<Result<Manifest, ManifestError>>,
+    mut files: Vec<FileFacts>,
+    paths: &[String],
+) -> Facts {
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    let mut facts = Facts { files, ..Facts::default() };
+    let manifest = match manifest {
+        Some(Ok(manifest)) => manifest,
+        Some(Err(error)) => {
+            facts.problems.push(error.to_string());
+            Manifest::default()
+        }
+        None => Manifest::default(),
+    };
+    facts.model = named(&mut facts, "model", manifest.model, paths).or_else(|| first_onnx(&facts));
+    facts.original = named(&mut facts, "original", manifest.original, paths).or_else(|| original(&facts));
+    facts.examples = named(&mut facts, "examples", manifest.examples, paths);
+    facts.conversion = manifest.conversion;
+    if let Some(error) =
+        facts.model.as_deref().and_then(|path| facts.file(path)).and_then(|file| file.error.as_ref())
+    {
+        let problem = format!("the model could not be read to its end: {error}");
+        facts.problems.push(problem);
+    }
+    facts.schema = schema(manifest.schema, &mut facts);
+    if let Some(schema) = &facts.schema {
+        facts.problems.extend(schema.inconsistencies());
+    }
+    facts
+}
+
+/// A path of the manifest, if there is such a file.
+fn named(facts: &mut Facts, what: &str, path: Option<FilePath>, paths: &[String]) -> Option<String> {
+    let path = path?;
+    if paths.iter().any(|known| known == path.as_str()) {
+        return Some(path.into());
+    }
+    facts.problems.push(format!("`reenact.toml` names `{path}` as its {what}, and there is no such file"));
+    None
+}
+
+/// The first ONNX file, sooner one that could be read.
+fn first_onnx(facts: &Facts) -> Option<String> {
+    let onnx = || facts.files.iter().filter(|file| file.format == Format::Onnx);
+    let readable = onnx().find(|file| file.error.is_none());
+    readable.or_else(|| onnx().next()).map(|file| file.path.clone())
+}
+
+/// The file that says most about the model besides the one that is served: the one of the same name, else the
+/// first that names a class, else the first with tensors.
+fn original(facts: &Facts) -> Option<String> {
+    let served = facts.model.as_deref();
+    let others = || {
+        facts.files.iter().filter(|file| Some(file.path.as_str()) != served && file.format != Format::Onnx)
+    };
+    let stem = |path: &str| path.rsplit_once('.').map(|(stem, _)| stem.to_owned());
+    let described = |file: &&FileFacts| file.class.is_some();
+    let same =
+        others().filter(described).find(|file| served.is_some() && stem(&file.path) == served.and_then(stem));
+    let first =
+        same.or_else(|| others().find(described)).or_else(|| others().find(|file| !file.tensors.is_empty()));
+    first.map(|file| file.path.clone())
+}
+
+/// Tensors from the model's file, views from the manifest; each from the other where one says nothing.
+fn schema(stated: Option<Schema>, facts: &mut Facts) -> Option<Schema> {
+    let model = facts.model.as_deref().and_then(|path| facts.files.iter().find(|file| file.path == path));
+    let original =
+        facts.original.as_deref().and_then(|path| facts.files.iter().find(|file| file.path == path));
+    // A pickle has no tensors; a network's archive may.
+    let Some(read) = model.or(original).filter(|file| !file.inputs.is_empty() || !file.outputs.is_empty())
+    else {
+        return stated;
+    };
+    let feature_names = original.map(|file| file.feature_names.as_slice()).unwrap_or_default();
+    let mut schema = stated.unwrap_or_default();
+    let differs = |stated: &[_], read: &[_]| !stated.is_empty() && stated != read;
+    let mut problems = Vec::new();
+    for (what, stated, read) in
+        [("inputs", &mut schema.inputs, &read.inputs), ("outputs", &mut schema.outputs, &read.outputs)]
+    {
+        if read.is_empty() {
+            continue;
+        }
+        if differs(stated, read) {
+            problems.push(format!(
+                "the {what} in `reenact.toml` are not those of the model; the model's are taken"
+            ));
+        }
+        stated.clone_from(read);
+    }
+    if schema.input == InputView::Tensors {
+        schema.input = view::input(read, feature_names);
+    }
+    if schema.output == OutputView::Tensors {
+        schema.output = view::output(read);
+    }
+    facts.problems.extend(problems);
+    Some(schema)
+}

@@ -1,0 +1,230 @@
+//! Tensors among the symbolic values of a PyTorch pickle, by the path under which the model keeps them.
+//!
+//! Invariant: a tensor that two parts of a model share is listed and counted once.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use spec::facts::{FileFacts, Step, TensorFacts};
+use spec::tensor::Datatype;
+
+use crate::pickle::estimator;
+use crate::pickle::plain::{self, Budget};
+use crate::pickle::value::{Heap, Node, Value};
+use crate::{limits, shown};
+
+/// A block of bytes that tensors look into.
+pub(super) struct Storage {
+    pub(super) key: String,
+    pub(super) n_bytes: u64,
+}
+
+/// Lists the tensors below a value, counts their elements, and names the modules of a network.
+pub(super) fn list(heap: &Heap, root: Value, budget: &mut Budget, facts: &mut FileFacts) {
+    let mut n_parameters = None;
+    walk(heap, root, |path, value| {
+        if let Some(tensor) = tensor(heap, value) {
+            let n = n_parameters.get_or_insert(0_u64);
+            *n = n.saturating_add(shown::n_elements(&tensor.shape));
+            if facts.tensors.len() < FileFacts::TENSORS {
+                facts.tensors.push(TensorFacts {
+                    name: path.text(heap),
+                    datatype: tensor.datatype,
+                    shape: tensor.shape,
+                });
+            }
+            return;
+        }
+        let is_module =
+            path.link > 0 && estimator::attributes(heap, value).iter().any(|(name, _)| *name == "_modules");
+        if let (true, Some(class)) =
+            (is_module && facts.steps.len() < FileFacts::STEPS, estimator::class(heap, value))
+        {
+            let mut hyperparameters = estimator::hyperparameters(heap, value, budget);
+            hyperparameters.remove("training");
+            facts.steps.push(Step { name: path.text(heap), class, hyperparameters });
+        }
+    });
+    facts.n_parameters = n_parameters;
+}
+
+/// The storages that tensors below a value need, by key.
+pub(super) fn storages(heap: &Heap, root: Value) -> Vec<Storage> {
+    let mut found = BTreeMap::new();
+    walk(heap, root, |_, value| {
+        if let Some(Tensor { key: Some(key), n_stored, datatype: Some(datatype), .. }) = tensor(heap, value) {
+            let n_bytes = n_stored.saturating_mul(datatype.n_bytes().unwrap_or(0) as u64);
+            let wanted = found.entry(key).or_insert(0);
+            *wanted = n_bytes.max(*wanted);
+        }
+    });
+    found.into_iter().map(|(key, n_bytes)| Storage { key, n_bytes }).collect()
+}
+
+struct Tensor {
+    datatype: Option<Datatype>,
+    shape: Vec<u64>,
+    /// Where its bytes are.
+    key: Option<String>,
+    /// Elements in that storage.
+    n_stored: u64,
+}
+
+/// The tensor that a value is, if it is one, by the function that puts it back together.
+fn tensor(heap: &Heap, value: Value) -> Option<Tensor> {
+    let object = heap.object(value)?;
+    let arguments = heap.items(object.arguments)?;
+    match (heap.global(object.class)?, arguments) {
+        (("torch._utils", "_rebuild_parameter" | "_rebuild_parameter_with_state"), [inner, ..]) => {
+            let inner = heap.object(*inner)?;
+            rebuilt(heap, heap.global(inner.class)?, heap.items(inner.arguments)?)
+        }
+        (("torch._tensor", "_rebuild_from_type_v2"), [function, _, inner, ..]) => {
+            rebuilt(heap, heap.global(*function)?, heap.items(*inner)?)
+        }
+        (function, arguments) => rebuilt(heap, function, arguments),
+    }
+}
+
+fn rebuilt(heap: &Heap, function: (&str, &str), arguments: &[Value]) -> Option<Tensor> {
+    let ("torch._utils", "_rebuild_tensor" | "_rebuild_tensor_v2" | "_rebuild_tensor_v3") = function else {
+        return None;
+    };
+    let [storage, _, size, ..] = arguments else { return None };
+    let shape = heap.items(*size)?.iter().map(|length| match length {
+        Value::Int(length) => u64::try_from(*length).ok(),
+        _ => None,
+    });
+    let shape = shape.collect::<Option<_>>()?;
+    // The third version names the type itself, as its storage has none.
+    let named =
+        arguments.get(6).filter(|_| function.1 == "_rebuild_tensor_v3").and_then(|dtype| heap.global(*dtype));
+    let (mut datatype, mut key, mut n_stored) = (None, None, 0);
+    if let Some(Node::Persistent(id)) = heap.node(*storage)
+        && let Some([_, class, name, _, n, ..]) = heap.items(*id)
+    {
+        datatype = heap.global(*class).and_then(|(_, class)| storage_type(class));
+        key = heap.text(*name).map(str::to_owned);
+        n_stored = if let Value::Int(n) = n { u64::try_from(*n).unwrap_or(0) } else { 0 };
+    }
+    if let Some((_, name)) = named {
+        datatype = dtype(name);
+        // An untyped storage counts bytes.
+        n_stored = datatype.and_then(Datatype::n_bytes).map_or(0, |width| n_stored / width as u64);
+    }
+    Some(Tensor { datatype, shape, key, n_stored })
+}
+
+fn storage_type(class: &str) -> Option<Datatype> {
+    Some(match class {
+        "FloatStorage" => Datatype::Fp32,
+        "DoubleStorage" => Datatype::Fp64,
+        "HalfStorage" => Datatype::Fp16,
+        "BFloat16Storage" => Datatype::Bf16,
+        "LongStorage" => Datatype::Int64,
+        "IntStorage" => Datatype::Int32,
+        "ShortStorage" => Datatype::Int16,
+        "CharStorage" => Datatype::Int8,
+        "ByteStorage" | "UntypedStorage" => Datatype::Uint8,
+        "BoolStorage" => Datatype::Bool,
+        _ => return None,
+    })
+}
+
+fn dtype(name: &str) -> Option<Datatype> {
+    Some(match name {
+        "float32" => Datatype::Fp32,
+        "float64" => Datatype::Fp64,
+        "float16" => Datatype::Fp16,
+        "bfloat16" => Datatype::Bf16,
+        "uint8" => Datatype::Uint8,
+        "uint16" => Datatype::Uint16,
+        "uint32" => Datatype::Uint32,
+        "uint64" => Datatype::Uint64,
+        "int8" => Datatype::Int8,
+        "int16" => Datatype::Int16,
+        "int32" => Datatype::Int32,
+        "int64" => Datatype::Int64,
+        "bool" => Datatype::Bool,
+        _ => return None,
+    })
+}
+
+/// Visits every value below `root` once, in the order of the file, with its path.
+fn walk(heap: &Heap, root: Value, mut visit: impl FnMut(Path<'_>, Value)) {
+    let mut chain = Vec::new();
+    let mut left = vec![(root, 0_usize)];
+    let mut seen = BTreeSet::new();
+    let mut n_looks_left = limits::VISITS;
+    while let Some((value, link)) = left.pop() {
+        let Value::Node(number) = value else { continue };
+        if !seen.insert(number) {
+            continue;
+        }
+        visit(Path { chain: &chain, link }, value);
+        if tensor(heap, value).is_some() {
+            continue;
+        }
+        let inner = inner(heap, value);
+        let Some(fewer) = n_looks_left.checked_sub(1 + inner.len()) else { return };
+        n_looks_left = fewer;
+        for (name, value) in inner.into_iter().rev().filter(|(_, value)| matches!(value, Value::Node(_))) {
+            chain.push((link, name));
+            left.push((value, chain.len()));
+        }
+    }
+}
+
+/// How a value is reached: a chain of (parent, name). Link 0 is the root, link `i` the entry before `i`.
+struct Path<'c> {
+    chain: &'c [(usize, Name)],
+    link: usize,
+}
+
+/// What one step down adds to a path.
+#[derive(Clone, Copy)]
+enum Name {
+    Key(Value),
+    Index(usize),
+}
+
+impl Path<'_> {
+    /// The names, with dots between, as PyTorch writes them.
+    fn text(&self, heap: &Heap) -> String {
+        const DEEPEST: usize = 64;
+        /// Where a module keeps its parts, which is no part of their names.
+        const NAMELESS: &[&str] = &["_parameters", "_buffers", "_modules"];
+        let mut names = Vec::new();
+        let mut link = self.link;
+        while let Some((parent, name)) = link.checked_sub(1).and_then(|i| self.chain.get(i)) {
+            let name = match name {
+                Name::Index(i) => i.to_string(),
+                Name::Key(key) => plain::scalar(heap, *key).map_or_else(String::new, |key| plain::text(&key)),
+            };
+            if !NAMELESS.contains(&name.as_str()) {
+                names.push(name);
+            }
+            if names.len() >= DEEPEST {
+                break;
+            }
+            link = *parent;
+        }
+        names.reverse();
+        shown::short(&names.join("."))
+    }
+}
+
+/// The values inside of another.
+fn inner(heap: &Heap, value: Value) -> Vec<(Name, Value)> {
+    let keyed = |(key, value): &(Value, Value)| (Name::Key(*key), *value);
+    let numbered = |(i, value): (usize, &Value)| (Name::Index(i), *value);
+    match heap.node(value) {
+        Some(Node::Dict(pairs)) => pairs.kept.iter().map(keyed).collect(),
+        Some(Node::List(items) | Node::Tuple(items)) => items.kept.iter().enumerate().map(numbered).collect(),
+        Some(Node::Object(object)) => {
+            let state = object.state.and_then(|state| heap.pairs(state)).unwrap_or_default();
+            let items = object.items.kept.iter().enumerate().map(numbered);
+            object.pairs.kept.iter().chain(state).map(keyed).chain(items).collect()
+        }
+        _ => Vec::new(),
+    }
+}
