@@ -46,9 +46,6 @@ pub fn install(workplace: &mut Workplace) -> anyhow::Result<Done> {
         }
         apt_get(workplace, &packages)?;
     }
-    if let Some(folder) = postgres() {
-        workplace.export("REENACT_TEST_POSTGRES", folder);
-    }
     if let Some(browser) = chromium() {
         workplace.export("REENACT_TEST_CHROMIUM", browser);
     }

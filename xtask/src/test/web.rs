@@ -17,8 +17,8 @@ pub fn set_up(workplace: &mut Workplace) -> anyhow::Result<Done> {
         return Ok(Done::noted(Counts::default(), "there is no `web/package-lock.json` yet"));
     }
     let mut install = workplace.command("npm", "web");
-    // A browser comes from the system; npm brings what drives it.
-    install.args(["ci", "--no-audit", "--no-fund"]).env("PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD", "1");
+    // The browser comes from the system; npm brings what drives it.
+    install.args(["ci", "--no-audit", "--no-fund"]);
     shell::must(&mut install).context("could not install the node modules")?;
     Ok(Done::prepared())
 }

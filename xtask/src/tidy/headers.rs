@@ -18,7 +18,6 @@ const OPENINGS: &[(&str, &[&str])] = &[
     ("js", &["// ", "/* ", "/**"]),
     ("mjs", &["// ", "/* ", "/**"]),
     ("css", &["/* "]),
-    ("html", &["{#", "<!-- "]),
     ("sh", &["# "]),
 ];
 
@@ -33,8 +32,7 @@ fn headless(file: &File) -> Option<Violation> {
     let (_, openings) = OPENINGS.iter().find(|(extension, _)| *extension == file.extension())?;
     let (line, first) = file.text.lines().enumerate().find(|(_, line)| !line.starts_with("#!/"))?;
     let opens = openings.iter().any(|opening| first.starts_with(opening));
-    // A header may begin on the line after a bare `/**` or `"""`.
-    let says = first.len().max(file.text.lines().nth(line + 1).map_or(0, str::len));
+    let says = length(file, line);
     if opens && says >= SHORTEST_CHARS {
         return None;
     }
@@ -43,6 +41,16 @@ fn headless(file: &File) -> Option<Violation> {
     let hint =
         format!("begin with `{}`: what it is, what it refuses to know, its invariant", openings[0].trim());
     Some(Violation::new(&file.path, line + 1, what, hint))
+}
+
+/// How long the header that begins on line `at` (from 0) is, in bytes.
+fn length(file: &File, at: usize) -> usize {
+    let mut lines = file.text.lines().skip(at);
+    match file.extension() {
+        "rs" => lines.take_while(|line| line.starts_with("//!")).map(str::len).sum(),
+        // A header may begin on the line after a bare `/**` or `"""`.
+        _ => lines.by_ref().take(2).map(str::len).max().unwrap_or(0),
+    }
 }
 
 #[cfg(test)]
@@ -60,6 +68,7 @@ mod tests {
 
     #[test]
     fn a_file_with_a_header_passes() {
+        passes(&LAW, &[("a.rs", "//! Rows.\n//!\n//! Knows no columns.\n")]);
         passes(&LAW, &[("a.rs", "//! Names of accounts, parsed once.\n"), ("python/__init__.py", "")]);
         passes(&LAW, &[("python/b.py", "#!/usr/bin/env python3\n\"\"\"Runs one model and answers.\"\"\"\n")]);
         passes(&LAW, &[("web/a.js", "/**\n * Draws bars from probabilities.\n */\n")]);
