@@ -108,3 +108,18 @@ fn onnx_runtime(python: &Path) -> anyhow::Result<PathBuf> {
     libraries.sort();
     libraries.pop().with_context(|| format!("`{}` holds no `libonnxruntime.so`", folder.display()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lock_pins_each_package_and_brings_none_for_a_gpu() {
+        let lock = std::fs::read_to_string(crate::root().join(LOCK)).unwrap();
+        let packages: Vec<&str> = lock.lines().filter(|line| !line.starts_with([' ', '#'])).collect();
+        assert!(packages.len() > 10);
+        for package in packages {
+            assert!(package.contains("==") && !package.starts_with("nvidia"), "`{package}`");
+        }
+    }
+}
