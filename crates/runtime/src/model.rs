@@ -4,9 +4,9 @@
 //! the order of the model, which is the order of their indexes everywhere.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use ort::environment::Environment;
+use ort::environment::{Environment, EnvironmentBuilder};
 use ort::logging::LogLevel;
 use ort::session::Session;
 use ort::value::{Outlet, ValueType};
@@ -46,14 +46,28 @@ struct Source {
     n_threads: usize,
 }
 
-/// Loads ONNX Runtime into this process. It starts no thread.
-pub(crate) fn environment(library: &Path) -> Result<Environment, Error> {
-    let builder = ort::init_from(library)
-        .map_err(|error| Error::Library { path: library.into(), reason: error.to_string() })?;
-    let environment =
-        builder.with_name("reenact").with_telemetry(false).build().map_err(Error::Environment)?;
+/// Brings ONNX Runtime into this process, which starts no thread and reads nothing but the library.
+pub(crate) fn open_library(library: &Path) -> Result<EnvironmentBuilder, Error> {
+    let failed =
+        |error: ort::LoadDynamicError| Error::Library { path: library.into(), reason: error.to_string() };
+    ort::init_from(library).map_err(failed)
+}
+
+/// Starts ONNX Runtime.
+pub(crate) fn environment(builder: EnvironmentBuilder) -> Result<Environment, Error> {
+    let builder = builder.with_name("reenact").with_telemetry(false).with_logger(Arc::new(log));
+    let environment = builder.build().map_err(Error::Environment)?;
     environment.set_log_level(LogLevel::Warning);
     Ok(environment)
+}
+
+/// Most of what the library warns of is that it cannot see devices and files that it has no business with.
+fn log(level: LogLevel, category: &str, _id: &str, location: &str, message: &str) {
+    match level {
+        LogLevel::Error | LogLevel::Fatal => tracing::warn!(category, location, "ONNX Runtime: {message}"),
+        LogLevel::Warning => tracing::debug!(category, location, "ONNX Runtime: {message}"),
+        LogLevel::Info | LogLevel::Verbose => tracing::trace!(category, location, "ONNX Runtime: {message}"),
+    }
 }
 
 /// Loads the model into its first session.

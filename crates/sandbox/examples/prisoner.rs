@@ -33,7 +33,7 @@ fn main() -> ExitCode {
         memory_bytes: 2 << 30,
         n_processes: 8,
         cpu_s: Some(60),
-        file_size_bytes: 1 << 20,
+        file_size_bytes: Some(1 << 20),
         n_open_files: 32,
         die_with_parent: true,
         kept_descriptors: Vec::new(),

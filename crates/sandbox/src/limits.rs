@@ -13,7 +13,7 @@ pub(crate) fn set(policy: &Policy, namespaces: &Standing) -> Standing {
     let bounds = [
         ("memory", Resource::As, Some(policy.memory_bytes)),
         ("processor time", Resource::Cpu, policy.cpu_s),
-        ("file size", Resource::Fsize, Some(policy.file_size_bytes)),
+        ("file size", Resource::Fsize, policy.file_size_bytes),
         ("open files", Resource::Nofile, Some(policy.n_open_files)),
         ("core dumps", Resource::Core, Some(0)),
         ("message queues", Resource::Msgqueue, Some(0)),

@@ -19,8 +19,9 @@ pub struct Policy {
     pub n_processes: u64,
     /// Processor time in seconds, after which the process is killed.
     pub cpu_s: Option<u64>,
-    /// Length in bytes up to which a file may grow.
-    pub file_size_bytes: u64,
+    /// Length in bytes up to which a file may grow, after which the process is killed. It holds for a log file
+    /// that the parent gave as standard output, too.
+    pub file_size_bytes: Option<u64>,
     /// Open files at one time.
     pub n_open_files: u64,
     /// Whether to be killed when the parent ends. To the kernel the parent is the *thread* that started this
@@ -41,7 +42,8 @@ impl Policy {
             memory_bytes,
             n_processes: 256,
             cpu_s: None,
-            file_size_bytes: 0,
+            // It can open no file to write to.
+            file_size_bytes: None,
             n_open_files: 256,
             die_with_parent: true,
             kept_descriptors: Vec::new(),
