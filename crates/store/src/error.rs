@@ -135,3 +135,17 @@ impl Error {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_told_from_other_failures() {
+        let path = Path::new("file");
+        let full = Error::io("write", path)(io::ErrorKind::StorageFull.into());
+        assert!(matches!(full, Error::StorageFull { .. }));
+        let denied = Error::io("write", path)(io::ErrorKind::PermissionDenied.into());
+        assert_eq!(denied.to_string(), "failed to write `file`");
+    }
+}

@@ -88,3 +88,41 @@ fn of_dialect(sql: &str, dialect: Dialect) -> String {
     }
     ours
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Settings;
+
+    #[tokio::test]
+    async fn an_upgrade_takes_the_steps_that_are_missing_and_keeps_the_rows() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::open(&Settings::embedded(folder.path())).await.unwrap();
+        query("test", "INSERT INTO secrets (name, value) VALUES ('a', 'b')").run(db.writer()).await.unwrap();
+        let second = ("second", "ALTER TABLE secrets ADD COLUMN note TEXT NOT NULL DEFAULT 'new'");
+        for _ in 0..2 {
+            run_steps(&db, &[STEPS[0], second]).await.unwrap();
+        }
+        let row =
+            query("test", "SELECT value, note FROM secrets").one::<(String, String)>(&db).await.unwrap();
+        assert_eq!(row, ("b".to_owned(), "new".to_owned()));
+        assert!(matches!(run(&db).await, Err(Error::NewerDatabase { found: 2, known: 1 })));
+    }
+
+    #[tokio::test]
+    async fn a_step_that_fails_leaves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::open(&Settings::embedded(folder.path())).await.unwrap();
+        let broken = ("broken", "CREATE TABLE half (id BIGINT); INSERT INTO nowhere VALUES (1);");
+        assert!(run_steps(&db, &[STEPS[0], broken]).await.is_err());
+        assert!(query("test", "SELECT id FROM half").optional::<(i64,)>(&db).await.is_err());
+        run(&db).await.unwrap();
+    }
+
+    #[test]
+    fn each_database_gets_its_own_lines() {
+        let sql = "a\n-- sqlite:\nb\n-- postgres:\nc\n-- both:\nd\n";
+        assert_eq!(of_dialect(sql, Dialect::Sqlite), "a\nb\nd\n");
+        assert_eq!(of_dialect(sql, Dialect::Postgres), "a\nc\nd\n");
+    }
+}

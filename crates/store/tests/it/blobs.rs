@@ -1,0 +1,259 @@
+//! Stored bytes.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use futures_util::TryStreamExt;
+use spec::digest::Sha256;
+use spec::git;
+use store::{Blobs, Error, Settings};
+
+use crate::world::Bytes;
+
+on_both_storages!(
+    bytes_of_any_size_come_back,
+    an_unknown_length_gives_the_same_ids,
+    a_part_is_read,
+    the_wrong_length_is_refused,
+    the_same_bytes_are_kept_once,
+    what_was_not_finished_leaves_nothing,
+    what_is_not_there_is_said_so,
+    a_list_has_all_in_order,
+    a_local_file_has_the_bytes,
+);
+
+/// Bytes that do not repeat within a block.
+fn bytes(n: usize) -> Vec<u8> {
+    let mut state = 0x9e37_79b9_u32;
+    std::iter::repeat_with(|| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 24) as u8
+    })
+    .take(n)
+    .collect()
+}
+
+/// Around the sizes of a block, of a part, and of what is sent in one request.
+const SIZES: &[usize] = &[0, 1, 262_143, 262_144, 262_145, 1_000_003, 8_388_608, 20_000_001];
+
+async fn read(blobs: &Blobs, sha256: &Sha256, range: Option<std::ops::Range<u64>>) -> Result<Vec<u8>, Error> {
+    let reading = blobs.read(sha256, range).await?;
+    let n_promised = reading.range.end - reading.range.start;
+    let blocks: Vec<bytes::Bytes> = reading.stream.try_collect().await?;
+    let all = blocks.concat();
+    assert_eq!(all.len() as u64, n_promised);
+    Ok(all)
+}
+
+async fn bytes_of_any_size_come_back(world: Bytes) {
+    for n in SIZES.iter().copied() {
+        let content = bytes(n);
+        let mut spool = world.blobs.spool(Some(n as u64));
+        for piece in content.chunks(70_001) {
+            spool.write(piece).await.unwrap();
+        }
+        let stored = spool.finish().await.unwrap();
+        assert_eq!((stored.n_bytes, stored.sha256), (n as u64, Sha256::of(&content)));
+        assert_eq!(stored.git_oid, git::blob(&content));
+        assert_eq!(world.blobs.size(&stored.sha256).await.unwrap(), Some(n as u64));
+        assert!(read(&world.blobs, &stored.sha256, None).await.unwrap() == content, "{n}");
+        assert!(world.blobs.read_all(&stored.sha256, n as u64).await.unwrap() == content, "{n}");
+    }
+}
+
+async fn an_unknown_length_gives_the_same_ids(world: Bytes) {
+    for n in SIZES.iter().copied() {
+        let content = bytes(n);
+        let mut spool = world.blobs.spool(None);
+        spool.write(&content).await.unwrap();
+        let stored = spool.finish().await.unwrap();
+        assert_eq!((stored.sha256, stored.git_oid), (Sha256::of(&content), git::blob(&content)));
+    }
+}
+
+async fn a_part_is_read(world: Bytes) {
+    let content = bytes(1_000_003);
+    let sha256 = world.blobs.put(&content).await.unwrap().sha256;
+    for (start, end, expected) in [
+        (0, 1, &content[..1]),
+        (300_000, 900_000, &content[300_000..900_000]),
+        (1_000_002, 1_000_003, &content[1_000_002..]),
+        (999_999, u64::MAX, &content[999_999..]),
+        (5, 5, &[]),
+    ] {
+        assert!(read(&world.blobs, &sha256, Some(start..end)).await.unwrap() == expected, "{start}..{end}");
+    }
+    let behind = read(&world.blobs, &sha256, Some(1_000_003..1_000_004)).await.unwrap_err();
+    assert!(matches!(behind, Error::Range { start: 1_000_003, size_bytes: 1_000_003 }));
+    let too_much = world.blobs.read_all(&sha256, 1000).await.unwrap_err();
+    assert!(matches!(too_much, Error::WrongLength { expected_bytes: 1000, .. }));
+}
+
+async fn the_wrong_length_is_refused(world: Bytes) {
+    let mut long = world.blobs.spool(Some(3));
+    long.write(b"abc").await.unwrap();
+    assert!(matches!(long.write(b"d").await, Err(Error::WrongLength { expected_bytes: 3, found_bytes: 4 })));
+    let mut short = world.blobs.spool(Some(3));
+    short.write(b"ab").await.unwrap();
+    assert!(matches!(short.finish().await, Err(Error::WrongLength { expected_bytes: 3, found_bytes: 2 })));
+    assert_eq!(files(&world.files), BTreeSet::new());
+}
+
+async fn the_same_bytes_are_kept_once(world: Bytes) {
+    for n in [10, 300_000, 9_000_000] {
+        let content = bytes(n);
+        let writers = (0..4).map(|_| {
+            let (blobs, content) = (world.blobs.clone(), content.clone());
+            tokio::spawn(async move { blobs.put(&content).await.unwrap() })
+        });
+        for writer in writers.collect::<Vec<_>>() {
+            assert_eq!(writer.await.unwrap().sha256, Sha256::of(&content));
+        }
+    }
+    assert_eq!(files(&world.files).len(), 3);
+    assert_eq!(unfinished(&world), BTreeSet::new());
+}
+
+async fn what_was_not_finished_leaves_nothing(world: Bytes) {
+    let mut spool = world.blobs.spool(None);
+    spool.write(&bytes(3_000_000)).await.unwrap();
+    assert_eq!(unfinished(&world).len(), 1);
+    drop(spool);
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    // The block being written holds the file for a moment longer.
+    while !unfinished(&world).is_empty() {
+        assert!(std::time::Instant::now() < deadline, "{:?}", unfinished(&world));
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(files(&world.files), BTreeSet::new());
+
+    // A process that was killed leaves its folder behind, but not its lock.
+    let abandoned = world.settings.data_dir.join("tmp/process-abandoned");
+    std::fs::create_dir(&abandoned).unwrap();
+    std::fs::write(abandoned.join("half"), b"x").unwrap();
+    let mut living = world.blobs.spool(None);
+    living.write(&bytes(300_000)).await.unwrap();
+    let _other = Blobs::open(&world.settings).await.unwrap();
+    assert!(!abandoned.exists());
+    living.finish().await.unwrap();
+}
+
+async fn what_is_not_there_is_said_so(world: Bytes) {
+    let nothing = Sha256::of(b"nothing");
+    assert!(!world.blobs.exists(&nothing).await.unwrap());
+    assert!(
+        matches!(read(&world.blobs, &nothing, None).await, Err(Error::NoBlob(sha256)) if sha256 == nothing)
+    );
+    assert!(matches!(world.blobs.local_path(&nothing).await, Err(Error::NoBlob(_))));
+    world.blobs.delete(&nothing).await.unwrap();
+    let sha256 = world.blobs.put(b"something").await.unwrap().sha256;
+    world.blobs.local_path(&sha256).await.unwrap();
+    world.blobs.delete(&sha256).await.unwrap();
+    assert!(!world.blobs.exists(&sha256).await.unwrap());
+    assert!(matches!(world.blobs.local_path(&sha256).await, Err(Error::NoBlob(_))));
+}
+
+async fn a_list_has_all_in_order(world: Bytes) {
+    assert!(world.blobs.list(None, 10).await.unwrap().items.is_empty());
+    let mut expected = BTreeSet::new();
+    for n in 0..40u8 {
+        expected.insert(world.blobs.put(&[n]).await.unwrap().sha256);
+    }
+    for limit in [1, 7, 40, 100] {
+        let (mut found, mut after) = (Vec::new(), None::<String>);
+        loop {
+            let page = world.blobs.list(after.as_deref(), limit).await.unwrap();
+            assert!(page.items.iter().all(|line| line.n_bytes == 1 && line.modified_ms > 0));
+            found.extend(page.items.into_iter().map(|line| line.sha256));
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        assert!(found.iter().eq(&expected), "{limit}");
+    }
+    assert!(matches!(world.blobs.list(Some("../x"), 5).await, Err(Error::Cursor(_))));
+}
+
+async fn a_local_file_has_the_bytes(world: Bytes) {
+    for n in [0, 300_000] {
+        let content = bytes(n);
+        let sha256 = world.blobs.put(&content).await.unwrap().sha256;
+        for _ in 0..2 {
+            let path = world.blobs.local_path(&sha256).await.unwrap();
+            assert!(std::fs::read(&path).unwrap() == content);
+            assert!(path.starts_with(&world.settings.data_dir));
+        }
+    }
+}
+
+#[tokio::test]
+async fn bytes_that_rotted_in_a_bucket_are_not_handed_out_as_a_file() {
+    crate::world::on_s3(async |world: Bytes| {
+        let sha256 = world.blobs.put(b"weights").await.unwrap().sha256;
+        let file = files(&world.files).pop_first().unwrap();
+        std::fs::write(world.files.join(file), b"weighty").unwrap();
+        let error = world.blobs.local_path(&sha256).await.unwrap_err();
+        assert!(matches!(error, Error::Damaged { expected, .. } if expected == sha256), "{error:?}");
+        assert_eq!(unfinished(&world), BTreeSet::new());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_full_disk_keeps_what_it_had_and_takes_more_after_room_is_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(_disk) = SmallDisk::mount(folder.path()) else {
+        eprintln!("skipped: this user may not mount a small disk");
+        return;
+    };
+    let blobs = Blobs::open(&Settings::embedded(folder.path())).await.unwrap();
+    let kept = blobs.put(&bytes(1_000_000)).await.unwrap();
+    let error = blobs.put(&bytes(8_000_000)).await.unwrap_err();
+    assert!(matches!(error, Error::StorageFull { .. }), "{error:?}");
+    assert_eq!(read(&blobs, &kept.sha256, None).await.unwrap(), bytes(1_000_000));
+    blobs.put(&bytes(2_000_000)).await.unwrap();
+}
+
+/// A disk of 4 MB in memory.
+struct SmallDisk<'a>(&'a Path);
+
+impl<'a> SmallDisk<'a> {
+    fn mount(folder: &'a Path) -> Option<Self> {
+        let mounted =
+            Command::new("mount").args(["-t", "tmpfs", "-o", "size=4m", "tmpfs"]).arg(folder).output();
+        mounted.is_ok_and(|output| output.status.success()).then_some(Self(folder))
+    }
+}
+
+impl Drop for SmallDisk<'_> {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(self.0).output();
+    }
+}
+
+/// The files in the storage, without what an S3 server of files keeps beside them.
+fn files(folder: &Path) -> BTreeSet<PathBuf> {
+    walk(folder, folder)
+        .into_iter()
+        .filter(|path| path.to_str().is_some_and(|path| !path.contains(".s3s")))
+        .collect()
+}
+
+/// What processes are still writing.
+fn unfinished(world: &Bytes) -> BTreeSet<PathBuf> {
+    let tmp = world.settings.data_dir.join("tmp");
+    walk(&tmp, &tmp).into_iter().filter(|path| !path.ends_with("lock")).collect()
+}
+
+fn walk(folder: &Path, root: &Path) -> BTreeSet<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return BTreeSet::new() };
+    let paths = entries.map(|entry| entry.unwrap().path());
+    paths
+        .flat_map(|path| match path.is_dir() {
+            true => walk(&path, root),
+            false => BTreeSet::from([path.strip_prefix(root).unwrap().to_owned()]),
+        })
+        .collect()
+}

@@ -1,0 +1,52 @@
+//! Contract tests: the same functions over SQLite and PostgreSQL, over a disk and an S3 store.
+//!
+//! PostgreSQL is started by the tests from the system's package, or named by `TEST_DATABASE_URL`. Without
+//! either they fail, unless `REENACT_SKIP_POSTGRES=1` says that this is known.
+
+/// Makes of each function two tests, one for each database.
+macro_rules! on_both_databases {
+    ($($name:ident),+ $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                crate::world::on_sqlite(super::$name).await;
+            })+
+        }
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                crate::world::on_postgres(super::$name).await;
+            })+
+        }
+    };
+}
+
+/// Makes of each function two tests, one for each storage.
+macro_rules! on_both_storages {
+    ($($name:ident),+ $(,)?) => {
+        mod disk {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                crate::world::on_disk(super::$name).await;
+            })+
+        }
+        mod s3 {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                crate::world::on_s3(super::$name).await;
+            })+
+        }
+    };
+}
+
+mod accounts;
+mod blobs;
+mod bucket;
+mod entries;
+mod jobs;
+mod lists;
+mod opening;
+mod postgres;
+mod repositories;
+mod revisions;
+mod world;
