@@ -23,7 +23,7 @@ pub fn router(app: Arc<App>) -> Router {
     Router::new()
         .merge(our_api().layer(timed))
         .merge(hub_clients())
-        .merge(people())
+        .merge(people(&app))
         .layer(DefaultBodyLimit::max(limit))
         .fallback(pages::not_found)
         .layer(traced)
@@ -121,6 +121,45 @@ fn inference_clients(app: &App) -> Router<Arc<App>> {
 }
 
 /// People, with a browser.
-fn people() -> Router<Arc<App>> {
+fn people(app: &Arc<App>) -> Router<Arc<App>> {
     Router::new()
+        .route("/", get(pages::front::front))
+        .route("/models", get(pages::front::models))
+        .route("/datasets", get(pages::front::datasets))
+        .route("/new", get(pages::reference::new))
+        .route("/api/v1/", get(pages::reference::api))
+        .route("/assets/{digest}/{name}", get(pages::reference::asset))
+        .route("/favicon.ico", get(pages::reference::favicon))
+        .route("/robots.txt", get(pages::reference::robots))
+        .route("/sign-in", get(pages::sessions::page).post(pages::sessions::sign_in))
+        .route("/sign-out", post(pages::sessions::sign_out))
+        .route("/settings", get(pages::reference::settings))
+        .route("/settings/password", get(pages::passwords::page).post(pages::passwords::set))
+        .route("/settings/tokens", get(pages::tokens::page).post(pages::tokens::create))
+        .route("/settings/tokens/{id}/revoke", post(pages::tokens::revoke))
+        .route("/settings/endpoints", get(pages::endpoints::list))
+        .route("/{owner}", get(pages::front::account))
+        .nest("/{owner}/{name}", repository_pages())
+        .nest("/datasets/{owner}/{name}", repository_pages())
+        .layer(from_fn_with_state(Arc::clone(app), trace::limit_time::<pages::Html>))
+        .layer(from_fn_with_state(Arc::clone(app), pages::protect))
+}
+
+/// What people see of one repository.
+fn repository_pages() -> Router<Arc<App>> {
+    use pages::{endpoints, files, repositories, web_app};
+    Router::new()
+        .route("/", get(repositories::card_page))
+        .route("/about", get(repositories::about_page))
+        .route("/use", get(repositories::use_page))
+        .route("/try", get(web_app::page).post(web_app::predict))
+        .route("/endpoint", get(endpoints::page).post(endpoints::act))
+        .route("/tree/{revision}", get(files::tree))
+        .route("/tree/{revision}/{*path}", get(files::tree))
+        .route("/blob/{revision}/{*path}", get(files::blob))
+        .route("/commits/{revision}", get(files::history))
+        .route("/commit/{revision}", get(files::commit))
+        .route("/settings", get(repositories::settings_page))
+        .route("/settings/visibility", post(repositories::set_visibility))
+        .route("/settings/delete", post(repositories::delete))
 }

@@ -84,18 +84,20 @@ fn token_of(value: &str) -> Option<Secret> {
 /// A browser says where a request comes from. Whoever says nothing must show the session's own secret: forms
 /// carry it as a field, which the pages check themselves.
 fn refuse_forged(headers: &HeaderMap, csrf: &str) -> Result<(), Error> {
+    let sent = headers.get(CSRF_HEADER).and_then(|value| value.to_str().ok());
+    let is_shown = sent.is_some_and(|sent| secrets::equal(sent, csrf));
+    if is_shown || is_same_origin(headers) { Ok(()) } else { Err(Error::BadCsrf) }
+}
+
+/// Whether the browser says that a page of ours sent this.
+pub fn is_same_origin(headers: &HeaderMap) -> bool {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    if text(CSRF_HEADER).is_some_and(|sent| secrets::equal(sent, csrf)) {
-        return Ok(());
-    }
     if let Some(site) = text("sec-fetch-site") {
-        return if site == "same-origin" { Ok(()) } else { Err(Error::BadCsrf) };
+        return site == "same-origin";
     }
     let host = text(HOST.as_str()).unwrap_or_default();
-    match text(ORIGIN.as_str()).and_then(|origin| origin.split_once("://")) {
-        Some((_, origin)) if origin == host => Ok(()),
-        _ => Err(Error::BadCsrf),
-    }
+    let origin = text(ORIGIN.as_str()).and_then(|origin| origin.split_once("://"));
+    origin.is_some_and(|(_, origin)| origin == host)
 }
 
 #[cfg(test)]

@@ -10,3 +10,41 @@ pub mod front;
 pub mod message;
 pub mod repository;
 pub mod web_app;
+
+/// A page, with its cache policy.
+pub trait Page: askama::Template {
+    const CACHE: Cache;
+}
+
+/// How long a browser may show a page again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cache {
+    /// It asks each time: what a page shows depends on who looks and may change.
+    Ask,
+    /// Never, not even when going back: the page holds a secret.
+    Never,
+}
+
+macro_rules! pages {
+    ($($page:ty => $cache:ident;)+) => { $( impl Page for $page { const CACHE: Cache = Cache::$cache; } )+ };
+}
+
+pages! {
+    front::FrontPage => Ask;
+    repository::CardPage => Ask;
+    repository::AboutPage => Ask;
+    repository::UsePage => Ask;
+    repository::SettingsPage => Ask;
+    files::TreePage => Ask;
+    files::BlobPage => Ask;
+    files::HistoryPage => Ask;
+    web_app::WebAppPage => Ask;
+    account::SignInPage => Ask;
+    account::PasswordPage => Never;
+    account::TokensPage => Never;
+    account::EndpointsPage => Ask;
+    account::EndpointPage => Ask;
+    message::ErrorPage => Ask;
+    message::NewPage => Ask;
+    message::ApiPage => Ask;
+}

@@ -37,10 +37,30 @@ impl Frame {
         Safe(format!("<svg class=\"icon\" aria-hidden=\"true\"><use href=\"{address}#{name}\"></use></svg>"))
     }
 
+    /// A sentence in which what stands between backticks is shown as code.
+    pub fn sentence(&self, text: &str) -> Safe<String> {
+        let mut out = String::with_capacity(text.len() + 16);
+        for (i, part) in text.split('`').enumerate() {
+            let (open, close) = if i % 2 == 1 { ("<code>", "</code>") } else { ("", "") };
+            out.push_str(open);
+            out.push_str(&escape(part));
+            out.push_str(close);
+        }
+        Safe(out)
+    }
+
     /// Whether this is the current section.
     pub fn is_in(&self, section: &str) -> bool {
         self.section == section
     }
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+        .replace('\'', "&#39;")
 }
 
 /// A link, one of several of which one may be where the reader is.
@@ -49,4 +69,15 @@ pub struct Link {
     pub label: String,
     pub href: String,
     pub is_current: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sentence_shows_code_and_nothing_else() {
+        let shown = Frame::default().sentence("run `a < b` & <b>");
+        assert_eq!(shown.0, "run <code>a &lt; b</code> &amp; &lt;b&gt;");
+    }
 }

@@ -12,27 +12,11 @@ pub struct ErrorPage {
     pub status: u16,
     pub title: String,
     pub detail: String,
-    /// May hold code between backticks.
-    pub hint: Vec<Piece>,
+    pub hint: String,
     /// By which the log finds it.
     pub request_id: Option<String>,
     /// Whether signing in may help.
     pub can_sign_in: bool,
-}
-
-/// A piece of a sentence.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Piece {
-    Text(String),
-    Code(String),
-}
-
-/// Splits a sentence at its backticks.
-pub fn pieces(sentence: &str) -> Vec<Piece> {
-    let parts = sentence.split('`').enumerate().filter(|(_, part)| !part.is_empty());
-    parts
-        .map(|(i, part)| if i % 2 == 1 { Piece::Code(part.to_owned()) } else { Piece::Text(part.to_owned()) })
-        .collect()
 }
 
 /// How to share a model.
@@ -92,17 +76,5 @@ pub struct ApiError {
     pub name: &'static str,
     pub status: u16,
     pub title: &'static str,
-    pub hint: Vec<Piece>,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_stands_between_backticks_is_code() {
-        let found = pieces("run `reenact login` again");
-        let text = |text: &str| Piece::Text(text.to_owned());
-        assert_eq!(found, [text("run "), Piece::Code("reenact login".to_owned()), text(" again")]);
-    }
+    pub hint: &'static str,
 }

@@ -1,0 +1,165 @@
+//! Endpoints for people: the box on a model's pages, the page with the log, the list of one's own.
+
+use std::sync::Arc;
+
+use axum::Form;
+use axum::extract::{Query, State};
+use axum::response::Response;
+use serde::Deserialize;
+use spec::api::{Deploy, EndpointState};
+use spec::facts::Facts;
+use spec::name::RepositoryKind;
+
+use super::place::{Place, with_query};
+use super::repositories::{Opened, facts_of, open_model};
+use super::views::account::{EndpointLine, EndpointPage, EndpointsPage};
+use super::views::repository::EndpointBox;
+use super::visitor::Visitor;
+use super::{Answer, Html, Shown, go_to, show, when};
+use crate::app::App;
+use crate::doors::address::Base;
+use crate::error::Error;
+use crate::ops::access::{self, Action};
+use crate::ops::endpoints::{self, Described};
+
+/// Endpoints on one page.
+const PAGE: u32 = 50;
+
+/// The endpoint of a model as its pages show it; none for a data set.
+pub async fn endpoint_box(
+    app: &App,
+    visitor: &Visitor,
+    opened: &Opened,
+    facts: Option<&Facts>,
+) -> Result<Option<EndpointBox>, Error> {
+    if opened.repository.kind != RepositoryKind::Model {
+        return Ok(None);
+    }
+    let described = described(app, visitor, opened).await?;
+    let newest = opened.revision.oid;
+    let obstacle = match facts {
+        Some(facts) if facts.model.is_none() => Some(
+            "It cannot be put live: it has no ONNX file. Push with `reenact.push` in Python, which converts."
+                .to_owned(),
+        ),
+        _ => None,
+    };
+    let Some(described) = described else {
+        let may_change = opened.may_write;
+        return Ok(Some(EndpointBox { may_change, is_newest: true, obstacle, ..EndpointBox::default() }));
+    };
+    Ok(Some(EndpointBox {
+        state: described.state.as_str(),
+        reason: described.reason,
+        url: String::new(),
+        revision: short(&described.row.oid.to_string()),
+        is_newest: described.row.oid == newest,
+        may_change: opened.may_write,
+        obstacle,
+    }))
+}
+
+/// The endpoint, if there ever was one.
+pub async fn described(app: &App, visitor: &Visitor, opened: &Opened) -> Result<Option<Described>, Error> {
+    let name = crate::ops::repositories::full_name(&opened.repository).parse()?;
+    match endpoints::get(app, &visitor.actor, &name).await {
+        Ok(described) => Ok(Some(described)),
+        Err(Error::EndpointNotFound(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// `/{owner}/{name}/endpoint`, its owner's only: a log may quote what was sent.
+pub async fn page(State(app): State<Arc<App>>, place: Place, base: Base, visitor: Visitor) -> Shown {
+    let opened = open_model(&app, &visitor, &place, Action::Write).await?;
+    let described = endpoints::get(&app, &visitor.actor, &place.name).await?;
+    let facts = facts_of(&app, &opened).await?;
+    let endpoint = endpoint_box(&app, &visitor, &opened, facts.as_ref()).await?;
+    let lines = endpoints::logs(&app, &visitor.actor, &place.name).await?;
+    let page = EndpointPage {
+        frame: opened.frame(&visitor, "Endpoint"),
+        head: opened.head("Try it"),
+        endpoint: endpoint
+            .map(|endpoint| EndpointBox { url: base.endpoint(&described.repository), ..endpoint }),
+        updated: when(described.row.updated_ms),
+        weights: described.weights,
+        lines,
+    };
+    show(&page)
+}
+
+/// A button of the box.
+#[derive(Deserialize)]
+pub struct ActionForm {
+    #[serde(default)]
+    csrf: String,
+    action: String,
+    /// `try` to go on to the web app.
+    #[serde(default)]
+    next: String,
+}
+
+/// `POST /{owner}/{name}/endpoint`
+pub async fn act(
+    State(app): State<Arc<App>>,
+    place: Place,
+    visitor: Visitor,
+    Form(form): Form<ActionForm>,
+) -> Answer<Response, Html> {
+    visitor.check_form(&form.csrf)?;
+    let name = place.name.to_string();
+    match form.action.as_str() {
+        "deploy" => {
+            endpoints::deploy(&app, &visitor.actor, &Deploy { repository: name, revision: None }).await?;
+        }
+        "stop" => {
+            endpoints::stop(&app, &visitor.actor, &place.name).await?;
+        }
+        other => return Err(Error::BadRequest(format!("`{other}` is neither `deploy` nor `stop`")).into()),
+    }
+    let page = if form.next == "try" { "/try" } else { "" };
+    Ok(go_to(&format!("/{}{page}", place.name)))
+}
+
+/// Where a list goes on.
+#[derive(Debug, Default, Deserialize)]
+pub struct After {
+    #[serde(default)]
+    after: String,
+}
+
+/// `/settings/endpoints`: those of whoever is signed in, and all for an admin.
+pub async fn list(State(app): State<Arc<App>>, Query(after): Query<After>, visitor: Visitor) -> Shown {
+    let known = access::signed_in(&visitor.actor)?;
+    let cursor = (!after.after.is_empty()).then_some(after.after.as_str());
+    let found = endpoints::list(&app, &visitor.actor, cursor, PAGE).await?;
+    let own = found.items.iter().filter(|endpoint| known.is_admin || endpoint.row.owner_id == known.id);
+    let mut frame = visitor.frame("Endpoints");
+    frame.section = "endpoints";
+    let page = EndpointsPage {
+        frame,
+        endpoints: own.map(line).collect(),
+        next: found.next.map(|after| with_query("/settings/endpoints", &[("after", &after)])),
+    };
+    show(&page)
+}
+
+fn line(described: &Described) -> EndpointLine {
+    EndpointLine {
+        repository: described.repository.clone(),
+        state: described.state.as_str(),
+        reason: if described.state == EndpointState::Failed {
+            described.reason.clone()
+        } else {
+            String::new()
+        },
+        revision: short(&described.row.oid.to_string()),
+        updated: when(described.row.updated_ms),
+        is_private: described.row.is_private,
+    }
+}
+
+/// The first digits of a commit, enough to tell one from another.
+fn short(oid: &str) -> String {
+    oid.chars().take(8).collect()
+}

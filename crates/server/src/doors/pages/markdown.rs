@@ -1,0 +1,222 @@
+//! A card as HTML: Markdown by the rules of GitHub, then only what is on the sanitiser's list.
+//!
+//! Refuses to trust: cards are written by strangers. Invariants: what comes out holds no script, style, form or
+//! frame; ids begin with `card-`, so none can stand for an element of ours; pictures come from this server only.
+
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+
+use ammonia::Builder;
+use comrak::nodes::NodeValue;
+use comrak::{Arena, Options, format_html, parse_document};
+
+use super::place::{encode, encode_path};
+
+/// Deeper headings than this do not exist in HTML.
+const DEEPEST_HEADING: u8 = 6;
+
+/// Where a card lies, so that what it links to can be found.
+#[derive(Debug, Clone, Copy)]
+pub struct Home<'a> {
+    /// `/owner/name`
+    pub path: &'a str,
+    pub revision: &'a str,
+}
+
+/// Renders the body of a card.
+pub fn render(markdown: &str, home: Home<'_>) -> String {
+    sanitise(&to_html(markdown), home)
+}
+
+fn to_html(markdown: &str) -> String {
+    let mut options = Options::default();
+    options.extension.strikethrough = true;
+    options.extension.table = true;
+    options.extension.autolink = true;
+    options.extension.tasklist = true;
+    options.extension.footnotes = true;
+    options.extension.alerts = true;
+    options.extension.header_id_prefix = Some(String::new());
+    // HTML within Markdown goes to the sanitiser, which alone decides.
+    options.render.r#unsafe = true;
+    let arena = Arena::new();
+    let root = parse_document(&arena, markdown, &options);
+    for node in root.descendants() {
+        // The page has a heading of its own above these.
+        if let NodeValue::Heading(heading) = &mut node.data_mut().value {
+            heading.level = (heading.level + 1).min(DEEPEST_HEADING);
+        }
+    }
+    let mut html = String::with_capacity(markdown.len() * 2);
+    // Writing to memory cannot fail.
+    let _ = format_html(root, &options, &mut html);
+    html
+}
+
+fn sanitise(html: &str, home: Home<'_>) -> String {
+    let (blob, resolve) = (
+        format!("{}/blob/{}", home.path, encode(home.revision)),
+        format!("{}/resolve/{}", home.path, encode(home.revision)),
+    );
+    let mut builder = Builder::default();
+    builder
+        .rm_tags(["h1", "map", "area"])
+        .add_tags(["input", "section"])
+        .add_tag_attributes("input", ["disabled", "checked"])
+        .tag_attribute_values(HashMap::from([(
+            "input",
+            HashMap::from([("type", HashSet::from(["checkbox"]))]),
+        )]))
+        .add_generic_attributes(["id"])
+        .add_tag_attributes("code", ["class"])
+        .add_tag_attributes("div", ["class"])
+        .add_tag_attributes("p", ["class"])
+        .id_prefix(Some("card-"))
+        .link_rel(Some("noopener noreferrer nofollow ugc"))
+        .attribute_filter(move |element, attribute, value| match (element, attribute) {
+            ("a", "href") => Some(link(value, &blob)),
+            ("img", "src") => picture(value, &resolve),
+            (_, "class") => classes(value),
+            _ => Some(Cow::Borrowed(value)),
+        });
+    builder.clean(html).to_string()
+}
+
+/// A link: within the card, to a file of the repository, or as it is.
+fn link<'v>(value: &'v str, base: &str) -> Cow<'v, str> {
+    match value.strip_prefix('#') {
+        Some(id) if !id.is_empty() => Cow::Owned(format!("#card-{id}")),
+        _ if is_relative(value) => Cow::Owned(within(value, base)),
+        _ => Cow::Borrowed(value),
+    }
+}
+
+/// A picture of the repository. One from elsewhere would tell its host who reads the card.
+fn picture<'v>(value: &'v str, base: &str) -> Option<Cow<'v, str>> {
+    match is_relative(value) {
+        true => Some(Cow::Owned(within(value, base))),
+        false if value.starts_with('/') && !value.starts_with("//") => Some(Cow::Borrowed(value)),
+        false => None,
+    }
+}
+
+/// Only what the renderer itself writes: languages of code, notes, footnotes.
+fn classes(value: &str) -> Option<Cow<'_, str>> {
+    let is_ours = |class: &str| class.starts_with("language-") || class.starts_with("markdown-alert");
+    let kept: Vec<&str> = value.split_ascii_whitespace().filter(|class| is_ours(class)).collect();
+    (!kept.is_empty()).then(|| Cow::Owned(kept.join(" ")))
+}
+
+/// Whether it names a file beside the card.
+fn is_relative(value: &str) -> bool {
+    let start = value.split(['/', '?', '#']).next().unwrap_or_default();
+    !value.is_empty() && !value.starts_with(['/', '#', '?', '\\']) && !start.contains(':')
+}
+
+fn within(value: &str, base: &str) -> String {
+    let (path, fragment) =
+        value.split_once('#').map_or((value, String::new()), |(path, id)| (path, format!("#{id}")));
+    let mut parts: Vec<Cow<'_, str>> = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()),
+            part => parts.push(percent_encoding::percent_decode_str(part).decode_utf8_lossy()),
+        }
+    }
+    format!("{base}/{}{fragment}", encode_path(&parts.join("/")))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    fn shown(markdown: &str) -> String {
+        render(markdown, Home { path: "/alice/iris", revision: "main" })
+    }
+
+    #[test]
+    fn what_a_card_brings_does_not_run() {
+        let attacks = [
+            "<script>alert(1)</script>",
+            "<img src=x onerror=alert(1)>",
+            "[x](javascript:alert(1))",
+            "<a href=\"jAvAsCrIpT:alert(1)\">x</a>",
+            "<a href=\"data:text/html,<script>alert(1)</script>\">x</a>",
+            "<svg onload=alert(1)><script>alert(1)</script></svg>",
+            "<iframe src=https://evil.example></iframe>",
+            "<form action=https://evil.example><input name=password><button>Sign in</button></form>",
+            "<style>body{display:none}</style><p style=\"position:fixed\">x</p>",
+            "<meta http-equiv=refresh content=0;url=https://evil.example><base href=https://evil.example>",
+            "<math><mtext><table><mglyph><style><!--</style><img title=\"--&gt;&lt;img src=1 onerror=alert(1)&gt;\">",
+            "```\"><script>alert(1)</script>\ncode\n```",
+            "![x](https://evil.example/pixel.gif)",
+            "<object data=x></object><embed src=x><link rel=stylesheet href=//evil.example>",
+        ];
+        let forbidden = [
+            "<script",
+            "onerror=",
+            "onload=",
+            "javascript:",
+            "<iframe",
+            "<form",
+            "<style",
+            "style=",
+            "<meta",
+            "<base",
+            "<object",
+            "<embed",
+            "<link",
+            "<svg",
+            "<button",
+            "name=",
+            "data:text",
+            "src=\"http",
+        ];
+        for attack in attacks {
+            let html = shown(attack);
+            let lower = html.to_lowercase();
+            // Text may say anything; what counts is what stands within a tag.
+            let tags: String = lower
+                .split('<')
+                .skip(1)
+                .map(|part| format!("<{}", part.split('>').next().unwrap()))
+                .collect();
+            for word in forbidden {
+                assert!(!tags.contains(word), "`{attack}` left `{word}`: {html}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_card_names_is_found_in_its_repository() {
+        let html = shown(
+            "![a](img/a b.png)\n\n![b](<./img/b c.png>) [usage](docs/usage.md#top) [up](../../x) [site](https://a.b) [in](#how)",
+        );
+        assert!(html.contains("src=\"/alice/iris/resolve/main/img/b%20c.png\""), "{html}");
+        assert!(html.contains("href=\"/alice/iris/blob/main/docs/usage.md#top\""), "{html}");
+        assert!(html.contains("href=\"/alice/iris/blob/main/x\""), "{html}");
+        assert!(html.contains("href=\"https://a.b\"") && html.contains("href=\"#card-how\""), "{html}");
+        assert!(html.contains("rel=\"noopener noreferrer nofollow ugc\""), "{html}");
+    }
+
+    #[test]
+    fn headings_stand_below_that_of_the_page_and_ids_are_the_cards_own() {
+        let html = shown("# Iris\n\n<h1 id=\"data\">raw</h1>\n\n- [x] done\n\n| a |\n|---|\n| 1 |");
+        assert!(html.contains("<h2>") && !html.contains("<h1"), "{html}");
+        assert!(html.contains("id=\"card-iris\"") && !html.contains("id=\"data\""), "{html}");
+        assert!(html.contains("type=\"checkbox\"") && html.contains("<table>"), "{html}");
+    }
+
+    #[test]
+    fn a_card_cannot_keep_the_server_busy() {
+        let began = Instant::now();
+        for bomb in ["<div>".repeat(20_000), ">".repeat(20_000), "[".repeat(20_000), "*a **b ".repeat(5_000)]
+        {
+            shown(&bomb);
+        }
+        assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+    }
+}

@@ -1,0 +1,145 @@
+//! Signing in and out on the web.
+//!
+//! Invariants: the session's cookie is out of reach for scripts and other sites; the form of another site signs
+//! nobody in; after signing in one stays on this server.
+
+use std::sync::Arc;
+
+use axum::Form;
+use axum::extract::{Query, State};
+use axum::http::header::SET_COOKIE;
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::Response;
+use serde::Deserialize;
+
+use super::place::local;
+use super::views::account::SignInPage;
+use super::visitor::Visitor;
+use super::{Answer, Html, go_to, refusal, show};
+use crate::app::App;
+use crate::doors::address::Base;
+use crate::doors::identity::{self, SESSION_COOKIE};
+use crate::error::Error;
+use crate::ops::sessions;
+use crate::secrets::Secret;
+
+/// What the address of the sign-in page says.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Wanted {
+    next: String,
+    link: String,
+}
+
+/// `/sign-in`: the form, or a link that signs in at once.
+pub async fn page(
+    State(app): State<Arc<App>>,
+    Query(wanted): Query<Wanted>,
+    base: Base,
+    visitor: Visitor,
+) -> Answer<Response, Html> {
+    if !wanted.link.is_empty() {
+        let session = sessions::sign_in_by_link(&app, &Secret::new(wanted.link)).await?;
+        // Who comes by a link may have no password yet, and the link never works again.
+        return Ok(begin(&app, &base, &session, "/settings/password?new=1"));
+    }
+    if visitor.name().is_some() {
+        return Ok(go_to(local(&wanted.next)));
+    }
+    form(&visitor, &wanted.next, "", None)
+}
+
+/// The form, filled in.
+#[derive(Deserialize)]
+pub struct SignInForm {
+    name: String,
+    password: String,
+    #[serde(default)]
+    next: String,
+}
+
+/// `POST /sign-in`
+pub async fn sign_in(
+    State(app): State<Arc<App>>,
+    base: Base,
+    headers: HeaderMap,
+    visitor: Visitor,
+    Form(filled): Form<SignInForm>,
+) -> Answer<Response, Html> {
+    if !identity::is_same_origin(&headers) {
+        return Err(Error::BadCsrf.into());
+    }
+    match sessions::sign_in(&app, filled.name.trim(), filled.password).await {
+        Ok(session) => Ok(begin(&app, &base, &session, local(&filled.next))),
+        Err(error @ Error::BadPassword) => {
+            let complaint = refusal::sentence(&error.detail());
+            let mut response = form(&visitor, &filled.next, &filled.name, Some(complaint))?;
+            *response.status_mut() = StatusCode::UNAUTHORIZED;
+            Ok(response)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// A form with nothing in it but the session's own secret.
+#[derive(Deserialize)]
+pub struct Bare {
+    #[serde(default)]
+    csrf: String,
+}
+
+/// `POST /sign-out`
+pub async fn sign_out(
+    State(app): State<Arc<App>>,
+    base: Base,
+    headers: HeaderMap,
+    visitor: Visitor,
+    Form(form): Form<Bare>,
+) -> Answer<Response, Html> {
+    visitor.check_form(&form.csrf)?;
+    if let Some(session) = identity::session_secret(&headers) {
+        sessions::sign_out(&app, &session).await?;
+    }
+    let mut response = go_to("/");
+    set_cookie(&mut response, &cookie("", 0, &base));
+    Ok(response)
+}
+
+fn form(visitor: &Visitor, next: &str, name: &str, complaint: Option<String>) -> Answer<Response, Html> {
+    let (next, name) = (local(next).to_owned(), name.to_owned());
+    // A link to this form would come back to this form.
+    let mut frame = visitor.frame("Sign in");
+    frame.here = "/".to_owned();
+    show(&SignInPage { frame, name, next, complaint })
+}
+
+fn begin(app: &App, base: &Base, session: &Secret, next: &str) -> Response {
+    let mut response = go_to(next);
+    set_cookie(&mut response, &cookie(session.expose(), app.settings.session_lifetime.0.as_secs(), base));
+    response
+}
+
+/// The session's cookie; without a secret, its end.
+fn cookie(secret: &str, max_age_s: u64, base: &Base) -> String {
+    let secure = if base.as_str().starts_with("https://") { "; Secure" } else { "" };
+    format!("{SESSION_COOKIE}={secret}; Path=/; HttpOnly; SameSite=Lax; Max-Age={max_age_s}{secure}")
+}
+
+fn set_cookie(response: &mut Response, cookie: &str) {
+    // Secrets are letters and digits.
+    if let Ok(value) = HeaderValue::from_str(cookie) {
+        response.headers_mut().insert(SET_COOKIE, value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cookie_is_out_of_reach_for_scripts_and_other_sites() {
+        let plain = cookie("s", 60, &Base::new("http://127.0.0.1:8484"));
+        assert_eq!(plain, "reenact_session=s; Path=/; HttpOnly; SameSite=Lax; Max-Age=60");
+        assert!(cookie("s", 60, &Base::new("https://models.example")).ends_with("; Secure"));
+    }
+}

@@ -1,0 +1,180 @@
+//! The web app of a model, and its answers for browsers that run no scripts.
+//!
+//! Scripts ask the endpoint themselves; without them the form comes here. Either way the same rules read the
+//! values. Invariant: the form shows the schema of the revision that answers, not of a newer one.
+
+use std::sync::Arc;
+
+use axum::Form;
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde::Deserialize;
+use serde_json::json;
+use spec::facts::Facts;
+use spec::manifest::Examples;
+use spec::name::RepositoryKind;
+use spec::schema::{InputView, Schema};
+
+use super::place::Place;
+use super::repositories::{Opened, dangers, facts_of, open_model};
+use super::views::web_app::{Answer as Told, WebAppPage, embed};
+use super::visitor::Visitor;
+use super::{Answer, Html, Shown, endpoints, refusal, show};
+use crate::app::App;
+use crate::doors::address::Base;
+use crate::error::Error;
+use crate::ops::access::Action;
+use crate::ops::{self, entries, revisions};
+
+mod answer;
+mod curl;
+mod examples;
+mod form;
+
+/// Longest file of examples that is read.
+const EXAMPLES_BYTES: usize = 4 * 1024 * 1024;
+/// Most values of examples that a page carries for its script.
+const EXAMPLE_VALUES: usize = 64 * 1024;
+/// Most examples that a page offers.
+const EXAMPLES: usize = 12;
+
+/// What the address says.
+#[derive(Debug, Default, Deserialize)]
+pub struct Wanted {
+    example: Option<usize>,
+}
+
+/// A model whose web app is open.
+#[derive(Debug)]
+struct Tried {
+    opened: Opened,
+    facts: Option<Facts>,
+    schema: Option<Schema>,
+    examples: Examples,
+}
+
+/// `/{owner}/{name}/try`
+pub async fn page(
+    State(app): State<Arc<App>>,
+    place: Place,
+    Query(wanted): Query<Wanted>,
+    base: Base,
+    visitor: Visitor,
+) -> Shown {
+    let tried = open(&app, &visitor, &place).await?;
+    let filled = form::Filled { example: wanted.example, ..form::Filled::default() };
+    show(&blank(&app, &visitor, &base, (&tried, &filled)).await?)
+}
+
+/// `POST /{owner}/{name}/try`: the form, filled in.
+pub async fn predict(
+    State(app): State<Arc<App>>,
+    place: Place,
+    base: Base,
+    visitor: Visitor,
+    Form(fields): Form<Vec<(String, String)>>,
+) -> Answer<Response, Html> {
+    let filled = form::Filled::read(fields);
+    if visitor.name().is_some() {
+        visitor.check_form(&filled.csrf)?;
+    }
+    let tried = open(&app, &visitor, &place).await?;
+    let mut page = blank(&app, &visitor, &base, (&tried, &filled)).await?;
+    let asked = answer::Asked { app: &app, visitor: &visitor, base: &base, tried: &tried };
+    match answer::ask(&asked, &filled).await {
+        Ok(answer::Answered::One { shown, took, curl }) => {
+            let expected = filled.example.and_then(|index| tried.examples.expected.get(index));
+            let expected = expected.map(examples::plain);
+            page.answer = Some(Told { shown, expected, took });
+            page.curl = Some(curl);
+        }
+        Ok(answer::Answered::Many(many)) if filled.wants_file => {
+            let name = format!("{}-answers.csv", place.name.name());
+            return Ok(super::save_as(&name, "text/csv; charset=utf-8", answer::to_csv(&many)));
+        }
+        Ok(answer::Answered::Many(many)) => page.many = Some(answer::shortened(many)),
+        Err(error) if error.entry().status >= 400 && error.entry().status != 404 => {
+            page.complaint =
+                Some((refusal::sentence(&error.detail()), refusal::sentence(error.entry().hint)));
+            let mut response = show(&page)?;
+            let status = StatusCode::from_u16(error.entry().status);
+            *response.status_mut() = status.unwrap_or(StatusCode::BAD_REQUEST);
+            return Ok(response);
+        }
+        Err(error) => return Err(error.into()),
+    }
+    show(&page)
+}
+
+/// Opens a model at the revision its endpoint serves, or else at its newest.
+async fn open(app: &App, visitor: &Visitor, place: &Place) -> Result<Tried, Error> {
+    let opened = open_model(app, visitor, place, Action::See).await?;
+    let served =
+        endpoints::described(app, visitor, &opened).await?.map(|endpoint| endpoint.row.oid.to_string());
+    let (revision, facts) = match served {
+        Some(oid) if oid != opened.revision.oid.to_string() => {
+            let at = revisions::At { kind: RepositoryKind::Model, name: &place.name, revision: &oid };
+            let (_, revision) = revisions::resolve(app, &visitor.actor, &at, Action::See).await?;
+            let facts = ops::facts::get(app, revision.id).await?;
+            (revision, facts)
+        }
+        _ => (opened.revision.clone(), facts_of(app, &opened).await?),
+    };
+    let examples = match facts.as_ref().and_then(|facts| facts.examples.as_deref()) {
+        Some(path) => entries::read_small(app, revision.tree_id, path, EXAMPLES_BYTES).await?,
+        None => None,
+    };
+    let examples = examples.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
+    let schema = facts.as_ref().and_then(|facts| facts.schema.clone());
+    Ok(Tried { opened, facts, schema, examples })
+}
+
+/// The page before anything was asked.
+async fn blank(
+    app: &App,
+    visitor: &Visitor,
+    base: &Base,
+    (tried, filled): (&Tried, &form::Filled),
+) -> Result<WebAppPage, Error> {
+    let Tried { opened, facts, schema, examples } = tried;
+    let endpoint = endpoints::endpoint_box(app, visitor, opened, facts.as_ref()).await?;
+    let view = schema.as_ref().map(|schema| &schema.input);
+    Ok(WebAppPage {
+        frame: opened.frame(visitor, "Try"),
+        head: opened.head("Try it"),
+        dangers: facts.as_ref().map(dangers).unwrap_or_default(),
+        endpoint,
+        data: embed(&data(tried, base)),
+        form: form::build(schema.as_ref(), examples, filled),
+        examples: examples::offer(view, examples, filled.example),
+        complaint: None,
+        answer: None,
+        curl: None,
+        csv: filled.csv.clone().unwrap_or_default(),
+        csv_hint: form::csv_hint(schema.as_ref(), examples),
+        many: None,
+    })
+}
+
+/// What the script needs.
+fn data(tried: &Tried, base: &Base) -> serde_json::Value {
+    let Tried { opened, schema, examples, .. } = tried;
+    let name = ops::repositories::full_name(&opened.repository);
+    let mut n_values = 0;
+    let fits = |row: &&Vec<serde_json::Value>| {
+        n_values += row.len();
+        n_values <= EXAMPLE_VALUES
+    };
+    let rows: Vec<_> = examples.rows.iter().take(EXAMPLES).take_while(fits).collect();
+    json!({
+        "repository": name,
+        "model": opened.repository.name,
+        "url": base.as_str(),
+        "infer": format!("/endpoints/{name}/v2/models/{}/infer", opened.repository.name),
+        "is_private": opened.repository.is_private,
+        "schema": schema,
+        "has_view": schema.as_ref().is_some_and(|schema| schema.input != InputView::Tensors),
+        "examples": { "rows": rows, "expected": examples.expected },
+    })
+}

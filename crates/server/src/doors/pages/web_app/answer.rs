@@ -1,0 +1,287 @@
+//! Asking the endpoint with what a form holds, and its answer as a page shows it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Bytes;
+use serde_json::Value;
+use spec::schema::{OutputView, Schema};
+
+use super::form::Filled;
+use super::{Tried, curl, examples};
+use crate::app::App;
+use crate::doors::address::Base;
+use crate::doors::pages::repositories::number;
+use crate::doors::pages::views::web_app::{Bar, ManyAnswers, Shown};
+use crate::doors::pages::visitor::Visitor;
+use crate::error::Error;
+use crate::ops::endpoints::predict::{self, Open, Told};
+use crate::ops::repositories;
+use crate::predict::plan::Plan;
+use crate::predict::{answers, tensors};
+
+/// Rows of a CSV that are asked at a time.
+const ROWS_AT_A_TIME: usize = 512;
+/// Answers to many rows that a page shows.
+const SHOWN_ROWS: usize = 100;
+/// Probabilities that a page shows.
+const SHOWN_BARS: usize = 10;
+/// Values of a tensor that a page shows.
+const SHOWN_VALUES: usize = 64;
+
+/// Who asks what.
+pub(super) struct Asked<'a> {
+    pub app: &'a Arc<App>,
+    pub visitor: &'a Visitor,
+    pub base: &'a Base,
+    pub tried: &'a Tried,
+}
+
+/// What a form was answered.
+pub(super) enum Answered {
+    One { shown: Shown, took: String, curl: String },
+    Many(ManyAnswers),
+}
+
+/// Asks with what the form holds.
+pub(super) async fn ask(asked: &Asked<'_>, filled: &Filled) -> Result<Answered, Error> {
+    let name = repositories::full_name(&asked.tried.opened.repository);
+    let n_bytes = filled.csv.as_ref().or(filled.tensors.as_ref()).map_or(4096, String::len);
+    let open = predict::open(asked.app, &asked.visitor.actor, &name, n_bytes as u64).await?;
+    if let Some(csv) = &filled.csv {
+        return many(asked, &open, csv).await.map(Answered::Many);
+    }
+    if let Some(text) = &filled.tensors {
+        return ask_tensors(asked, &open, text).await;
+    }
+    let row = row(asked.tried, filled)?;
+    let told = predict::infer_texts(asked.app, &open, std::slice::from_ref(&row)).await?;
+    let schema = &told.live.schema;
+    let body = told.live.plan.as_ref().map(|plan| curl::body(schema, plan, &row)).unwrap_or_default();
+    let command = command(asked, &body.to_string());
+    Ok(Answered::One { shown: shown(schema, &told), took: duration(told.took), curl: command })
+}
+
+async fn ask_tensors(asked: &Asked<'_>, open: &Open, text: &str) -> Result<Answered, Error> {
+    let request = tensors::read(&open.live.schema, &Bytes::from(text.to_owned()), None)?;
+    let began = std::time::Instant::now();
+    let predicted = predict::infer(asked.app, open, &request.tensors).await?;
+    let schema = &predicted.live.schema;
+    let rows = answers::predictions(schema, &predicted.answer.tensors);
+    let values = rows.iter().enumerate().map(|(i, row)| (format!("row {}", i + 1), cut(row)));
+    let shown = Shown::Values(values.take(SHOWN_ROWS).collect());
+    Ok(Answered::One { shown, took: duration(began.elapsed()), curl: command(asked, text) })
+}
+
+/// The values of one row: those of an example that was chosen, or those of the fields.
+fn row(tried: &Tried, filled: &Filled) -> Result<Vec<String>, Error> {
+    if filled.values.is_empty() {
+        let chosen = filled.example.and_then(|index| tried.examples.rows.get(index));
+        let chosen = chosen
+            .ok_or_else(|| Error::BadInput("nothing was chosen; take one of the examples".to_owned()))?;
+        return Ok(chosen.iter().map(examples::plain).collect());
+    }
+    let mut values = filled.values.clone();
+    values.sort_by_key(|(place, _)| *place);
+    Ok(values.into_iter().map(|(_, value)| value).collect())
+}
+
+fn command(asked: &Asked<'_>, body: &str) -> String {
+    let repository = &asked.tried.opened.repository;
+    let endpoint = asked.base.endpoint(&repositories::full_name(repository));
+    let url = format!("{endpoint}v2/models/{}/infer", repository.name);
+    curl::command(curl::Target { url: &url, is_private: repository.is_private }, body)
+}
+
+fn shown(schema: &Schema, told: &Told) -> Shown {
+    let Some(prediction) = told.predictions.first() else { return Shown::Values(Vec::new()) };
+    match &schema.output {
+        OutputView::Label { classes, labels, .. } => {
+            let names = if labels.is_empty() { classes } else { labels };
+            let bars = told.probabilities.first().map(|row| bars(names, row)).unwrap_or_default();
+            Shown::Label { label: examples::plain(prediction), bars }
+        }
+        OutputView::Number { title, .. } => {
+            Shown::Number { value: readable(prediction), title: title.clone() }
+        }
+        OutputView::Tensors => Shown::Values(match prediction {
+            Value::Object(outputs) => {
+                outputs.iter().map(|(name, value)| (name.clone(), cut(value))).collect()
+            }
+            value => vec![("answer".to_owned(), cut(value))],
+        }),
+    }
+}
+
+/// The likeliest classes first.
+fn bars(names: &[String], probabilities: &[f64]) -> Vec<Bar> {
+    let mut order: Vec<usize> = (0..probabilities.len()).collect();
+    order.sort_by(|a, b| probabilities[*b].total_cmp(&probabilities[*a]));
+    let bar = |(rank, i): (usize, usize)| {
+        let percent = (probabilities[i] * 100.0).clamp(0.0, 100.0);
+        Bar {
+            label: names.get(i).cloned().unwrap_or_else(|| i.to_string()),
+            text: format!("{percent:.1} %"),
+            percent: format!("{percent:.2}"),
+            is_best: rank == 0,
+        }
+    };
+    order.into_iter().enumerate().take(SHOWN_BARS).map(bar).collect()
+}
+
+async fn many(asked: &Asked<'_>, open: &Open, csv: &str) -> Result<ManyAnswers, Error> {
+    let plan = open.live.plan.as_ref();
+    let plan = plan.ok_or_else(|| Error::BadInput("this model takes tensors, not rows".to_owned()))?;
+    let (header, lines) = read_csv(csv)?;
+    let order = order(plan, &header)?;
+    let rows: Vec<Vec<String>> =
+        lines.iter().map(|line| order.iter().map(|at| line[*at].clone()).collect()).collect();
+    let mut answers = ManyAnswers { n_rows: rows.len(), ..ManyAnswers::default() };
+    let mut took = Duration::ZERO;
+    let mut of_answers: Vec<Vec<String>> = Vec::new();
+    let mut names = vec!["prediction".to_owned()];
+    for part in rows.chunks(ROWS_AT_A_TIME) {
+        let began = std::time::Instant::now();
+        let told = predict::infer_texts(asked.app, open, part).await?;
+        took += began.elapsed();
+        if let OutputView::Label { classes, labels, probabilities: Some(_), .. } = &told.live.schema.output {
+            let classes = if labels.is_empty() { classes } else { labels };
+            names.truncate(1);
+            names.extend(classes.iter().map(|class| format!("probability of {class}")));
+        }
+        for (i, prediction) in told.predictions.iter().enumerate() {
+            let chances = told.probabilities.get(i).into_iter().flatten().map(ToString::to_string);
+            of_answers.push(std::iter::once(examples::plain(prediction)).chain(chances).collect());
+        }
+    }
+    answers.took = duration(took);
+    answers.columns = names.into_iter().chain(header).collect();
+    answers.rows = of_answers
+        .into_iter()
+        .zip(lines)
+        .map(|(answer, line)| answer.into_iter().chain(line).collect())
+        .collect();
+    Ok(answers)
+}
+
+/// The first answers, with numbers short enough to be read.
+pub(super) fn shortened(mut many: ManyAnswers) -> ManyAnswers {
+    many.rows.truncate(SHOWN_ROWS);
+    let short = |text: &mut String| {
+        if let Ok(value) = text.parse::<f64>() {
+            *text = number(value);
+        }
+    };
+    many.rows.iter_mut().flatten().for_each(short);
+    many
+}
+
+/// Answers to many rows as a file.
+pub(super) fn to_csv(many: &ManyAnswers) -> Vec<u8> {
+    let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
+    // Writing to memory cannot fail.
+    let _ = writer.write_record(&many.columns);
+    for row in &many.rows {
+        let _ = writer.write_record(row.iter().map(|text| harmless(text)));
+    }
+    writer.into_inner().unwrap_or_default()
+}
+
+/// A text that a spreadsheet would take for a formula is kept a text.
+fn harmless(text: &str) -> String {
+    let is_formula = text.starts_with(['=', '+', '-', '@', '\t']) && text.parse::<f64>().is_err();
+    if is_formula { format!("'{text}") } else { text.to_owned() }
+}
+
+fn read_csv(text: &str) -> Result<(Vec<String>, Vec<Vec<String>>), Error> {
+    let mut reader = csv::ReaderBuilder::new()
+        .trim(csv::Trim::Headers)
+        .from_reader(text.trim_start_matches('\u{feff}').as_bytes());
+    let complain = |error: csv::Error| Error::BadInput(format!("the CSV cannot be read: {error}"));
+    let header: Vec<String> = reader.headers().map_err(complain)?.iter().map(str::to_owned).collect();
+    let mut rows = Vec::new();
+    for record in reader.records() {
+        rows.push(record.map_err(complain)?.iter().map(str::to_owned).collect());
+    }
+    if rows.is_empty() {
+        return Err(Error::BadInput("the CSV needs a first line of names and at least one row".to_owned()));
+    }
+    Ok((header, rows))
+}
+
+/// The place in a line of each column of the model.
+fn order(plan: &Plan, header: &[String]) -> Result<Vec<usize>, Error> {
+    let find = |column: &crate::predict::plan::Column| {
+        let found = header.iter().position(|name| *name == column.name);
+        found.ok_or_else(|| Error::BadInput(format!("the CSV has no column `{}`", column.name)))
+    };
+    plan.columns.iter().map(find).collect()
+}
+
+fn readable(value: &Value) -> String {
+    value.as_f64().map_or_else(
+        || examples::plain(value),
+        |value| if value.fract() == 0.0 { value.to_string() } else { number(value) },
+    )
+}
+
+fn cut(value: &Value) -> String {
+    match value {
+        Value::Array(values) if values.len() > SHOWN_VALUES => {
+            let some: Vec<String> = values.iter().take(SHOWN_VALUES).map(readable).collect();
+            format!("{}, … ({} values)", some.join(", "), values.len())
+        }
+        Value::Array(values) => values.iter().map(readable).collect::<Vec<_>>().join(", "),
+        Value::Object(_) => value.to_string(),
+        value => readable(value),
+    }
+}
+
+fn duration(took: Duration) -> String {
+    let ms = took.as_secs_f64() * 1000.0;
+    if ms < 10.0 {
+        format!("{ms:.1} ms")
+    } else if ms < 1000.0 {
+        format!("{ms:.0} ms")
+    } else {
+        format!("{:.1} s", ms / 1000.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_likeliest_class_comes_first() {
+        let names = ["no".to_owned(), "yes".to_owned()];
+        let found = bars(&names, &[0.25, 0.75]);
+        assert_eq!(
+            (found[0].label.as_str(), found[0].text.as_str(), found[0].is_best),
+            ("yes", "75.0 %", true)
+        );
+        assert!(!found[1].is_best && found[1].percent == "25.00");
+    }
+
+    #[test]
+    fn a_spreadsheet_takes_no_answer_for_a_formula() {
+        let many = ManyAnswers {
+            columns: vec!["prediction".to_owned()],
+            rows: vec![
+                vec!["=cmd|'/c calc'!A1".to_owned()],
+                vec!["-1.5".to_owned()],
+                vec!["a,\"b\"".to_owned()],
+            ],
+            ..ManyAnswers::default()
+        };
+        let text = String::from_utf8(to_csv(&many)).unwrap();
+        assert_eq!(text, "prediction\r\n'=cmd|'/c calc'!A1\r\n-1.5\r\n\"a,\"\"b\"\"\"\r\n");
+    }
+
+    #[test]
+    fn a_csv_without_rows_is_refused() {
+        assert!(read_csv("a,b\n").is_err() && read_csv("").is_err());
+        let (header, rows) = read_csv("\u{feff} a ,b\r\n1,\"x,y\"\r\n").unwrap();
+        assert_eq!((header, rows), (vec!["a".into(), "b".into()], vec![vec!["1".into(), "x,y".to_owned()]]));
+    }
+}
