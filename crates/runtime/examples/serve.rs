@@ -1,7 +1,7 @@
 //! A runtime of its own, confined: `cargo run -p runtime --example serve -- MODEL SOCKET [EXAMPLES]`.
 //!
-//! With `FREE=1` in the environment it is not confined; with `WEIGHTS_SHA256` the model must have that digest.
-//! Log lines go to standard error.
+//! With `FREE=1` in the environment it is not confined; with `WEIGHTS_SHA256` the model must have that digest;
+//! `N_THREADS` are the threads of one call. Log lines go to standard error.
 
 use std::process::ExitCode;
 
@@ -14,6 +14,8 @@ fn main() -> ExitCode {
     let mut settings = runtime::Settings::new(model.into(), socket.into());
     settings.examples = arguments.next().map(Into::into);
     settings.weights_sha256 = std::env::var("WEIGHTS_SHA256").ok().and_then(|digest| digest.parse().ok());
+    settings.n_threads =
+        std::env::var("N_THREADS").ok().and_then(|n| n.parse().ok()).unwrap_or(settings.n_threads);
     let policy = sandbox::Policy::for_runtime(settings.files_read(), 8 << 30);
     let confine = || -> Result<(), sandbox::Error> {
         if std::env::var_os("FREE").is_none() {
