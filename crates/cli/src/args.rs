@@ -5,6 +5,7 @@
 
 pub mod local;
 pub mod remote;
+pub mod setting;
 
 use clap::{Parser, Subcommand};
 
@@ -28,14 +29,20 @@ pub struct Args {
 /// The commands, in the order of the help.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    Demo(local::Demo),
+    Serve(local::Serve),
+    Login(remote::Login),
     Push(remote::Push),
     Pull(remote::Pull),
     Info(remote::Info),
     Deploy(remote::Deploy),
     Predict(remote::Predict),
     Endpoints(remote::Endpoints),
-    Login(remote::Login),
+    Admin(local::Admin),
+    Setup(local::Setup),
     Completions(local::Completions),
+    #[command(hide = true)]
+    Runtime(local::Runtime),
     #[command(hide = true)]
     Reference(local::Reference),
 }

@@ -2,7 +2,9 @@
 //!
 //! Knows which command is meant, and makes the threads that it runs on.
 
+mod admin;
 mod completions;
+mod demo;
 mod deploy;
 mod endpoints;
 mod info;
@@ -11,6 +13,9 @@ mod predict;
 mod pull;
 mod push;
 mod reference;
+mod runtime;
+mod serve;
+mod setup;
 
 use std::process::ExitCode;
 
@@ -43,6 +48,11 @@ pub fn run(command: Command, printer: &Printer) -> anyhow::Result<ExitStatus> {
     match command {
         Command::Completions(args) => completions::run(&args, printer),
         Command::Reference(args) => reference::run(&args, printer),
+        Command::Serve(args) => serve::run(&args, printer),
+        Command::Admin(args) => wait_for(admin::run(args, printer)),
+        Command::Setup(_) => setup::run(printer),
+        Command::Demo(args) => demo::run(&args, printer),
+        Command::Runtime(args) => runtime::run(args),
         Command::Push(args) => wait_for(push::run(args, printer)),
         Command::Pull(args) => wait_for(pull::run(args, printer)),
         Command::Info(args) => wait_for(info::run(args, printer)),

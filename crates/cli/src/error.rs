@@ -24,6 +24,32 @@ pub enum Error {
     Json { name: String, source: serde_json::Error },
     #[error("the JSON in `{0}` is not rows")]
     NotRows(String),
+    #[error("could not start `{program}`")]
+    Program { program: String, source: io::Error },
+    #[error("could not {operation}: {last_words}")]
+    ProgramFailed { operation: &'static str, last_words: String },
+    #[error("neither `uv` nor `python3` was found")]
+    NoPython,
+    #[error("`python3` is version {0}; 3.11 or newer is needed")]
+    OldPython(String),
+    #[error("could not find a folder for what is kept: neither `REENACT_CACHE` nor `HOME` is set")]
+    NoCache,
+    #[error("could not wait for `{signal}`")]
+    Signal { signal: &'static str, source: io::Error },
+    #[error("setting `log`: `{value}` is not a level or a list of targets with levels")]
+    LogFilter { value: String, source: tracing_subscriber::filter::ParseError },
+    #[error("this kernel cannot confine a model: {0}")]
+    Unconfined(String),
+    #[error("the server of the demo ended before it was ready")]
+    DemoServer,
+    #[error("the demo's line `{line}` is not understood")]
+    DemoLine { line: String, source: serde_json::Error },
+    #[error("`{path}` answers {status}, not 200")]
+    DemoCheck { path: String, status: u16 },
+    #[error("the demo put no model live")]
+    DemoModels,
+    #[error("`{}` holds a demo whose token is lost", path.display())]
+    DemoToken { path: PathBuf },
     #[error("the endpoint of `{repository}` {what}: {reason}")]
     NotReady { repository: String, what: &'static str, reason: String },
     #[error("the endpoint of `{repository}` was still {state} after {seconds} seconds")]
@@ -45,6 +71,19 @@ impl Error {
             Self::NotRows(_) => {
                 "give a list of rows, or an object with one of `instances`, `inputs`, `dataframe_split`, `dataframe_records`"
             }
+            Self::NoPython => {
+                "install Python 3.11 (on Debian: `apt-get install python3 python3-venv`), or uv (https://docs.astral.sh/uv)"
+            }
+            Self::OldPython(_) => {
+                "install a newer Python, or uv (https://docs.astral.sh/uv), which brings its own"
+            }
+            Self::ProgramFailed { last_words, .. } => return program_hint(last_words).map(str::to_owned),
+            Self::NoCache => "set `REENACT_CACHE` to a folder of yours",
+            Self::LogFilter { .. } => "write `info`, or `warn,server=debug`",
+            Self::Unconfined(_) => {
+                "a newer kernel (Linux 5.13 with Landlock) can; `unsandboxed = \"allow\"` serves models without, if you trust all of them"
+            }
+            Self::DemoToken { .. } => "remove the folder, or name another with `--data`",
             Self::NotReady { repository, .. } => {
                 return Some(format!("`reenact endpoints logs {repository}` shows all of its log"));
             }
@@ -57,10 +96,40 @@ impl Error {
     }
 }
 
+/// What most often stands behind a failed set-up.
+fn program_hint(last_words: &str) -> Option<&'static str> {
+    let says = |words: &[&str]| words.iter().any(|word| last_words.contains(word));
+    if says(&["ensurepip", "No module named venv"]) {
+        Some(
+            "install Python's `venv` (on Debian: `apt-get install python3-venv`), or uv (https://docs.astral.sh/uv)",
+        )
+    } else if says(&["resolve", "onnect", "network", "etwork", "timed out"]) {
+        Some("the packages come from https://pypi.org; check the network, or the proxy, and run it again")
+    } else {
+        None
+    }
+}
+
 /// What to do next, from the first error of the chain that knows.
 pub fn hint(error: &anyhow::Error) -> Option<String> {
     error.chain().find_map(|cause| {
         let own = cause.downcast_ref::<Error>().and_then(Error::hint);
-        own.or_else(|| cause.downcast_ref::<client::error::Error>().and_then(client::error::Error::hint))
+        let client = || cause.downcast_ref::<client::error::Error>().and_then(client::error::Error::hint);
+        let server = || cause.downcast_ref::<server::error::Error>().and_then(server_hint);
+        let runtime =
+            || cause.downcast_ref::<runtime::Error>().and_then(runtime::Error::hint).map(str::to_owned);
+        own.or_else(client).or_else(server).or_else(runtime)
     })
+}
+
+/// The table's hints are for those who ask a server; whoever runs one needs another here and there.
+fn server_hint(error: &server::error::Error) -> Option<String> {
+    use server::error::{Code, Error};
+    let text = match error {
+        Error::Listen { .. } => "another program may listen there; choose another address with `--listen`",
+        Error::SettingsFile { .. } => "`reenact serve --print-config` prints a file that can be read",
+        error if error.code() == Code::Internal => return None,
+        error => error.entry().hint,
+    };
+    Some(text.to_owned())
 }

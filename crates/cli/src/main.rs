@@ -4,10 +4,13 @@
 
 mod args;
 mod commands;
+mod environment;
 mod error;
+mod logging;
 mod printer;
 mod rows;
 mod settings;
+mod signals;
 mod table;
 
 use std::io;

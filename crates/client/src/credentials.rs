@@ -39,15 +39,18 @@ pub struct Sources {
     pub hub: Source,
 }
 
-/// Finds the server to talk to. A token of ours fits whatever server is chosen; `HF_TOKEN` is used only where
-/// `HF_ENDPOINT` chose it, since it may be meant for another hub.
+/// Finds the server to talk to, and the token for it. `REENACT_TOKEN` is for `REENACT_URL`, or for any server
+/// where that is unset; `HF_TOKEN`, which may be meant for another hub, is for `HF_ENDPOINT` alone.
 pub fn resolve(sources: &Sources, credentials: &Credentials) -> Result<Server, Error> {
     let Sources { flags, own, hub } = sources;
-    let from_hub = flags.url.is_none() && own.url.is_none() && hub.url.is_some();
     let named = flags.url.as_ref().or(own.url.as_ref()).or(hub.url.as_ref()).or(credentials.default.as_ref());
     let url = parse_url(named.ok_or(Error::NoServer)?)?;
-    let hub_token = hub.token.as_ref().filter(|_| from_hub);
-    let typed = flags.token.as_ref().or(own.token.as_ref()).or(hub_token).filter(|token| !token.is_empty());
+    let is_meant = |named: &Option<String>| {
+        named.as_deref().is_some_and(|named| parse_url(named).is_ok_and(|it| it == url))
+    };
+    let own_token = own.token.as_ref().filter(|_| own.url.is_none() || is_meant(&own.url));
+    let hub_token = hub.token.as_ref().filter(|_| is_meant(&hub.url));
+    let typed = flags.token.as_ref().or(own_token).or(hub_token).filter(|token| !token.is_empty());
     let token = typed.cloned().or_else(|| credentials.token(&url));
     Ok(Server { url, token })
 }

@@ -2,7 +2,124 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, Subcommand};
+use spec::digest::Sha256;
+use spec::name::AccountName;
+
+use crate::args::setting;
+
+/// Run a server
+///
+/// On its first start it makes the data folder and the first admin, and prints an address that signs the admin
+/// in once. Every setting can also come from the environment (`REENACT_LISTEN`) or from the file.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  reenact serve
+  reenact serve --data /srv/reenact --listen 0.0.0.0:8484 --public-url https://models.example.org
+  reenact serve --database postgres://reenact@db/reenact --storage s3://models
+  reenact serve --print-config > reenact.toml")]
+pub struct Serve {
+    /// File with settings
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Print the settings in force as such a file, and end
+    #[arg(long)]
+    pub print_config: bool,
+    #[command(flatten)]
+    pub settings: setting::Flags,
+}
+
+/// Manage a server on its own machine; it may be running meanwhile
+#[derive(Debug, Args)]
+pub struct Admin {
+    #[command(subcommand)]
+    pub action: AdminAction,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum AdminAction {
+    User(AdminUser),
+    SignInLink(AdminSignInLink),
+}
+
+/// Look after users
+#[derive(Debug, Args)]
+pub struct AdminUser {
+    #[command(subcommand)]
+    pub action: AdminUserAction,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum AdminUserAction {
+    Add(AdminUserAdd),
+}
+
+/// Make a user, and print a token for them and nothing else
+///
+/// The token is shown this once. With it the user can push, and sign in with `reenact login`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  reenact admin user add alice --data ./reenact-data
+  export REENACT_TOKEN=$(reenact admin user add bob --data ./reenact-data)")]
+pub struct AdminUserAdd {
+    /// Name of the user
+    pub name: AccountName,
+    /// The user may do everything
+    #[arg(long)]
+    pub admin: bool,
+    #[command(flatten)]
+    pub place: Place,
+}
+
+/// Print an address that signs a user in once, for one who has no password yet or has lost it
+#[derive(Debug, Args)]
+pub struct AdminSignInLink {
+    /// Name of the user
+    pub name: AccountName,
+    #[command(flatten)]
+    pub place: Place,
+}
+
+/// Which server's data are meant.
+#[derive(Debug, Args)]
+pub struct Place {
+    /// The server's data folder [default: ./reenact-data]
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<String>,
+    /// The server's database, where it is not in the data folder
+    #[arg(long, value_name = "URL")]
+    pub database: Option<String>,
+    /// The server's file with settings
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+/// Make the Python environment that models are converted and served with
+///
+/// It has ONNX Runtime, scikit-learn and what converts models, in the versions of the lock that this command
+/// carries. It is made once, in `~/.cache/reenact` (or in `$REENACT_CACHE`), where `serve` finds it. Prints its
+/// folder.
+#[derive(Debug, Args)]
+pub struct Setup {}
+
+/// Show what Reenact does: two models trained, pushed and live, on this machine
+///
+/// Starts a server on a free port, trains two scikit-learn classifiers on data that ships with scikit-learn
+/// (handwritten digits, breast cancer), pushes and deploys both, asks each once, and stays until Ctrl-C. Needs no
+/// account. The first time it makes a Python environment, as `reenact setup` does.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  reenact demo
+  reenact demo --data ./demo      # keep what was pushed
+  reenact demo --once             # check that all of it works, and end")]
+pub struct Demo {
+    /// Check that pages, web app and endpoint answer, and end
+    #[arg(long)]
+    pub once: bool,
+    /// Folder to keep everything in [default: a temporary one, removed at the end]
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+}
 
 /// Print the completions for a shell
 #[derive(Debug, Args)]
@@ -12,6 +129,35 @@ use clap::Args;
   reenact completions fish > ~/.config/fish/completions/reenact.fish")]
 pub struct Completions {
     pub shell: clap_complete::Shell,
+}
+
+/// Hold one model and answer predictions; the server starts this
+#[derive(Debug, Args)]
+pub struct Runtime {
+    /// ONNX file
+    #[arg(long)]
+    pub model: PathBuf,
+    /// Unix socket to listen on
+    #[arg(long)]
+    pub socket: PathBuf,
+    /// Example rows to probe the model with
+    #[arg(long)]
+    pub examples: Option<PathBuf>,
+    /// What the ONNX file has to be
+    #[arg(long)]
+    pub weights_sha256: Option<Sha256>,
+    /// Threads of one call of the model
+    #[arg(long, default_value_t = 1)]
+    pub threads: usize,
+    /// Memory it may use
+    #[arg(long)]
+    pub memory_bytes: u64,
+    /// ONNX Runtime's shared library
+    #[arg(long)]
+    pub onnxruntime: Option<PathBuf>,
+    /// Go on where the kernel cannot confine it
+    #[arg(long)]
+    pub allow_unsandboxed: bool,
 }
 
 /// Write the generated parts of the documentation

@@ -1,0 +1,46 @@
+//! `reenact admin`: what the operator does on the server's own machine.
+
+use std::collections::BTreeMap;
+use std::env;
+
+use server::admin::{self, IsAdmin};
+use server::settings::Settings;
+
+use crate::args::local::{Admin, AdminAction, AdminSignInLink, AdminUserAction, AdminUserAdd, Place};
+use crate::commands::ExitStatus;
+use crate::printer::Printer;
+
+pub async fn run(args: Admin, printer: &Printer) -> anyhow::Result<ExitStatus> {
+    match args.action {
+        AdminAction::User(user) => match user.action {
+            AdminUserAction::Add(args) => add_user(args, printer).await,
+        },
+        AdminAction::SignInLink(args) => sign_in_link(args, printer).await,
+    }
+}
+
+async fn add_user(args: AdminUserAdd, printer: &Printer) -> anyhow::Result<ExitStatus> {
+    let settings = settings(&args.place)?;
+    let is_admin = if args.admin { IsAdmin::Yes } else { IsAdmin::No };
+    let token = admin::add_user(&settings, args.name.as_str(), is_admin).await?;
+    printer.answer(token.expose())?;
+    Ok(ExitStatus::Success)
+}
+
+async fn sign_in_link(args: AdminSignInLink, printer: &Printer) -> anyhow::Result<ExitStatus> {
+    let settings = settings(&args.place)?;
+    let path = admin::sign_in_link(&settings, args.name.as_str()).await?;
+    let url = match settings.public_url.trim_end_matches('/') {
+        "" => format!("http://{}", settings.listen),
+        url => url.to_owned(),
+    };
+    printer.answer(format_args!("{url}{path}"))?;
+    Ok(ExitStatus::Success)
+}
+
+fn settings(place: &Place) -> anyhow::Result<Settings> {
+    let typed = [("data", &place.data), ("database", &place.database)];
+    let typed = typed.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value.clone()?)));
+    let flags: BTreeMap<String, String> = typed.collect();
+    Ok(Settings::load(&flags, |name| env::var(name).ok(), place.config.as_deref())?)
+}
