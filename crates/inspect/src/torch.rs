@@ -14,6 +14,9 @@ use crate::{limits, shown};
 
 mod tensors;
 
+/// An archive that carries a program beside its weights.
+const SCRIPT: &str = "TorchScript";
+
 /// The entry that describes the model: `<name>/data.pkl`.
 pub(crate) fn main_entry(archive: &Archive<'_>) -> Option<String> {
     archive.names.iter().find(|name| name.as_str() == "data.pkl" || name.ends_with("/data.pkl")).cloned()
@@ -29,15 +32,12 @@ pub(crate) fn read(archive: &mut Archive<'_>, main: &str, facts: &mut FileFacts)
             archive.text(&format!("{prefix}{entry}")).map(|text| (key.to_owned(), shown::short(&text))),
         );
     }
-    let is_script = archive
-        .names
-        .iter()
-        .any(|name| name.strip_prefix(&prefix).is_some_and(|rest| rest.starts_with("code/")));
-    if is_script {
+    let has_code = |name: &String| name.strip_prefix(&prefix).is_some_and(|rest| rest.starts_with("code/"));
+    if archive.names.iter().any(has_code) {
         script(facts);
     }
     let walked = walk(archive, main)?;
-    add_dangers(&walked.dangers, None, is_script, facts);
+    add_dangers(walked.dangers, None, facts);
     let mut checked = Ok(());
     if let Some(root) = walked.roots.first() {
         describe(&walked.heap, *root, facts);
@@ -47,7 +47,7 @@ pub(crate) fn read(archive: &mut Archive<'_>, main: &str, facts: &mut FileFacts)
     let others: Vec<_> = others.take(limits::ARCHIVE_PICKLES).cloned().collect();
     for name in others {
         let walked = walk(archive, &name)?;
-        add_dangers(&walked.dangers, Some(&name), is_script, facts);
+        add_dangers(walked.dangers, Some(&name), facts);
     }
     walked.error.map_or(checked, Err)
 }
@@ -90,22 +90,20 @@ fn walk(archive: &mut Archive<'_>, name: &str) -> Result<Walked, Error> {
 }
 
 fn script(facts: &mut FileFacts) {
-    facts.metadata.insert("kind".to_owned(), "TorchScript".to_owned());
+    facts.metadata.insert("kind".to_owned(), SCRIPT.to_owned());
     facts.dangers.push(Danger {
         level: DangerLevel::Unknown,
-        what: "TorchScript".to_owned(),
+        what: SCRIPT.to_owned(),
         place: "code/".to_owned(),
         reason: "it carries a program of its own, which is not read here".to_owned(),
     });
 }
 
-fn add_dangers(found: &[Danger], entry: Option<&str>, is_script: bool, facts: &mut FileFacts) {
+fn add_dangers(found: Vec<Danger>, entry: Option<&str>, facts: &mut FileFacts) {
     // The classes of a script stand in its own code, which is named as a danger as a whole.
-    let own = |danger: &&Danger| {
-        is_script && danger.level == DangerLevel::Unknown && danger.what.starts_with("__torch__.")
-    };
-    for danger in found.iter().filter(|danger| !own(danger)) {
-        let mut danger = danger.clone();
+    let is_script = facts.metadata.get("kind").is_some_and(|kind| kind == SCRIPT);
+    let own = |danger: &Danger| danger.level == DangerLevel::Unknown && danger.what.starts_with("__torch__.");
+    for mut danger in found.into_iter().filter(|danger| !(is_script && own(danger))) {
         if let Some(entry) = entry {
             danger.place = format!("{} of `{}`", danger.place, shown::short(entry));
         }

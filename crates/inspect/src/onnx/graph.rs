@@ -61,7 +61,7 @@ pub(super) fn read(reader: &mut Reader<'_>, n: u64, depth: usize, graph: &mut Gr
     while let Some(Field { number, wire }) = wire::field(reader, end)? {
         match (number, wire) {
             (1, Wire::Bytes(n)) => node(reader, n, depth, graph)?,
-            (5, Wire::Bytes(n)) => initialiser(reader, n, is_main, graph)?,
+            (5, Wire::Bytes(n)) => initialiser(reader, n, depth, graph)?,
             (15, Wire::Bytes(n)) => sparse(reader, n, graph)?,
             (11, Wire::Bytes(n)) if is_main && graph.inputs.len() < limits::INPUTS => {
                 let info: Option<ValueInfo> = super::message(reader, n)?;
@@ -72,7 +72,7 @@ pub(super) fn read(reader: &mut Reader<'_>, n: u64, depth: usize, graph: &mut Gr
                 match info.tensor() {
                     Some(output) => graph.outputs.push(output),
                     None if graph.not_tensors.len() < limits::METADATA => {
-                        graph.not_tensors.push(shown::short(&info.name))
+                        graph.not_tensors.push(shown::short(&info.name));
                     }
                     None => {}
                 }
@@ -109,7 +109,7 @@ fn node(reader: &mut Reader<'_>, n: u64, depth: usize, graph: &mut Graph) -> Res
     while let Some(Field { number, wire }) = wire::field(reader, end)? {
         match (number, wire) {
             (1, Wire::Bytes(n)) if node.first_input.is_none() => {
-                node.first_input = Some(wire::text(reader, n)?)
+                node.first_input = Some(wire::text(reader, n)?);
             }
             (2, Wire::Bytes(n)) if node.outputs.len() < 4 => node.outputs.push(wire::text(reader, n)?),
             (4, Wire::Bytes(n)) => node.operator = wire::text(reader, n)?,
@@ -172,7 +172,7 @@ fn attribute(
                 reader.skip(n)?;
             }
             (8, Wire::Number(label)) if is_labels && room => {
-                node.labels.push(label.cast_signed().to_string())
+                node.labels.push(label.cast_signed().to_string());
             }
             (8, Wire::Bytes(n)) if is_labels && room => packed_labels(reader, n, &mut node.labels)?,
             (9, Wire::Bytes(n)) if is_labels && room => node.labels.push(wire::text(reader, n)?),
@@ -199,7 +199,7 @@ fn packed_labels(reader: &mut Reader<'_>, n: u64, labels: &mut Vec<String>) -> R
     Ok(())
 }
 
-fn initialiser(reader: &mut Reader<'_>, n: u64, is_main: bool, graph: &mut Graph) -> Result<(), Error> {
+fn initialiser(reader: &mut Reader<'_>, n: u64, depth: usize, graph: &mut Graph) -> Result<(), Error> {
     let tensor = tensor(reader, n)?;
     graph.n_parameters = graph.n_parameters.saturating_add(tensor.n_elements());
     for path in &tensor.external {
@@ -207,7 +207,7 @@ fn initialiser(reader: &mut Reader<'_>, n: u64, is_main: bool, graph: &mut Graph
             graph.external.insert(shown::short(path));
         }
     }
-    if is_main && graph.initialisers.len() < limits::GRAPH_NAMES {
+    if depth == 0 && graph.initialisers.len() < limits::GRAPH_NAMES {
         graph.initialisers.insert(tensor.name.clone());
     }
     if graph.tensors.len() < FileFacts::TENSORS {

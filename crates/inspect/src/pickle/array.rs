@@ -189,7 +189,7 @@ fn with_state(heap: &Heap, plain: Dtype, state: Value) -> Option<Dtype> {
 }
 
 /// The bytes that a value is, where all of them were kept.
-fn bytes(heap: &Heap, value: Value) -> Option<Cow<'_, [u8]>> {
+pub(super) fn bytes(heap: &Heap, value: Value) -> Option<Cow<'_, [u8]>> {
     let Some(object) = heap.object(value) else { return literal(heap, value).map(Cow::Borrowed) };
     match (heap.global(object.class)?, heap.items(object.arguments)?) {
         // Protocols before 3 have no bytes: they are written as Latin-1 text.
@@ -228,7 +228,7 @@ fn decode(dtype: Dtype, element: &[u8]) -> Option<Json> {
             super::plain::float(f32::from_le_bytes(element.try_into().ok()?).to_string().parse().ok()?)
         }
         ('f', 8) => super::plain::float(f64::from_le_bytes(element.try_into().ok()?)),
-        ('U', _) => Json::from(letters(element, dtype.is_big_endian)?),
+        ('U', _) => Json::from(letters(element, dtype)?),
         ('S', _) => Json::from(std::str::from_utf8(element).ok()?.trim_end_matches('\0')),
         _ => return None,
     })
@@ -246,8 +246,8 @@ fn signed(element: &[u8]) -> Option<i64> {
 }
 
 /// Text as NumPy keeps it: four bytes a letter, zeros at the end.
-fn letters(element: &[u8], is_big_endian: bool) -> Option<String> {
-    let letter = |bytes: &[u8; 4]| match is_big_endian {
+fn letters(element: &[u8], dtype: Dtype) -> Option<String> {
+    let letter = |bytes: &[u8; 4]| match dtype.is_big_endian {
         true => char::from_u32(u32::from_be_bytes(*bytes)),
         false => char::from_u32(u32::from_le_bytes(*bytes)),
     };

@@ -53,26 +53,40 @@ fn framework(heap: &Heap, root: Value) -> Option<&'static str> {
     array::class_of(heap, root).and_then(|(module, _)| package(module))
 }
 
-/// The class of an object; for a list or a dict, that and the class of what it holds.
+/// The class of an object; for a list or a dict, that and the class of what it holds, where that is one.
 pub(crate) fn class(heap: &Heap, root: Value) -> Option<String> {
-    let own =
-        |value| array::class_of(heap, value).map(|(module, name)| shown::short(&format!("{module}.{name}")));
-    if let Some(own) = own(root) {
+    if let Some(own) = own_class(heap, root) {
         return Some(own);
     }
-    let (kind, first) = match heap.node(root)? {
-        Node::List(items) => ("list", items.kept.first().copied()),
-        Node::Tuple(items) => ("tuple", items.kept.first().copied()),
-        Node::Set(items) => ("set", items.kept.first().copied()),
-        Node::Dict(pairs) => ("dict", pairs.kept.first().map(|(_, value)| *value)),
-        Node::Inline(_) => return Some("numpy.ndarray".to_owned()),
+    let (kind, inner): (_, Vec<_>) = match heap.node(root)? {
+        Node::List(items) => ("list", items.kept.clone()),
+        Node::Tuple(items) => ("tuple", items.kept.clone()),
+        Node::Set(items) => ("set", items.kept.clone()),
+        Node::Dict(pairs) => ("dict", pairs.kept.iter().map(|(_, value)| *value).collect()),
         Node::Global { module, name } => return Some(shown::short(&format!("{module}.{name}"))),
         _ => return None,
     };
-    Some(match first.and_then(own) {
+    let mut classes = inner.iter().map(|value| own_class(heap, *value));
+    let first = classes.next().flatten();
+    let is_one = first.is_some() && classes.all(|class| class == first);
+    Some(match first.filter(|_| is_one) {
         Some(inner) => format!("{kind} of {inner}"),
         None => kind.to_owned(),
     })
+}
+
+/// The class of what a call gives, where that is known.
+fn own_class(heap: &Heap, value: Value) -> Option<String> {
+    if array::array(heap, value).is_some() {
+        return Some("numpy.ndarray".to_owned());
+    }
+    let (module, name) = array::class_of(heap, value)?;
+    let (module, name) = match (module, name) {
+        ("torch._utils", "_rebuild_parameter" | "_rebuild_parameter_with_state") => ("torch.nn", "Parameter"),
+        ("torch._utils", name) if name.starts_with("_rebuild_") => ("torch", "Tensor"),
+        other => other,
+    };
+    Some(shown::short(&format!("{module}.{name}")))
 }
 
 /// Names and values of an object's attributes, in the order of the file.
@@ -94,7 +108,9 @@ fn attribute(heap: &Heap, value: Value, name: &str) -> Option<Value> {
 
 pub(crate) fn hyperparameters(heap: &Heap, value: Value, budget: &mut Budget) -> BTreeMap<String, Json> {
     let attributes = attributes(heap, value);
-    let public = attributes.iter().filter(|(name, _)| !name.starts_with('_') && !name.ends_with('_'));
+    // The steps of a pipeline are listed as such.
+    let is_given = |name: &str| !name.starts_with('_') && !name.ends_with('_') && name != "steps";
+    let public = attributes.iter().filter(|(name, _)| is_given(name));
     let plain =
         public.filter_map(|(name, value)| Some((shown::short(name), plain::value(heap, *value, budget)?)));
     plain.take(FileFacts::HYPERPARAMETERS).collect()
@@ -140,6 +156,9 @@ impl Walk<'_, '_> {
         for (package, version) in versions {
             facts.versions.entry(package.to_owned()).or_insert_with(|| shown::short(version));
         }
+        if let Some(version) = boosting_version(heap, value) {
+            facts.versions.entry("xgboost".to_owned()).or_insert(version);
+        }
         if facts.n_features.is_none() {
             let n =
                 attribute(heap, value, "n_features_in_").or_else(|| attribute(heap, value, "_n_features"));
@@ -157,6 +176,20 @@ impl Walk<'_, '_> {
         if let Some(classes) = classes.and_then(|classes| texts(heap, classes)) {
             facts.classes = classes;
         }
+    }
+}
+
+/// The version of XGBoost that wrote a booster, from the end of the booster's own bytes: three numbers after the
+/// word, as its binary JSON writes them.
+fn boosting_version(heap: &Heap, value: Value) -> Option<String> {
+    const WORD: &[u8] = b"version[#L\0\0\0\0\0\0\0\x03";
+    let booster = attribute(heap, value, "_Booster")?;
+    let ("xgboost.core", "Booster") = array::class_of(heap, booster)? else { return None };
+    let bytes = array::bytes(heap, attribute(heap, booster, "handle")?)?;
+    let at = bytes.windows(WORD.len()).rposition(|window| window == WORD)?;
+    match bytes.get(at + WORD.len()..)? {
+        [b'i', major, b'i', minor, b'i', patch, ..] => Some(format!("{major}.{minor}.{patch}")),
+        _ => None,
     }
 }
 

@@ -249,9 +249,8 @@ fn bytes(reader: &mut Reader<'_>, code: u8, context: &Context) -> Result<Literal
 fn quoted(reader: &mut Reader<'_>, context: &Context) -> Result<Literal, Error> {
     let line = reader.line(limits::KEPT_BYTES)?;
     let line = line.trim_ascii();
-    let inner = match line {
-        [b'\'', inner @ .., b'\''] | [b'"', inner @ .., b'"'] => inner,
-        _ => return Err(context.malformed()),
+    let ([b'\'', inner @ .., b'\''] | [b'"', inner @ .., b'"']) = line else {
+        return Err(context.malformed());
     };
     Ok(Literal::Text(unescape(inner)))
 }
