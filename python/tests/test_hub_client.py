@@ -106,8 +106,9 @@ def test_one_commit_adds_and_deletes(api, repo):
     )
     assert paths(api, repo) == ["e.txt"]
     assert paths(api, repo, revision=first.oid) == ["a.txt", "d/b.txt", "d/c.txt", "e.txt"]
+    late = [CommitOperationAdd("f.txt", b"f.txt")]
     with pytest.raises(HfHubHTTPError) as caught:
-        api.create_commit(repo, added, commit_message="Late", parent_commit=first.oid)
+        api.create_commit(repo, late, commit_message="Late", parent_commit=first.oid)
     assert caught.value.response.status_code == 412
     commits = api.list_repo_commits(repo)
     assert [commit.title for commit in commits[:2]] == ["Less", "Add four"]

@@ -5,12 +5,13 @@
 
 use std::path::PathBuf;
 
+use spec::api::{NewToken, TokenScope};
 use spec::name::AccountName;
 
 use crate::app::App;
 use crate::error::Error;
 use crate::gateway::Gateway;
-use crate::ops::{accounts, sessions};
+use crate::ops::{accounts, sessions, tokens};
 use crate::provider::Launcher;
 use crate::secrets::Secret;
 use crate::serve;
@@ -21,6 +22,15 @@ pub async fn add_user(settings: &Settings, name: &str, is_admin: IsAdmin) -> Res
     let name: AccountName = name.parse()?;
     let app = open(settings).await?;
     accounts::create_user_with_token(&app, &name, is_admin == IsAdmin::Yes).await
+}
+
+/// Makes one more token that may write for this user.
+pub async fn add_token(settings: &Settings, name: &str) -> Result<Secret, Error> {
+    let app = open(settings).await?;
+    let account = accounts::by_name(&app, name).await?;
+    let new = NewToken { name: "made by the operator".to_owned(), scope: TokenScope::Write };
+    let created = tokens::create_for(&app, &accounts::known(&account), &new).await?;
+    Ok(Secret::new(created.secret))
 }
 
 /// Makes a link that signs this user in once; returns the address without scheme and host.

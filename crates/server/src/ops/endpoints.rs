@@ -13,7 +13,7 @@ use store::db::endpoints::{self, Endpoint, NewEndpoint, NewState};
 use store::db::ids::RepositoryId;
 
 use super::access::{self, Action, Actor};
-use super::revisions;
+use super::revisions::{self, At};
 use super::{facts, repositories};
 use crate::app::App;
 use crate::error::{During, Error};
@@ -113,12 +113,12 @@ pub fn describe(app: &App, row: Endpoint) -> Described {
     let live = slot.live();
     let stored = EndpointState::from_name(&row.state).unwrap_or(EndpointState::Pending);
     let state = match stored {
-        EndpointState::Stopped => stored,
-        EndpointState::Pending => stored,
+        // What is on its way is told even while the revision before still answers.
+        EndpointState::Stopped | EndpointState::Pending | EndpointState::Starting => stored,
+        EndpointState::Failed if !slot.is_starting() => stored,
         _ if live.is_some() => EndpointState::Ready,
         _ if slot.is_starting() => EndpointState::Starting,
-        EndpointState::Ready | EndpointState::Idle => EndpointState::Idle,
-        EndpointState::Starting | EndpointState::Failed => stored,
+        _ => EndpointState::Idle,
     };
     let reason = if state == EndpointState::Ready { String::new() } else { row.reason.clone() };
     let weights = live.map(|live| format!("sha256:{}", live.target.weights));
