@@ -13,7 +13,9 @@ pub fn format(workplace: &mut Workplace) -> anyhow::Result<Done> {
 }
 
 pub fn clippy(workplace: &mut Workplace) -> anyhow::Result<Done> {
-    let arguments = ["clippy", "--locked", "--workspace", "--all-targets", "--", "--deny", "warnings"];
+    // One crate that breaks hides none of the others.
+    let arguments =
+        ["clippy", "--locked", "--workspace", "--all-targets", "--keep-going", "--", "--deny", "warnings"];
     shell::must(workplace.cargo().args(arguments))?;
     Ok(Counts::PASSED.into())
 }

@@ -2,7 +2,7 @@
 //!
 //! It installs only as root with `apt-get` at hand; on any other machine it says what is missing and stops.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 
@@ -20,11 +20,7 @@ struct Need {
 }
 
 const NEEDS: &[Need] = &[
-    Need {
-        what: "the server programs of PostgreSQL",
-        package: "postgresql",
-        is_there: |_| postgres().is_some(),
-    },
+    Need { what: "the server programs of PostgreSQL", package: "postgresql", is_there: has_postgres },
     Need { what: "the browser Chromium", package: "chromium", is_there: |_| chromium().is_some() },
     Need { what: "venv for Python", package: "python3-venv", is_there: python::can_make_environments },
 ];
@@ -81,16 +77,12 @@ fn apt_get(workplace: &Workplace, packages: &[&str]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The folder of `initdb` and `postgres`: the newest of Debian's, else that of the path.
-fn postgres() -> Option<PathBuf> {
+/// Whether the tests of `store` find a server to start, or were told of one, or to do without.
+fn has_postgres(_: &Workplace) -> bool {
+    let told =
+        ["TEST_DATABASE_URL", "REENACT_SKIP_POSTGRES"].iter().any(|name| std::env::var_os(name).is_some());
     let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().filter_map(Result::ok);
-    let mut folders: Vec<(u32, PathBuf)> = versions
-        .filter_map(|entry| Some((entry.file_name().to_str()?.parse().ok()?, entry.path().join("bin"))))
-        .filter(|(_, folder): &(u32, PathBuf)| folder.join("initdb").is_file())
-        .collect();
-    folders.sort();
-    let newest = folders.pop().map(|(_, folder)| folder);
-    newest.or_else(|| found_on_path("initdb").and_then(|program| program.parent().map(Path::to_owned)))
+    told || versions.map(|version| version.path().join("bin/initdb")).any(|program| program.is_file())
 }
 
 fn chromium() -> Option<PathBuf> {
