@@ -70,8 +70,12 @@ fn check_file(file: &File) -> Vec<Violation> {
     let Some(room) = ROOMS.iter().find(|room| stands_in(file, room.folder)) else { return Vec::new() };
     let mentions = file.tokens().map(tokens::mentions).unwrap_or_default();
     let mut found: Vec<Violation> = Vec::new();
-    for mention in &mentions {
-        if room.types == Types::Pass && is_type(mention) {
+    for (n, mention) in mentions.iter().enumerate() {
+        // What stands before braces is judged by what stands in them.
+        let is_prefix = mentions.get(n + 1).is_some_and(|next| {
+            next.path.len() > mention.path.len() && next.path.starts_with(&mention.path)
+        });
+        if room.types == Types::Pass && (is_prefix || is_type(mention)) {
             continue;
         }
         let Some(name) = room.may_not_name.iter().find(|name| names(mention, name)) else { continue };

@@ -1,4 +1,4 @@
-//! Stored bytes.
+//! Stored bytes: durable when acknowledged, whole or not there, read back by range, the same on disk and S3.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! Listings of a tree.
+//! Listings of a tree: folders once, pages that join without gap or repeat, the same on both databases.
 
 use store::Db;
 use store::db::entries::{self, Listing};

@@ -1,4 +1,6 @@
-//! Who asks.
+//! Who asks: the account that a token or session acts for.
+//!
+//! Translates only; it knows no rule.
 
 use axum::Json;
 use spec::api::{Me, Problem};

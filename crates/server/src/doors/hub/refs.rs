@@ -1,4 +1,6 @@
-//! Branches and tags.
+//! Branches and tags, as Hub clients list, make and delete them.
+//!
+//! Translates only; which of them may go is for `ops::refs` to say.
 
 use std::sync::Arc;
 
