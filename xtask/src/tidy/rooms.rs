@@ -72,9 +72,9 @@ fn check_file(file: &File) -> Vec<Violation> {
     let mut found: Vec<Violation> = Vec::new();
     for (n, mention) in mentions.iter().enumerate() {
         // What stands before braces is judged by what stands in them.
-        let is_prefix = mentions.get(n + 1).is_some_and(|next| {
-            next.path.len() > mention.path.len() && next.path.starts_with(&mention.path)
-        });
+        let is_prefix = mentions
+            .get(n + 1)
+            .is_some_and(|next| next.path.len() > mention.path.len() && next.path.starts_with(&mention.path));
         if room.types == Types::Pass && (is_prefix || is_type(mention)) {
             continue;
         }
