@@ -1,0 +1,167 @@
+"""Processes that a measurement needs: started on a free port, awaited, ended.
+
+Knows nothing of what is measured. Invariant: whatever was started here is ended when its `with` block ends, with
+its children.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+START_S = 60.0
+_ADDRESS = re.compile(r"listening on (https?://[\w.\-\[\]:]+:\d+)")
+
+
+@dataclass(frozen=True)
+class Reenact:
+    """A server of ours that runs."""
+
+    url: str
+    data: Path
+    pid: int
+
+    def token(self, name: str) -> str:
+        """Makes an account and returns a token for it."""
+        command = [str(binary()), "admin", "user", "add", name, "--data", str(self.data)]
+        return subprocess.run(command, capture_output=True, text=True, timeout=START_S, check=True).stdout.strip()
+
+
+def binary() -> Path:
+    """The command, from `REENACT_BINARY`. Measure a release build: a debug build measures the compiler."""
+    named = os.environ.get("REENACT_BINARY")
+    if not named or not Path(named).is_file():
+        sys.exit("REENACT_BINARY must name the command: `cargo build --release`, then target/release/reenact")
+    return Path(named).resolve()
+
+
+@contextmanager
+def reenact(data: Path, *flags: str) -> Iterator[Reenact]:
+    """A server on a free port over this data folder, without a proxy and with its default settings."""
+    log = data.with_name(f"{data.name}.log")
+    command = [str(binary()), "serve", "--data", str(data), "--listen", "127.0.0.1:0", *flags]
+    with started(command, log) as process:
+        deadline = time.monotonic() + START_S
+        while (found := _ADDRESS.search(log.read_text(errors="replace"))) is None:
+            _must_run(process, log, deadline)
+            time.sleep(0.01)
+        yield Reenact(found.group(1), data, process.pid)
+
+
+@contextmanager
+def peer(command: Sequence[str], log: Path, ready_url: str, **environment: str) -> Iterator[int]:
+    """Another server, once it answers with 200 at `ready_url`; yields its process id."""
+    with started(command, log, **environment) as process:
+        deadline = time.monotonic() + START_S
+        while not is_ok(ready_url):
+            _must_run(process, log, deadline)
+            time.sleep(0.05)
+        yield process.pid
+
+
+@contextmanager
+def started(command: Sequence[str], log: Path, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A process in a group of its own, whose output goes to `log`."""
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **environment},
+            start_new_session=True,
+        )
+    try:
+        yield process
+    finally:
+        end(process)
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Ends a process that was started in a group of its own, gently at first."""
+    process.terminate()
+    try:
+        process.wait(timeout=10)
+    except subprocess.TimeoutExpired:
+        pass
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    process.wait()
+
+
+def is_ok(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def ask(method: str, url: str, body: Any = None, *, token: str = "") -> Any:
+    """One request with JSON in and out. Raises `urllib.error.HTTPError`."""
+    headers = {"Content-Type": "application/json"}
+    if token:
+        headers["Authorization"] = f"Bearer {token}"
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url, data=data, method=method, headers=headers)
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        content = answer.read()
+    return json.loads(content) if content else None
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def resident_mb(pid: int) -> float:
+    """Memory of a process that is in RAM now, in units of 1,000,000 bytes."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) * 1024 / 1e6
+    raise ProcessLookupError(pid)
+
+
+def machine() -> dict[str, Any]:
+    """What a figure must be read with: how many cores there were and how many others wanted them."""
+    one, five, _ = os.getloadavg()
+    names = re.findall(r"model name\s*:\s*(.+)", Path("/proc/cpuinfo").read_text())
+    date = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
+    cpu = names[0] if names else ""
+    return {"date": date, "cores": os.cpu_count(), "cpu": cpu, "load_1m": round(one, 1), "load_5m": round(five, 1)}
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """The smallest value that so large a share of the values does not exceed."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, max(0, -(-int(share * 1000) * len(ordered) // 1000) - 1))]
+
+
+def report(results: Mapping[str, Any], path: Path | None) -> None:
+    """Writes results where they were asked for."""
+    if path is not None:
+        path.write_text(json.dumps(results, indent=2) + "\n")
+
+
+def _must_run(process: subprocess.Popen[bytes], log: Path, deadline: float) -> None:
+    said = log.read_text(errors="replace")[-2000:]
+    if process.poll() is not None:
+        raise RuntimeError(f"`{process.args[0]}` ended with {process.returncode}: {said}")  # type: ignore[index]
+    if time.monotonic() > deadline:
+        raise RuntimeError(f"`{process.args[0]}` was not ready within {START_S:g} s: {said}")  # type: ignore[index]
