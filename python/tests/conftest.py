@@ -13,6 +13,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,9 +60,9 @@ def binary() -> Path:
     return path.resolve()
 
 
-@pytest.fixture(scope="session")
-def server(binary: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    data = tmp_path_factory.mktemp("data")
+@contextmanager
+def running(binary: Path, data: Path) -> Iterator[Running]:
+    """A real server on a free port, ended when the block ends."""
     command = [str(binary), "serve", "--data", str(data), "--listen", "127.0.0.1:0"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     lines: list[str] = []
@@ -75,6 +76,19 @@ def server(binary: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[R
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+@pytest.fixture(scope="session")
+def server(binary: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with running(binary, tmp_path_factory.mktemp("data")) as server:
+        yield server
+
+
+@pytest.fixture
+def fresh_server(binary: Path, tmp_path: Path) -> Iterator[Running]:
+    """A server that nobody has an account on yet."""
+    with running(binary, tmp_path / "server") as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
