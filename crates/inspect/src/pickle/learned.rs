@@ -2,7 +2,8 @@
 //!
 //! Counted are the elements of arrays, and the numbers in lists, under attributes that end in `_`; a record of a
 //! structured array, such as a node of a tree, counts once. Inside of what such an attribute holds, objects
-//! without such attributes are counted whole. Invariant: each array is counted once, however often it is named.
+//! without such attributes are counted whole. Invariant: each array in the file is counted once, however often
+//! it is named; joblib writes an array anew for each name, and so it counts for each.
 
 use std::collections::BTreeSet;
 

@@ -104,6 +104,13 @@ pub(super) const HARMLESS: &[(&str, &[&str])] = &[
     ("numpy.ma", &["MaskedArray"]),
     ("numpy.matrixlib.defmatrix", &["matrix"]),
     ("joblib.numpy_pickle", &["NumpyArrayWrapper"]),
+    ("sklearn.cluster._kmeans", &["_kmeans_single_elkan", "_kmeans_single_lloyd"]),
+    ("sklearn.feature_selection._mutual_info", &["mutual_info_classif", "mutual_info_regression"]),
+    (
+        "sklearn.feature_selection._univariate_selection",
+        &["chi2", "f_classif", "f_oneway", "f_regression", "r_regression"],
+    ),
+    ("scipy._lib.array_api_compat.numpy._aliases", &["asarray"]),
     ("scipy.interpolate._interpolate", &["interp1d", "PPoly", "BPoly"]),
     ("scipy.interpolate._bsplines", &["BSpline"]),
     ("scipy.interpolate.interpolate", &["interp1d", "PPoly", "BPoly"]),
