@@ -173,6 +173,8 @@ impl<T> During<T> for Result<T, store::Error> {
     fn during(self, operation: &'static str) -> Result<T, Error> {
         self.map_err(|source| match source {
             store::Error::StorageFull { .. } => Error::StorageFull,
+            // The one thing that the store is given as a client wrote it.
+            store::Error::Cursor(_) => Error::BadRequest(source.to_string()),
             source => Error::Store { operation, source },
         })
     }

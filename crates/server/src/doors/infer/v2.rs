@@ -9,7 +9,7 @@ use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{Infer, Name, name_model, open, parse, refuse_encoding, sent};
 use crate::app::App;
@@ -124,7 +124,7 @@ pub async fn infer(
 }
 
 /// Loading and unloading are the owner's deploy and stop, not a client's.
-pub async fn refuse_load(Path(_): Path<Value>) -> Refusal<Infer> {
+pub async fn refuse_load() -> Refusal<Infer> {
     Error::BadRequest(
         "models are loaded by `reenact deploy` and unloaded by `reenact endpoints stop`".to_owned(),
     )

@@ -22,8 +22,8 @@ where
     let mut decoder = Decoder::default();
     loop {
         let block = source.peek().await?;
-        let n_text = block.iter().position(|byte| matches!(byte, b'"' | b'\\')).unwrap_or(block.len());
-        let n_text = n_text.min(BLOCK_BYTES);
+        let block = &block[..block.len().min(BLOCK_BYTES)];
+        let n_text = memchr::memchr2(b'"', b'\\', block).unwrap_or(block.len());
         decoder.text.extend_from_slice(&block[..n_text]);
         let end = block.get(n_text).copied();
         if block.is_empty() {

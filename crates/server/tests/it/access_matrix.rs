@@ -1,0 +1,198 @@
+//! Every route, tried by every kind of actor, on a public and on a private repository.
+//!
+//! The routes are read from the page of all routes itself, so that none can be left out. A change of the snapshot
+//! is a change of who may do what: look at each line of it.
+
+use std::fmt::Write;
+
+use reqwest::Method;
+use serde_json::json;
+use spec::name::RepositoryKind;
+use store::db::endpoints::{self, NewEndpoint, NewState};
+use store::db::{repositories, revisions};
+
+use crate::server::{Actor, Server, file, header, ndjson};
+
+const ROUTER: &str = include_str!("../../src/router.rs");
+
+/// Functions of the router whose routes lie below other addresses, and below which.
+const NESTED: [(&str, &[&str]); 2] = [
+    ("hub_repository", &["/api/models/{owner}/{name}", "/api/datasets/{owner}/{name}"]),
+    ("inference_clients", &["/endpoints/{owner}/{name}"]),
+];
+
+#[tokio::test]
+async fn who_may_do_what() {
+    let server = Server::start().await;
+    for visibility in ["public", "private"] {
+        prepare(&server, visibility, visibility).await;
+    }
+    let mut table = String::new();
+    let columns: Vec<String> = Actor::ALL.iter().map(|actor| format!("{actor:?}")).collect();
+    writeln!(table, "{:8} {:75} {}", "", "", columns.join(" ")).unwrap();
+    for (method, path) in routes() {
+        for visibility in ["public", "private"] {
+            write!(table, "{visibility:8} {:75}", format!("{method} {path}")).unwrap();
+            for actor in Actor::ALL {
+                let status = ask(&server, actor, (&method, &path), visibility).await;
+                write!(table, " {status:<width$}", width = format!("{actor:?}").len()).unwrap();
+            }
+            table.truncate(table.trim_end().len());
+            table.push('\n');
+        }
+    }
+    insta::assert_snapshot!(table);
+}
+
+#[test]
+fn every_route_of_the_page_is_read() {
+    assert_eq!(ROUTER.matches(".nest(").count(), NESTED.iter().map(|(_, prefixes)| prefixes.len()).sum::<usize>());
+    let n_nested: usize = NESTED
+        .iter()
+        .map(|(name, prefixes)| (prefixes.len() - 1) * function(name).matches(".route(").count())
+        .sum();
+    let mut paths: Vec<String> = routes().into_iter().map(|(_, path)| path).collect();
+    paths.sort();
+    paths.dedup();
+    assert_eq!(paths.len(), ROUTER.matches(".route(").count() + n_nested);
+    for (_, prefixes) in NESTED {
+        assert!(prefixes.iter().all(|prefix| ROUTER.contains(&format!(".nest(\"{prefix}\""))), "{prefixes:?}");
+    }
+}
+
+/// Method and address of every route, in the order of the page.
+fn routes() -> Vec<(Method, String)> {
+    let mut routes = Vec::new();
+    for function in functions() {
+        let name = function.split('(').next().unwrap_or_default();
+        let prefixes = NESTED.iter().find(|(nested, _)| *nested == name).map_or(&[""][..], |(_, prefixes)| prefixes);
+        for prefix in prefixes {
+            for route in function.split(".route(").skip(1) {
+                let (path, handlers) = route.split_once('"').unwrap().1.split_once('"').unwrap();
+                let path = format!("{prefix}{path}");
+                let path = if path.len() > 1 { path.trim_end_matches('/').to_owned() } else { path };
+                let methods = methods(handlers, function);
+                assert!(!methods.is_empty(), "no method of {path} was read");
+                routes.extend(methods.into_iter().map(|method| (method, path.clone())));
+            }
+        }
+    }
+    routes
+}
+
+/// The methods of handlers such as `get(a).post(b)`, or of a variable that holds some.
+fn methods(handlers: &str, function: &str) -> Vec<Method> {
+    let handlers = handlers.trim_start_matches([',', ' ', '\n']);
+    let variable: String = handlers.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+    let handlers = match function.split_once(&format!("let {variable} = ")) {
+        Some((_, value)) if !variable.is_empty() => value.split(';').next().unwrap_or_default(),
+        _ => handlers,
+    };
+    let all = [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::DELETE];
+    let is_there = |method: &Method| {
+        let call = format!("{}(", method.as_str().to_lowercase());
+        handlers.match_indices(&call).any(|(at, _)| !handlers[..at].ends_with(|c: char| c.is_alphanumeric() || "_:".contains(c)))
+    };
+    all.into_iter().filter(is_there).collect()
+}
+
+fn functions() -> impl Iterator<Item = &'static str> {
+    ROUTER.split("\nfn ").flat_map(|part| part.split("\npub fn ")).skip(1)
+}
+
+fn function(name: &str) -> &'static str {
+    functions().find(|function| function.starts_with(&format!("{name}("))).unwrap()
+}
+
+/// Makes a model and a data set of Alice's with something of everything. The model's endpoint is stopped, so that
+/// who may ask it is told that and not a prediction.
+async fn prepare(server: &Server, name: &str, visibility: &str) {
+    for kind in ["model", "dataset"] {
+        let body = json!({ "name": name, "visibility": visibility, "type": kind });
+        assert!(server.post(Actor::Owner, "/api/repos/create", &body).await.status().is_success());
+        let base = format!("/api/{kind}s/alice/{name}");
+        let lines = ndjson(&[header("begin"), file("README.md", b"# Iris\n"), file("sub/a.txt", b"a")]);
+        let commit = server.request(Actor::Owner, Method::POST, &format!("{base}/commit/main")).body(lines);
+        assert!(commit.send().await.unwrap().status().is_success());
+        for (path, body) in [("branch/dev", json!({})), ("tag/main", json!({ "tag": "v1" }))] {
+            assert!(server.post(Actor::Owner, &format!("{base}/{path}"), &body).await.status().is_success());
+        }
+    }
+    let db = &server.app.store.db;
+    let full_name = format!("alice/{name}").parse().unwrap();
+    let model = repositories::by_name(db, RepositoryKind::Model, &full_name).await.unwrap().unwrap();
+    let main = revisions::resolve(db, model.id, "main").await.unwrap().unwrap();
+    let now_ms = model.created_ms;
+    let endpoint = NewEndpoint { repository_id: model.id, revision_id: main.id, state: "pending", now_ms };
+    endpoints::put(db, &endpoint).await.unwrap();
+    let stopped = NewState { state: "stopped", reason: "", is_stopped: true, now_ms };
+    endpoints::set_state(db, model.id, &stopped).await.unwrap();
+}
+
+/// The status with which this actor's request is answered. What changes something does so to a repository of its own.
+async fn ask(server: &Server, actor: Actor, route: (&Method, &str), visibility: &str) -> u16 {
+    let (method, path) = route;
+    let name = match method.is_safe() {
+        true => visibility.to_owned(),
+        false => {
+            let name = format!("{visibility}-{}", server.next_number());
+            prepare(server, &name, visibility).await;
+            name
+        }
+    };
+    let filled = fill(method, path, &name);
+    let request = server.request(actor, method.clone(), &filled);
+    let request = match body(method, path, &name) {
+        Some((content_type, body)) => request.header("content-type", content_type).body(body),
+        None => request,
+    };
+    let status = request.send().await.unwrap().status().as_u16();
+    assert_ne!(status, 500, "{actor:?} {method} {path}");
+    if !method.is_safe() && matches!(actor, Actor::Session | Actor::Forged) {
+        // It may have ended itself.
+        server.renew_session().await;
+    }
+    status
+}
+
+fn fill(method: &Method, path: &str, name: &str) -> String {
+    let revision = match (method.as_str(), path.rsplit('/').nth(1)) {
+        ("POST", Some("branch")) => "fresh",
+        ("DELETE", Some("branch")) => "dev",
+        ("DELETE", Some("tag")) => "v1",
+        _ => "main",
+    };
+    let file = if path.contains("/tree/") { "sub" } else { "README.md" };
+    let verb = if path.contains("/repository/") { "load" } else { &format!("{name}:predict") };
+    path.replace("{owner}", "alice")
+        .replace("{name}", name)
+        .replace("{revision}", revision)
+        .replace("{*path}", file)
+        .replace("{model}", name)
+        .replace("{verb}", if *method == Method::GET { name } else { verb })
+        .replace("{version}", "1")
+        .replace("{id}", "999999")
+}
+
+/// A body that would do what the route is for.
+fn body(method: &Method, path: &str, name: &str) -> Option<(&'static str, String)> {
+    let json = |body: serde_json::Value| Some(("application/json", body.to_string()));
+    match (method.as_str(), path) {
+        ("POST", "/api/v1/tokens") => json(json!({ "name": "another", "scope": "read" })),
+        ("POST", "/api/v1/endpoints") => json(json!({ "repository": format!("alice/{name}") })),
+        ("POST", "/api/repos/create") => json(json!({ "name": format!("{name}-new"), "organization": "alice" })),
+        ("DELETE", "/api/repos/delete") => json(json!({ "name": name, "organization": "alice" })),
+        ("POST", "/api/validate-yaml") => json(json!({ "content": "# Iris", "repoType": "model" })),
+        ("PUT", path) if path.ends_with("/settings") => json(json!({ "visibility": "private" })),
+        ("POST", path) if path.contains("/tag/") => json(json!({ "tag": "v2" })),
+        ("POST", path) if path.contains("/preupload/") => json(json!({ "files": [{ "path": "a.txt" }] })),
+        ("POST", path) if path.contains("/paths-info/") => {
+            Some(("application/x-www-form-urlencoded", "paths=README.md".to_owned()))
+        }
+        ("POST", path) if path.contains("/commit/") => {
+            Some(("application/x-ndjson", ndjson(&[header("x"), file("b.txt", b"b")])))
+        }
+        ("POST", path) if path.starts_with("/endpoints/") => json(json!({ "inputs": [] })),
+        _ => None,
+    }
+}
