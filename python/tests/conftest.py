@@ -33,6 +33,7 @@ class Running:
     url: str
     data: Path
     binary: Path
+    pid: int
 
     def token(self, name: str, *, admin: bool = False) -> str:
         """Makes an account and returns a token for it."""
@@ -61,14 +62,15 @@ def binary() -> Path:
 
 
 @contextmanager
-def running(binary: Path, data: Path) -> Iterator[Running]:
-    """A real server on a free port, ended when the block ends."""
+def running(binary: Path, data: Path, *flags: str) -> Iterator[Running]:
+    """A real server on a free port, with these flags, ended when the block ends."""
     command = [str(binary), "serve", "--data", str(data), "--listen", "127.0.0.1:0"]
+    command += flags
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     lines: list[str] = []
     threading.Thread(target=lambda: lines.extend(iter(process.stdout.readline, "")), daemon=True).start()  # type: ignore[union-attr]
     try:
-        yield Running(_address(process, lines), data, binary)
+        yield Running(_address(process, lines), data, binary, process.pid)
     finally:
         process.terminate()
         try:

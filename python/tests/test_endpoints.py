@@ -1,0 +1,143 @@
+"""What happens to requests when runtimes come, go, crash, sleep and are asked too much, over plain HTTP.
+
+Knows processes by their parent, as an operator would with `ps`. Invariant: no request is lost; each is answered or
+told to come again.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import numpy as np
+import pytest
+from conftest import Running, running, until
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+
+import reenact as rn
+
+QUEUE = 64
+
+
+@pytest.fixture
+def small(binary: Path, tmp_path: Path, own_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]:
+    """A server with a short queue, whose runtimes sleep early; alice is signed in."""
+    with running(binary, tmp_path / "server", f"--queue={QUEUE}", "--idle-after=1s") as server:
+        monkeypatch.setenv("REENACT_URL", server.url)
+        monkeypatch.setenv("REENACT_TOKEN", server.token("alice"))
+        yield server
+
+
+def push(model, name: str, iris: tuple[np.ndarray, np.ndarray]) -> rn.Endpoint:
+    rows, classes = iris
+    rn.push(model.fit(rows, classes), name, example=rows[::30], public=True)
+    return rn.deploy(name)
+
+
+def ask(server: Running, name: str, rows: list[list[float]]) -> tuple[int, dict[str, str], object]:
+    """One request on a connection of its own: status, headers, answer."""
+    connection = http.client.HTTPConnection(urlsplit(server.url).netloc, timeout=60)
+    try:
+        body = json.dumps({"instances": rows})
+        connection.request("POST", f"/endpoints/{name}/v1/models/{name.split('/')[1]}:predict", body)
+        response = connection.getresponse()
+        headers = {key.lower(): value for key, value in response.getheaders()}
+        return response.status, headers, json.loads(response.read())
+    finally:
+        connection.close()
+
+
+def runtimes(server: Running) -> list[int]:
+    """The processes that hold models: the server's children."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                stat = (entry / "stat").read_text()
+                is_gone = stat.rpartition(") ")[2].startswith("Z")
+                parent = int(stat.rpartition(") ")[2].split()[1])
+            except (OSError, ValueError):
+                continue
+            if parent == server.pid and not is_gone:
+                found.append(int(entry.name))
+    return found
+
+
+def test_a_new_revision_takes_over_without_a_failed_request(small, iris):
+    push(LogisticRegression(max_iter=500), "alice/swapped", iris)
+    row = [iris[0][0].tolist()]
+    statuses: Counter[int] = Counter()
+    revisions: set[str] = set()
+    done = threading.Event()
+
+    def keep_asking() -> None:
+        while not done.is_set():
+            status, headers, _ = ask(small, "alice/swapped", row)
+            statuses[status] += 1
+            revisions.add(headers.get("x-reenact-revision", ""))
+
+    askers = [threading.Thread(target=keep_asking) for _ in range(4)]
+    for asker in askers:
+        asker.start()
+    try:
+        push(RandomForestClassifier(n_estimators=5, random_state=0, n_jobs=1), "alice/swapped", iris)
+        until(lambda: len(revisions) == 2)
+    finally:
+        done.set()
+        for asker in askers:
+            asker.join()
+    assert set(statuses) == {200}, statuses
+
+
+def test_a_crashed_runtime_costs_no_answer(small, iris):
+    push(LogisticRegression(max_iter=500), "alice/crashed", iris)
+    row = [iris[0][0].tolist()]
+    before = ask(small, "alice/crashed", row)
+    for pid in runtimes(small):
+        os.kill(pid, signal.SIGKILL)
+    after = ask(small, "alice/crashed", row)
+    assert (after[0], after[2]) == (200, before[2])
+
+
+def test_a_model_that_sleeps_is_woken_once_for_all_who_ask(small, iris):
+    push(LogisticRegression(max_iter=500), "alice/sleepy", iris)
+    until(lambda: not runtimes(small))
+    row = [iris[0][0].tolist()]
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(lambda _: ask(small, "alice/sleepy", row), range(16)))
+    assert {status for status, _, _ in answers} == {200}
+    assert len(runtimes(small)) == 1
+
+
+def test_what_is_too_much_is_told_to_come_again(small, iris):
+    push(RandomForestClassifier(n_estimators=300, random_state=0, n_jobs=1), "alice/busy", iris)
+    rows = np.repeat(iris[0], 8, axis=0).tolist()
+    with ThreadPoolExecutor(300) as pool:
+        answers = list(pool.map(lambda _: ask(small, "alice/busy", rows), range(1000)))
+    statuses = Counter(status for status, _, _ in answers)
+    assert set(statuses) <= {200, 503}, statuses
+    assert statuses[200] >= QUEUE and statuses[503] > 0, statuses
+    assert all("retry-after" in headers for status, headers, _ in answers if status == 503)
+    assert ask(small, "alice/busy", [iris[0][0].tolist()])[0] == 200
+
+
+def test_a_stopped_endpoint_says_so_and_a_deploy_starts_it_again(small, iris):
+    push(LogisticRegression(max_iter=500), "alice/stopped", iris)
+    row = [iris[0][0].tolist()]
+    connection = http.client.HTTPConnection(urlsplit(small.url).netloc, timeout=30)
+    headers = {"Authorization": f"Bearer {os.environ['REENACT_TOKEN']}"}
+    connection.request("DELETE", "/api/v1/endpoints/alice/stopped", headers=headers)
+    assert json.loads(connection.getresponse().read())["state"] == "stopped"
+    status, _, told = ask(small, "alice/stopped", row)
+    assert status == 503 and "stopped" in told["error"]
+    rn.deploy("alice/stopped")
+    assert ask(small, "alice/stopped", row)[0] == 200
