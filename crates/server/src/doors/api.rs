@@ -36,7 +36,7 @@ impl Dialect for Api {
 pub fn problem(error: &Error) -> Problem {
     let entry = error.entry();
     Problem {
-        kind: format!("/api/v1/errors#{}", entry.name),
+        kind: format!("/api/v1/#{}", entry.name),
         title: entry.title.to_owned(),
         status: entry.status,
         detail: error.detail(),

@@ -14,6 +14,7 @@ use store::db::revisions::{self, Revision};
 
 use crate::app::App;
 use crate::error::{During, Error};
+use crate::jobs;
 
 /// Most model files of one revision that are read.
 const MODEL_FILES: usize = 100;
@@ -22,16 +23,18 @@ const PATHS: usize = 50_000;
 /// Entries asked of the store at a time.
 const PAGE: u32 = 1000;
 
-/// What is known of a revision; none while nobody has read its files yet.
+/// What is known of a revision; none while nobody has read its files yet, which this asks for.
 pub async fn get(app: &App, revision: RevisionId) -> Result<Option<Facts>, Error> {
-    let row = store::db::facts::get(&app.store.db, revision).await.during("look up facts")?;
-    row.map(|row| serde_json::from_str(&row.json).map_err(|_| Error::Internal("read stored facts")))
-        .transpose()
+    let known = stored(app, revision).await?;
+    if known.is_none() {
+        jobs::inspect::enqueue(app, revision).await?;
+    }
+    Ok(known)
 }
 
 /// What is known of a revision; reads its files if nobody has yet.
 pub async fn ensure(app: &App, revision: RevisionId) -> Result<Facts, Error> {
-    match get(app, revision).await? {
+    match stored(app, revision).await? {
         Some(facts) => Ok(facts),
         None => inspect(app, revision).await,
     }
@@ -53,6 +56,11 @@ pub async fn inspect(app: &App, revision: RevisionId) -> Result<Facts, Error> {
     let row = store::db::facts::Facts { revision_id: revision.id, json, inspected_ms: clock::now_ms() };
     store::db::facts::put(&app.store.db, &row).await.during("store facts")?;
     Ok(facts)
+}
+
+async fn stored(app: &App, revision: RevisionId) -> Result<Option<Facts>, Error> {
+    let row = store::db::facts::get(&app.store.db, revision).await.during("look up facts")?;
+    row.map(|row| serde_json::from_str(&row.json).map_err(|_| Error::Internal("read stored facts"))).transpose()
 }
 
 async fn all_files(app: &App, revision: &Revision) -> Result<Vec<Entry>, Error> {
