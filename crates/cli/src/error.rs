@@ -50,8 +50,8 @@ pub enum Error {
     DemoModels,
     #[error("`{}` holds a demo whose token is lost", path.display())]
     DemoToken { path: PathBuf },
-    #[error("the endpoint of `{repository}` {what}: {reason}")]
-    NotReady { repository: String, what: &'static str, reason: String },
+    #[error("could not put `{repository}` live: {reason}")]
+    NotLive { repository: String, reason: String },
     #[error("the endpoint of `{repository}` was still {state} after {seconds} seconds")]
     Late { repository: String, state: &'static str, seconds: u64 },
 }
@@ -84,7 +84,7 @@ impl Error {
                 "a newer kernel (Linux 5.13 with Landlock) can; `unsandboxed = \"allow\"` serves models without, if you trust all of them"
             }
             Self::DemoToken { .. } => "remove the folder, or name another with `--data`",
-            Self::NotReady { repository, .. } => {
+            Self::NotLive { repository, .. } => {
                 return Some(format!("`reenact endpoints logs {repository}` shows all of its log"));
             }
             Self::Late { repository, .. } => {

@@ -192,11 +192,14 @@ fn read_refusal(status: StatusCode, code: &str, message: &str, body: &[u8]) -> R
     let candidates =
         [text("detail"), listed("error"), listed("errors"), message.to_owned(), foreign_text(&json, body)];
     let reason = || status.canonical_reason().unwrap_or("refused").to_lowercase();
+    let said = candidates.into_iter().find(|text| !text.is_empty()).unwrap_or_else(reason);
+    // The Hub's protocol has no place for hints, so our server puts them behind the sentence.
+    let (detail, hint) = said.split_once(". Hint: ").unwrap_or((&said, ""));
     Refusal {
         status: status.as_u16(),
         code: Some(text("code")).filter(|code| !code.is_empty()).unwrap_or_else(|| code.to_owned()),
-        detail: candidates.into_iter().find(|text| !text.is_empty()).unwrap_or_else(reason),
-        hint: text("hint"),
+        detail: detail.to_owned(),
+        hint: Some(text("hint")).filter(|hint| !hint.is_empty()).unwrap_or_else(|| hint.to_owned()),
     }
 }
 
@@ -244,6 +247,8 @@ mod tests {
             "not here (HTTP 404, RepoNotFound)"
         );
         assert_eq!(read("RepoNotFound", "no such", "").detail, "no such");
+        let refusal = read("", "", r#"{"error":"there is none. Hint: look"}"#);
+        assert_eq!((&*refusal.detail, &*refusal.hint), ("there is none", "look"));
         assert_eq!(read("", "", r#"{"errors":[{"message":"a"},{"message":"b"}]}"#).detail, "a; b");
         assert_eq!(read("", "", "<html>nginx</html>").detail, "not found");
         assert_eq!(read("", "", "no route").detail, "no route");

@@ -30,9 +30,9 @@ pub async fn run(args: Deploy, printer: &Printer) -> anyhow::Result<ExitStatus> 
     match endpoint.state {
         EndpointState::Failed => {
             show_log(&client, repository, printer).await;
-            return Err(not_ready(&endpoint, "could not start").into());
+            return Err(not_live(&endpoint).into());
         }
-        EndpointState::Stopped => return Err(not_ready(&endpoint, "was stopped").into()),
+        EndpointState::Stopped => return Err(not_live(&endpoint).into()),
         EndpointState::Ready | EndpointState::Idle => {}
         EndpointState::Pending | EndpointState::Starting => {
             printer.note(format_args!(
@@ -76,8 +76,11 @@ async fn show_log(client: &Client, repository: &RepositoryName, printer: &Printe
     }
 }
 
-fn not_ready(endpoint: &Endpoint, what: &'static str) -> Error {
-    let reason =
-        if endpoint.reason.is_empty() { "no reason was given".to_owned() } else { endpoint.reason.clone() };
-    Error::NotReady { repository: endpoint.repository.clone(), what, reason }
+/// The log was shown; of the reason the first line is enough.
+fn not_live(endpoint: &Endpoint) -> Error {
+    let reason = endpoint.reason.lines().next().filter(|line| !line.is_empty());
+    Error::NotLive {
+        repository: endpoint.repository.clone(),
+        reason: reason.unwrap_or("it was stopped").to_owned(),
+    }
 }

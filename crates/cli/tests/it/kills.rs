@@ -1,0 +1,84 @@
+//! Kill -9 of the server during pushes: what was acknowledged is there, and nothing half-made shows.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::process::Child;
+use std::time::{Duration, Instant};
+
+use crate::flows::noise;
+use crate::reenact::{Ended, Home};
+use crate::server::{Server, add_user};
+
+/// Points of time at which the server is killed, spread over the length of a push.
+const KILLS: u32 = 12;
+const FILES: usize = 4;
+const FILE_BYTES: usize = 1_500_000;
+
+#[test]
+fn a_server_killed_at_any_moment_of_a_push_keeps_its_word() {
+    let data = tempfile::tempdir().unwrap();
+    let mut server = Server::start(data.path());
+    let token = add_user(data.path(), "alice");
+    let address = server.url.trim_start_matches("http://").to_owned();
+    let home = server.home(&token);
+    let length = time_of_a_push(&home);
+    for n in 0..kills() {
+        let repository = format!("alice/model-{n}");
+        write_generation(&home, n);
+        let push = home.command(&["push", "model", &repository]).spawn().unwrap();
+        std::thread::sleep(length * n / kills());
+        server.kill();
+        // The client goes on trying, and so may find the server that comes back.
+        server = Server::start_at(data.path(), &address);
+        let ended = finish(push);
+        check(&server.home(&token), &repository, n, &ended);
+    }
+}
+
+/// More points of time where somebody asks for them: `REENACT_TEST_KILLS=50`.
+fn kills() -> u32 {
+    std::env::var("REENACT_TEST_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(KILLS)
+}
+
+fn time_of_a_push(home: &Home) -> Duration {
+    write_generation(home, u32::MAX);
+    let begun = Instant::now();
+    home.ask(&["push", "model", "alice/first"]);
+    begun.elapsed()
+}
+
+fn write_generation(home: &Home, n: u32) {
+    for file in 0..FILES {
+        home.write(&format!("model/{file}.bin"), content(n, file));
+    }
+}
+
+fn content(n: u32, file: usize) -> Vec<u8> {
+    let mut bytes = noise(FILE_BYTES + file);
+    bytes[..4].copy_from_slice(&n.to_le_bytes());
+    bytes
+}
+
+fn finish(child: Child) -> Ended {
+    child.wait_with_output().unwrap().into()
+}
+
+/// Acknowledged: all files are there. Not acknowledged: all of them or none.
+fn check(home: &Home, repository: &str, n: u32, push: &Ended) {
+    let folder = format!("back-{n}");
+    let pulled = home.run(&["pull", repository, &folder]);
+    let found = if pulled.code == Some(0) { files(&home.path().join(&folder)) } else { BTreeMap::new() };
+    let ours: Vec<_> =
+        (0..FILES).filter_map(|file| found.get(&format!("{file}.bin")).map(|bytes| (file, bytes))).collect();
+    assert!(ours.is_empty() || ours.len() == FILES, "half a commit of {repository}\n{push}\n{pulled}");
+    assert!(push.code != Some(0) || ours.len() == FILES, "a lost commit of {repository}\n{push}\n{pulled}");
+    for (file, bytes) in ours {
+        assert!(*bytes == content(n, file), "damaged {repository}/{file}.bin");
+    }
+}
+
+fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
+    entries.map(|entry| (entry.file_name().into_string().unwrap(), fs::read(entry.path()).unwrap())).collect()
+}

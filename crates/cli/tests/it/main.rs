@@ -1,0 +1,14 @@
+//! The real binary, driven as people drive it: what it prints, how it ends, and whole flows with a server.
+
+#[cfg(test)]
+mod errors;
+#[cfg(test)]
+mod flows;
+#[cfg(test)]
+mod help;
+#[cfg(test)]
+mod kills;
+#[cfg(test)]
+mod reenact;
+#[cfg(test)]
+mod server;
