@@ -16,8 +16,9 @@ use crate::server::{Actor, Server, file, header, ndjson};
 const ROUTER: &str = include_str!("../../src/router.rs");
 
 /// Functions of the router whose routes lie below other addresses, and below which.
-const NESTED: [(&str, &[&str]); 2] = [
+const NESTED: [(&str, &[&str]); 3] = [
     ("hub_repository", &["/api/models/{owner}/{name}", "/api/datasets/{owner}/{name}"]),
+    ("repository_pages", &["/{owner}/{name}", "/datasets/{owner}/{name}"]),
     ("inference_clients", &["/endpoints/{owner}/{name}"]),
 ];
 
@@ -25,7 +26,9 @@ const NESTED: [(&str, &[&str]); 2] = [
 async fn who_may_do_what() {
     let server = Server::start().await;
     for visibility in ["public", "private"] {
-        prepare(&server, visibility, visibility).await;
+        for kind in ["model", "dataset"] {
+            prepare(&server, visibility, (kind, visibility)).await;
+        }
     }
     let mut table = String::new();
     let columns: Vec<String> = Actor::ALL.iter().map(|actor| format!("{actor:?}")).collect();
@@ -46,7 +49,10 @@ async fn who_may_do_what() {
 
 #[test]
 fn every_route_of_the_page_is_read() {
-    assert_eq!(ROUTER.matches(".nest(").count(), NESTED.iter().map(|(_, prefixes)| prefixes.len()).sum::<usize>());
+    assert_eq!(
+        ROUTER.matches(".nest(").count(),
+        NESTED.iter().map(|(_, prefixes)| prefixes.len()).sum::<usize>()
+    );
     let n_nested: usize = NESTED
         .iter()
         .map(|(name, prefixes)| (prefixes.len() - 1) * function(name).matches(".route(").count())
@@ -56,7 +62,10 @@ fn every_route_of_the_page_is_read() {
     paths.dedup();
     assert_eq!(paths.len(), ROUTER.matches(".route(").count() + n_nested);
     for (_, prefixes) in NESTED {
-        assert!(prefixes.iter().all(|prefix| ROUTER.contains(&format!(".nest(\"{prefix}\""))), "{prefixes:?}");
+        assert!(
+            prefixes.iter().all(|prefix| ROUTER.contains(&format!(".nest(\"{prefix}\""))),
+            "{prefixes:?}"
+        );
     }
 }
 
@@ -65,12 +74,17 @@ fn routes() -> Vec<(Method, String)> {
     let mut routes = Vec::new();
     for function in functions() {
         let name = function.split('(').next().unwrap_or_default();
-        let prefixes = NESTED.iter().find(|(nested, _)| *nested == name).map_or(&[""][..], |(_, prefixes)| prefixes);
+        let prefixes =
+            NESTED.iter().find(|(nested, _)| *nested == name).map_or(&[""][..], |(_, prefixes)| prefixes);
         for prefix in prefixes {
             for route in function.split(".route(").skip(1) {
                 let (path, handlers) = route.split_once('"').unwrap().1.split_once('"').unwrap();
-                let path = format!("{prefix}{path}");
-                let path = if path.len() > 1 { path.trim_end_matches('/').to_owned() } else { path };
+                // The root of what is nested is answered without a slash at its end.
+                let path = if prefix.is_empty() || path != "/" {
+                    format!("{prefix}{path}")
+                } else {
+                    (*prefix).to_owned()
+                };
                 let methods = methods(handlers, function);
                 assert!(!methods.is_empty(), "no method of {path} was read");
                 routes.extend(methods.into_iter().map(|method| (method, path.clone())));
@@ -91,7 +105,9 @@ fn methods(handlers: &str, function: &str) -> Vec<Method> {
     let all = [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::DELETE];
     let is_there = |method: &Method| {
         let call = format!("{}(", method.as_str().to_lowercase());
-        handlers.match_indices(&call).any(|(at, _)| !handlers[..at].ends_with(|c: char| c.is_alphanumeric() || "_:".contains(c)))
+        handlers
+            .match_indices(&call)
+            .any(|(at, _)| !handlers[..at].ends_with(|c: char| c.is_alphanumeric() || "_:".contains(c)))
     };
     all.into_iter().filter(is_there).collect()
 }
@@ -104,20 +120,25 @@ fn function(name: &str) -> &'static str {
     functions().find(|function| function.starts_with(&format!("{name}("))).unwrap()
 }
 
-/// Makes a model and a data set of Alice's with something of everything. The model's endpoint is stopped, so that
-/// who may ask it is told that and not a prediction.
-async fn prepare(server: &Server, name: &str, visibility: &str) {
-    for kind in ["model", "dataset"] {
-        let body = json!({ "name": name, "visibility": visibility, "type": kind });
-        assert!(server.post(Actor::Owner, "/api/repos/create", &body).await.status().is_success());
-        let base = format!("/api/{kind}s/alice/{name}");
-        let lines = ndjson(&[header("begin"), file("README.md", b"# Iris\n"), file("sub/a.txt", b"a")]);
-        let commit = server.request(Actor::Owner, Method::POST, &format!("{base}/commit/main")).body(lines);
-        assert!(commit.send().await.unwrap().status().is_success());
-        for (path, body) in [("branch/dev", json!({})), ("tag/main", json!({ "tag": "v1" }))] {
-            assert!(server.post(Actor::Owner, &format!("{base}/{path}"), &body).await.status().is_success());
-        }
+/// Makes a repository of Alice's with something of everything. A model's endpoint is stopped, so that who may ask it
+/// is told that and not a prediction.
+async fn prepare(server: &Server, name: &str, (kind, visibility): (&str, &str)) {
+    let body = json!({ "name": name, "visibility": visibility, "type": kind });
+    assert!(server.post(Actor::Owner, "/api/repos/create", &body).await.status().is_success());
+    let base = format!("/api/{kind}s/alice/{name}");
+    let lines = ndjson(&[header("begin"), file("README.md", b"# Iris\n"), file("sub/a.txt", b"a")]);
+    let commit = server.request(Actor::Owner, Method::POST, &format!("{base}/commit/main")).body(lines);
+    assert!(commit.send().await.unwrap().status().is_success());
+    for (path, body) in [("branch/dev", json!({})), ("tag/main", json!({ "tag": "v1" }))] {
+        assert!(server.post(Actor::Owner, &format!("{base}/{path}"), &body).await.status().is_success());
     }
+    if kind == "model" {
+        stop_endpoint(server, name).await;
+    }
+}
+
+/// Gives a model of Alice's an endpoint that is stopped.
+async fn stop_endpoint(server: &Server, name: &str) {
     let db = &server.app.store.db;
     let full_name = format!("alice/{name}").parse().unwrap();
     let model = repositories::by_name(db, RepositoryKind::Model, &full_name).await.unwrap().unwrap();
@@ -136,13 +157,15 @@ async fn ask(server: &Server, actor: Actor, route: (&Method, &str), visibility: 
         true => visibility.to_owned(),
         false => {
             let name = format!("{visibility}-{}", server.next_number());
-            prepare(server, &name, visibility).await;
+            let kind = if path.contains("/datasets/") { "dataset" } else { "model" };
+            prepare(server, &name, (kind, visibility)).await;
             name
         }
     };
     let filled = fill(method, path, &name);
     let request = server.request(actor, method.clone(), &filled);
-    let request = match body(method, path, &name) {
+    let csrf = if actor == Actor::Session { server.csrf().await } else { String::new() };
+    let request = match body(method, path, &name).or_else(|| form(method, path, (&name, &csrf))) {
         Some((content_type, body)) => request.header("content-type", content_type).body(body),
         None => request,
     };
@@ -171,6 +194,7 @@ fn fill(method: &Method, path: &str, name: &str) -> String {
         .replace("{model}", name)
         .replace("{verb}", if *method == Method::GET { name } else { verb })
         .replace("{version}", "1")
+        .replace("{digest}", "0")
         .replace("{id}", "999999")
 }
 
@@ -180,7 +204,9 @@ fn body(method: &Method, path: &str, name: &str) -> Option<(&'static str, String
     match (method.as_str(), path) {
         ("POST", "/api/v1/tokens") => json(json!({ "name": "another", "scope": "read" })),
         ("POST", "/api/v1/endpoints") => json(json!({ "repository": format!("alice/{name}") })),
-        ("POST", "/api/repos/create") => json(json!({ "name": format!("{name}-new"), "organization": "alice" })),
+        ("POST", "/api/repos/create") => {
+            json(json!({ "name": format!("{name}-new"), "organization": "alice" }))
+        }
         ("DELETE", "/api/repos/delete") => json(json!({ "name": name, "organization": "alice" })),
         ("POST", "/api/validate-yaml") => json(json!({ "content": "# Iris", "repoType": "model" })),
         ("PUT", path) if path.ends_with("/settings") => json(json!({ "visibility": "private" })),
@@ -195,4 +221,22 @@ fn body(method: &Method, path: &str, name: &str) -> Option<(&'static str, String
         ("POST", path) if path.starts_with("/endpoints/") => json(json!({ "inputs": [] })),
         _ => None,
     }
+}
+
+/// The same for the forms of pages, with what proves that a page of ours sent it.
+fn form(method: &Method, path: &str, of: (&str, &str)) -> Option<(&'static str, String)> {
+    if *method != Method::POST || path.starts_with("/api/") {
+        return None;
+    }
+    let (name, csrf) = of;
+    let fields = match path.rsplit('/').next() {
+        Some("sign-in") => "name=alice&password=wrong-password".to_owned(),
+        Some("password") => "password=long-enough&again=long-enough".to_owned(),
+        Some("tokens") => "name=another&scope=read".to_owned(),
+        Some("endpoint") => "action=stop".to_owned(),
+        Some("visibility") => "visibility=private".to_owned(),
+        Some("delete") => format!("name=alice/{name}"),
+        _ => String::new(),
+    };
+    Some(("application/x-www-form-urlencoded", format!("csrf={csrf}&{fields}")))
 }

@@ -21,7 +21,10 @@ async fn message(response: Response) -> String {
 async fn files_are_put_and_deleted() {
     let server = with_repository().await;
     let commit = server.push("iris", &[("a.txt", b"a"), ("sub/b.txt", b"b"), ("sub/deep/c.txt", b"c")]).await;
-    assert_eq!(server.paths("iris").await, [".gitattributes", "a.txt", "sub", "sub/b.txt", "sub/deep", "sub/deep/c.txt"]);
+    assert_eq!(
+        server.paths("iris").await,
+        [".gitattributes", "a.txt", "sub", "sub/b.txt", "sub/deep", "sub/deep/c.txt"]
+    );
     let deleted = json!({ "key": "deletedFile", "value": { "path": "a.txt" } });
     let folder = json!({ "key": "deletedFolder", "value": { "path": "sub/deep/" } });
     let response = server.commit("iris", &[header("tidy"), deleted, folder, file("sub/b.txt", b"new")]).await;
@@ -50,7 +53,8 @@ async fn every_length_of_content_arrives_as_it_was() {
     let lengths = [0, 1, 2, 3, 49_150, 49_151, 49_152, 49_153, 262_143, 262_144, 262_145, 3_000_001];
     let bytes: Vec<u8> = (0..3_000_001_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
     let names: Vec<String> = lengths.iter().map(|n| format!("{n}.bin")).collect();
-    let files: Vec<(&str, &[u8])> = names.iter().zip(lengths).map(|(name, n)| (name.as_str(), &bytes[..n])).collect();
+    let files: Vec<(&str, &[u8])> =
+        names.iter().zip(lengths).map(|(name, n)| (name.as_str(), &bytes[..n])).collect();
     server.push("iris", &files).await;
     for (name, n) in names.iter().zip(lengths) {
         let back = server.get(Actor::Owner, &format!("/alice/iris/resolve/main/{name}")).await;
@@ -101,15 +105,31 @@ async fn a_body_that_is_not_well_formed_changes_nothing() {
     check(&good.to_string(), "begins with its one line `header`").await;
     check(&format!("{first}\n{first}\n"), "begins with its one line `header`").await;
     check(&format!("{first}\n{good}\nnot json\n"), "a line of the commit").await;
-    check(&format!("{first}\n{good}\n{{\"key\":\"file\",\"value\":{{\"path\":\"x\",\"content\":\"AA"), "ends inside").await;
-    check(&format!("{first}\n{good}\n{{\"key\":\"file\",\"value\":{{\"path\":\"x\",\"content\":\"AAAA\""), "a line").await;
-    let value = |content: &str| format!("{first}\n{good}\n{{\"key\":\"file\",\"value\":{{\"path\":\"x\",\"encoding\":\"base64\",\"content\":\"{content}\"}}}}\n");
+    check(
+        &format!("{first}\n{good}\n{{\"key\":\"file\",\"value\":{{\"path\":\"x\",\"content\":\"AA"),
+        "ends inside",
+    )
+    .await;
+    check(
+        &format!("{first}\n{good}\n{{\"key\":\"file\",\"value\":{{\"path\":\"x\",\"content\":\"AAAA\""),
+        "a line",
+    )
+    .await;
+    let value = |content: &str| {
+        format!(
+            "{first}\n{good}\n{{\"key\":\"file\",\"value\":{{\"path\":\"x\",\"encoding\":\"base64\",\"content\":\"{content}\"}}}}\n"
+        )
+    };
     for content in ["A", "AAA", "AA=A", "AA==AAAA", "AA A", "AA\\nAA", "é", "AAA\\u0041"] {
         check(&value(content), "not base64").await;
     }
     check(&format!("{first}\n{{\"value\":{{\"path\":\"x\",\"content\":\"AAAA\",\"encoding\":\"base64\"}},\"key\":\"file\"}}\n"), "`key`").await;
     check(&format!("{first}\n{{\"value\":{{\"path\":\"x\",\"content\":\"{long}\",\"encoding\":\"base64\"}},\"key\":\"file\"}}\n"), "`key`").await;
-    check(&format!("{first}\n{{\"key\":\"deletedFile\",\"value\":{{\"path\":\"{long}\"}}}}\n"), "longer than").await;
+    check(
+        &format!("{first}\n{{\"key\":\"deletedFile\",\"value\":{{\"path\":\"{long}\"}}}}\n"),
+        "longer than",
+    )
+    .await;
     check(&format!("{first}\n{{\"key\":\"rename\",\"value\":{{}}}}\n"), "rename").await;
     check(&json!({ "key": "header", "value": { "summary": " " } }).to_string(), "a message").await;
     assert_eq!(server.paths("iris").await, [".gitattributes"]);
@@ -137,9 +157,7 @@ async fn a_commit_behind_the_branch_is_refused() {
     let server = with_repository().await;
     let old = server.push("iris", &[("a.txt", b"1")]).await;
     let head = server.push("iris", &[("a.txt", b"2")]).await;
-    let after = |parent: &str| {
-        json!({ "key": "header", "value": { "summary": "x", "description": "", "parentCommit": parent } })
-    };
+    let after = |parent: &str| json!({ "key": "header", "value": { "summary": "x", "description": "", "parentCommit": parent } });
     for parent in [old.as_str(), &old[..8], "0123456789"] {
         let response = server.commit("iris", &[after(parent), file("a.txt", b"3")]).await;
         assert_eq!(response.status(), StatusCode::PRECONDITION_FAILED, "{parent}");
@@ -172,7 +190,10 @@ async fn what_is_not_there_cannot_be_deleted_or_committed_to() {
     let server = with_repository().await;
     let missing = json!({ "key": "deletedFile", "value": { "path": "none.txt" } });
     let response = server.commit("iris", &[header("x"), missing]).await;
-    assert_eq!((response.status(), &response.headers()["x-error-code"]), (StatusCode::NOT_FOUND, &"EntryNotFound".parse().unwrap()));
+    assert_eq!(
+        (response.status(), &response.headers()["x-error-code"]),
+        (StatusCode::NOT_FOUND, &"EntryNotFound".parse().unwrap())
+    );
     assert!(message(response).await.contains("A file with this name doesn't exist"));
 
     for branch in ["none", "refs%2Fpr%2F1", "a%20b"] {
@@ -233,7 +254,8 @@ async fn a_connection_that_breaks_off_leaves_nothing() {
     let n_before = server.n_stored_files();
     let token = server.token(Actor::Owner);
     let address = server.url.strip_prefix("http://").unwrap();
-    let lines = ndjson(&[header("broken"), file("good.txt", b"good"), file("large.bin", &vec![7; 1_000_000])]);
+    let lines =
+        ndjson(&[header("broken"), file("good.txt", b"good"), file("large.bin", &vec![7; 1_000_000])]);
     let mut stream = std::net::TcpStream::connect(address).unwrap();
     let head = format!(
         "POST /api/models/alice/iris/commit/main HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\n\
@@ -266,17 +288,26 @@ async fn preupload_tells_what_is_there_already() {
     ] });
     let answer: Value = server.post(Actor::Owner, path, &files).await.json().await.unwrap();
     let oid = "ce013625030ba8dba906f756967f9e9ca394464a";
-    assert_eq!(answer["files"], json!([
-        { "path": "a.txt", "uploadMode": "regular", "shouldIgnore": false, "oid": oid },
-        { "path": "new.bin", "uploadMode": "regular", "shouldIgnore": false },
-    ]));
+    assert_eq!(
+        answer["files"],
+        json!([
+            { "path": "a.txt", "uploadMode": "regular", "shouldIgnore": false, "oid": oid },
+            { "path": "new.bin", "uploadMode": "regular", "shouldIgnore": false },
+        ])
+    );
     let status = |actor, path: &'static str, body: Value| {
         let server = &server;
         async move { server.post(actor, path, &body).await.status() }
     };
     assert_eq!(status(Actor::Reader, path, files.clone()).await, StatusCode::FORBIDDEN);
-    assert_eq!(status(Actor::Owner, "/api/models/alice/iris/preupload/none", files).await, StatusCode::NOT_FOUND);
-    assert_eq!(status(Actor::Owner, path, json!({ "files": [{ "path": "../x" }] })).await, StatusCode::BAD_REQUEST);
+    assert_eq!(
+        status(Actor::Owner, "/api/models/alice/iris/preupload/none", files).await,
+        StatusCode::NOT_FOUND
+    );
+    assert_eq!(
+        status(Actor::Owner, path, json!({ "files": [{ "path": "../x" }] })).await,
+        StatusCode::BAD_REQUEST
+    );
     let many: Vec<Value> = (0..257).map(|i| json!({ "path": i.to_string() })).collect();
     assert_eq!(status(Actor::Owner, path, json!({ "files": many })).await, StatusCode::BAD_REQUEST);
 }

@@ -12,7 +12,9 @@ const HELLO_OID: &str = "ce013625030ba8dba906f756967f9e9ca394464a";
 async fn with_files() -> (Server, String) {
     let server = Server::start().await;
     server.create("iris", "public").await;
-    let commit = server.push("iris", &[("sub/hello.txt", b"hello\n"), ("page.html", b"<script>"), ("empty", b"")]).await;
+    let commit = server
+        .push("iris", &[("sub/hello.txt", b"hello\n"), ("page.html", b"<script>"), ("empty", b"")])
+        .await;
     (server, commit)
 }
 
@@ -66,12 +68,16 @@ async fn a_range_is_answered_with_that_part() {
 async fn a_client_that_has_the_file_gets_no_bytes() {
     let (server, commit) = with_files().await;
     let ask = |method, name: &'static str, value: String| {
-        let request = server.request(Actor::Nobody, method, HELLO).header(name, value).header("range", "bytes=1-");
+        let request =
+            server.request(Actor::Nobody, method, HELLO).header(name, value).header("range", "bytes=1-");
         async move { request.send().await.unwrap() }
     };
     for method in [Method::HEAD, Method::GET] {
         let known = ask(method, "if-none-match", format!("\"x\", W/\"{HELLO_OID}\"")).await;
-        assert_eq!((known.status(), header(&known, "x-repo-commit")), (StatusCode::NOT_MODIFIED, commit.as_str()));
+        assert_eq!(
+            (known.status(), header(&known, "x-repo-commit")),
+            (StatusCode::NOT_MODIFIED, commit.as_str())
+        );
     }
     let changed = ask(Method::GET, "if-range", "\"another\"".to_owned()).await;
     assert_eq!(changed.status(), StatusCode::OK);
@@ -88,7 +94,10 @@ async fn what_is_missing_says_so_in_headers() {
             for method in [Method::HEAD, Method::GET] {
                 let response = server.request(Actor::Nobody, method, path).send().await.unwrap();
                 assert_eq!(response.status(), StatusCode::NOT_FOUND, "{path}");
-                assert_eq!((header(&response, "x-error-code"), header(&response, "x-repo-commit")), (code, found.as_str()));
+                assert_eq!(
+                    (header(&response, "x-error-code"), header(&response, "x-repo-commit")),
+                    (code, found.as_str())
+                );
                 assert!(!header(&response, "x-error-message").is_empty());
             }
         }
@@ -130,7 +139,10 @@ async fn a_private_repository_is_not_there_by_any_address() {
         let list: Value = server.get(actor, "/api/models").await.json().await.unwrap();
         assert_eq!(list, json!([]));
     }
-    assert_eq!(server.get(Actor::Reader, "/alice/iris/resolve/main/a.txt").await.text().await.unwrap(), "secret");
+    assert_eq!(
+        server.get(Actor::Reader, "/alice/iris/resolve/main/a.txt").await.text().await.unwrap(),
+        "secret"
+    );
     assert_eq!(server.get(Actor::Admin, "/alice/iris/resolve/main/a.txt").await.status(), StatusCode::OK);
 }
 
@@ -141,15 +153,20 @@ async fn a_folder_is_listed_with_what_changed_it_last() {
     let entry = json!({ "type": "file", "oid": HELLO_OID, "size": 6, "path": "sub/hello.txt" });
     assert_eq!(server.read(&format!("{tree}/sub")).await, json!([entry]));
     let root = server.read(tree).await;
-    let kinds: Vec<_> = root.as_array().unwrap().iter().map(|entry| (&entry["path"], &entry["type"])).collect();
+    let kinds: Vec<_> =
+        root.as_array().unwrap().iter().map(|entry| (&entry["path"], &entry["type"])).collect();
     let (file, folder) = (json!("file"), json!("directory"));
     let names = [".gitattributes", "empty", "page.html", "sub"].map(Value::from);
     assert_eq!(kinds, [(&names[0], &file), (&names[1], &file), (&names[2], &file), (&names[3], &folder)]);
     let expanded = server.read(&format!("{tree}/sub?expand=True")).await;
     assert_eq!(expanded[0]["lastCommit"]["id"], json!(commit));
     assert!(expanded[0]["lastCommit"]["date"].as_str().unwrap().ends_with('Z'));
-    let missing = server.get(Actor::Owner, &format!("{tree}/additional_chat_templates?recursive=false")).await;
-    assert_eq!((missing.status(), header(&missing, "x-error-code")), (StatusCode::NOT_FOUND, "EntryNotFound"));
+    let missing =
+        server.get(Actor::Owner, &format!("{tree}/additional_chat_templates?recursive=false")).await;
+    assert_eq!(
+        (missing.status(), header(&missing, "x-error-code")),
+        (StatusCode::NOT_FOUND, "EntryNotFound")
+    );
 }
 
 #[tokio::test]
@@ -164,7 +181,8 @@ async fn a_long_tree_comes_in_pages_that_lead_on() {
     while let Some(url) = next {
         let page = server.get(Actor::Owner, url.strip_prefix(&server.url).unwrap()).await;
         let link = header(&page, "link").to_owned();
-        next = link.strip_suffix(">; rel=\"next\"").and_then(|link| link.strip_prefix('<')).map(str::to_owned);
+        next =
+            link.strip_suffix(">; rel=\"next\"").and_then(|link| link.strip_prefix('<')).map(str::to_owned);
         let entries: Vec<Value> = page.json().await.unwrap();
         assert!(entries.len() <= 3);
         seen.extend(entries.iter().map(|entry| entry["path"].as_str().unwrap().to_owned()));
@@ -178,7 +196,8 @@ async fn paths_are_looked_up_by_form_and_the_missing_left_out() {
     let request = server.request(Actor::Nobody, Method::POST, "/api/models/alice/iris/paths-info/main");
     let form = [("paths", "sub"), ("paths", "none"), ("paths", "sub/hello.txt"), ("expand", "false")];
     let found: Vec<Value> = request.form(&form).send().await.unwrap().json().await.unwrap();
-    let found: Vec<_> = found.iter().map(|entry| (entry["path"].as_str().unwrap(), entry["size"].as_i64())).collect();
+    let found: Vec<_> =
+        found.iter().map(|entry| (entry["path"].as_str().unwrap(), entry["size"].as_i64())).collect();
     assert_eq!(found, [("sub", Some(0)), ("sub/hello.txt", Some(6))]);
 }
 

@@ -63,10 +63,14 @@ async fn a_list_leads_to_its_next_page_with_all_it_was_asked() {
 async fn a_repository_tells_what_its_card_says() {
     let server = with_models().await;
     let info = server.read("/api/models/alice/iris?blobs=true").await;
-    assert_eq!((&info["pipeline_tag"], &info["library_name"]), (&json!("tabular-classification"), &json!("sklearn")));
+    assert_eq!(
+        (&info["pipeline_tag"], &info["library_name"]),
+        (&json!("tabular-classification"), &json!("sklearn"))
+    );
     assert_eq!(info["tags"], json!(["sklearn", "tabular-classification", "flowers", "en", "license:mit"]));
     assert_eq!(info["cardData"]["license"], "mit");
-    let card = info["siblings"].as_array().unwrap().iter().find(|file| file["rfilename"] == "README.md").unwrap();
+    let card =
+        info["siblings"].as_array().unwrap().iter().find(|file| file["rfilename"] == "README.md").unwrap();
     assert_eq!(card["size"], json!(CARD.len()));
     assert_eq!(card["blobId"].as_str().unwrap().len(), 40);
 }

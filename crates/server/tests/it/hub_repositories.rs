@@ -20,7 +20,9 @@ async fn whoami_names_the_account_and_what_its_token_may() {
 #[tokio::test]
 async fn a_new_repository_is_private_and_has_one_commit() {
     let server = Server::start().await;
-    let made = server.post(Actor::Owner, "/api/repos/create", &json!({ "name": "iris", "organization": null })).await;
+    let made = server
+        .post(Actor::Owner, "/api/repos/create", &json!({ "name": "iris", "organization": null }))
+        .await;
     let made: Value = made.json().await.unwrap();
     assert_eq!(made["url"], format!("{}/alice/iris", server.url));
     let info = server.read("/api/models/alice/iris").await;
@@ -113,7 +115,10 @@ async fn a_deleted_repository_is_gone_and_its_name_free() {
     assert_eq!(delete(Actor::Stranger).await.status(), StatusCode::FORBIDDEN);
     assert_eq!(delete(Actor::Owner).await.status(), StatusCode::OK);
     let gone = delete(Actor::Owner).await;
-    assert_eq!((gone.status(), gone.headers()["x-error-code"].to_str().unwrap()), (StatusCode::NOT_FOUND, "RepoNotFound"));
+    assert_eq!(
+        (gone.status(), gone.headers()["x-error-code"].to_str().unwrap()),
+        (StatusCode::NOT_FOUND, "RepoNotFound")
+    );
     server.create("iris", "private").await;
     assert_eq!(server.paths("iris").await, [".gitattributes"]);
 }
@@ -137,7 +142,8 @@ async fn branches_and_tags_come_and_go() {
     assert_eq!(post("tag/main", json!({ "tag": "a b" })).await, StatusCode::BAD_REQUEST);
 
     let listed = server.read(&format!("{refs}/refs?include_prs=1")).await;
-    let branch = |name: &str| json!({ "name": name, "ref": format!("refs/heads/{name}"), "targetCommit": first });
+    let branch =
+        |name: &str| json!({ "name": name, "ref": format!("refs/heads/{name}"), "targetCommit": first });
     assert_eq!(listed["branches"], json!([branch("feat/x"), branch("main"), branch("old")]));
     assert_eq!(listed["tags"], json!([{ "name": "v1", "ref": "refs/tags/v1", "targetCommit": first }]));
     assert_eq!((&listed["converts"], &listed["pullRequests"]), (&json!([]), &json!([])));

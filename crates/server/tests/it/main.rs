@@ -1,6 +1,11 @@
 //! The server, driven over HTTP as its clients drive it.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that fails says so by a panic")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that fails says so by a panic"
+)]
 
 mod access_matrix;
 mod hub_commits;

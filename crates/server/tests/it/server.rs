@@ -15,8 +15,10 @@ use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 use server::app::App;
 use server::gateway::Gateway;
+use server::ops::access::{self, By, Known};
 use server::ops::{accounts, sessions, tokens};
 use server::provider::Launcher;
+use server::secrets::Secret;
 use server::serve::{self, Ready};
 use server::settings::Settings;
 use spec::api::{NewToken, TokenScope};
@@ -127,6 +129,15 @@ impl Server {
         *self.session.lock().unwrap() = session.expose().to_owned();
     }
 
+    /// What the forms of Alice's session carry.
+    pub async fn csrf(&self) -> String {
+        let secret = Secret::new(self.session.lock().unwrap().clone());
+        match sessions::actor(&self.app, &secret).await.unwrap() {
+            access::Actor::Account(Known { by: By::Session { csrf }, .. }) => csrf,
+            other => panic!("{other:?} is not signed in"),
+        }
+    }
+
     /// A number that was not given out before.
     pub fn next_number(&self) -> u32 {
         self.n_numbers.fetch_add(1, Ordering::Relaxed)
@@ -178,7 +189,8 @@ impl Server {
 
     /// The same with a body that need not be well formed.
     pub async fn commit_text(&self, name: &str, body: &str) -> Response {
-        let request = self.request(Actor::Owner, Method::POST, &format!("/api/models/alice/{name}/commit/main"));
+        let request =
+            self.request(Actor::Owner, Method::POST, &format!("/api/models/alice/{name}/commit/main"));
         request.header("content-type", "application/x-ndjson").body(body.to_owned()).send().await.unwrap()
     }
 
@@ -247,5 +259,7 @@ fn launcher() -> Launcher {
 fn n_files(folder: &std::path::Path) -> usize {
     let Ok(entries) = std::fs::read_dir(folder) else { return 0 };
     let entries = entries.map(|entry| entry.unwrap().path());
-    entries.map(|path| if path.is_dir() { n_files(&path) } else { usize::from(!path.ends_with("lock")) }).sum()
+    entries
+        .map(|path| if path.is_dir() { n_files(&path) } else { usize::from(!path.ends_with("lock")) })
+        .sum()
 }

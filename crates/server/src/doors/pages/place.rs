@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::extract::{FromRequestParts, Path};
+use axum::extract::{FromRequestParts, OriginalUri, Path};
 use axum::http::request::Parts;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use spec::name::{RepositoryKind, RepositoryName};
@@ -35,7 +35,9 @@ impl FromRequestParts<Arc<App>> for Place {
     type Rejection = Refusal<Html>;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Self::Rejection> {
-        let asked = parts.uri.path().to_owned();
+        // The whole address: of a nested route `parts` has only the rest.
+        let Ok(OriginalUri(uri)) = OriginalUri::from_request_parts(parts, app).await;
+        let asked = uri.path().to_owned();
         let is_dataset = asked.starts_with("/datasets/");
         let found = Path::<BTreeMap<String, String>>::from_request_parts(parts, app).await;
         let Ok(Path(mut found)) = found else { return Err(Error::PageNotFound(asked).into()) };

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRequestParts, OriginalUri};
 use axum::http::request::Parts;
 
 use super::Html;
@@ -30,7 +30,8 @@ impl FromRequestParts<Arc<App>> for Visitor {
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Self::Rejection> {
         let actor = identity::recognise(app, &parts.method, &parts.headers).await?;
-        let here = parts.uri.path_and_query().map_or("/", |here| here.as_str()).to_owned();
+        let Ok(OriginalUri(uri)) = OriginalUri::from_request_parts(parts, app).await;
+        let here = uri.path_and_query().map_or("/", |here| here.as_str()).to_owned();
         Ok(Self { actor, here })
     }
 }
