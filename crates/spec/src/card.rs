@@ -19,7 +19,8 @@ pub struct Card<'a> {
 pub fn split(text: &str) -> Card<'_> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let none = Card { front_matter: None, body: text };
-    let Some(rest) = text.strip_prefix("---").and_then(|rest| rest.trim_start_matches(' ').strip_prefix_line_end())
+    let Some(rest) =
+        text.strip_prefix("---").and_then(|rest| rest.trim_start_matches(' ').strip_prefix_line_end())
     else {
         return none;
     };

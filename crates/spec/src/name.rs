@@ -21,14 +21,43 @@ pub enum NameError {
 
 /// First path segments that belong to the server; no account can be called so.
 pub const RESERVED: &[&str] = &[
-    "api", "assets", "collections", "datasets", "docs", "endpoints", "explore", "favicon.ico",
-    "healthz", "join", "login", "logout", "metrics", "models", "new", "oauth", "organizations", "r",
-    "robots.txt", "search", "settings", "sign-in", "sign-out", "spaces", "static", "tokens", "v1", "v2",
-    "ajax-api", "version", "health",
+    "api",
+    "assets",
+    "collections",
+    "datasets",
+    "docs",
+    "endpoints",
+    "explore",
+    "favicon.ico",
+    "healthz",
+    "join",
+    "login",
+    "logout",
+    "metrics",
+    "models",
+    "new",
+    "oauth",
+    "organizations",
+    "r",
+    "robots.txt",
+    "search",
+    "settings",
+    "sign-in",
+    "sign-out",
+    "spaces",
+    "static",
+    "tokens",
+    "v1",
+    "v2",
+    "ajax-api",
+    "version",
+    "health",
 ];
 
 /// What kind of thing a repository holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum RepositoryKind {
     Model,
@@ -271,7 +300,8 @@ fn check_ref(value: &str) -> Result<(), NameError> {
         "it cannot contain spaces, control characters or any of ~ ^ : ? * [ \\"
     } else if value.contains("..") || value.contains("@{") || value.starts_with("refs/") {
         "it cannot contain `..` or `@{`, or begin with `refs/`"
-    } else if value.split('/').any(|part| part.is_empty() || part.starts_with('.') || part.ends_with(".lock")) {
+    } else if value.split('/').any(|part| part.is_empty() || part.starts_with('.') || part.ends_with(".lock"))
+    {
         "no part between `/` may be empty, begin with `.` or end in `.lock`"
     } else if value.len() == 40 && value.bytes().all(|b| b.is_ascii_hexdigit()) {
         "40 hex digits name a commit"
@@ -293,7 +323,17 @@ mod tests {
 
     #[test]
     fn a_path_that_leaves_its_repository_is_refused() {
-        refused::<FilePath>(&["", "/etc/passwd", "../x", "a/../../x", "a//b", "a\\b", "a/.git/config", "a\0b", "./a"]);
+        refused::<FilePath>(&[
+            "",
+            "/etc/passwd",
+            "../x",
+            "a/../../x",
+            "a//b",
+            "a\\b",
+            "a/.git/config",
+            "a\0b",
+            "./a",
+        ]);
         assert!("weights/model v2.onnx".parse::<FilePath>().is_ok());
     }
 

@@ -147,7 +147,8 @@ impl Schema {
             [input] if input.row_elements().is_none_or(|width| width == n) => {}
             [input] => {
                 let width = input.row_elements().unwrap_or_default();
-                found.push(format!("the table has {n} features and the input `{}` takes {width}", input.name));
+                found
+                    .push(format!("the table has {n} features and the input `{}` takes {width}", input.name));
             }
             _ => {
                 for feature in features.iter().filter(|f| self.input_named(&f.name).is_none()) {

@@ -12,7 +12,9 @@ use serde::{Deserialize, Serialize};
 use crate::limits;
 
 /// The type of one element.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema,
+)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Datatype {
     Bool,
@@ -140,7 +142,10 @@ pub struct Tensor {
 /// Why bytes are not the tensor they claim to be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TensorError {
-    #[error("tensor `{name}` has {n_dimensions} dimensions; at most {} are allowed", limits::TENSOR_DIMENSIONS)]
+    #[error(
+        "tensor `{name}` has {n_dimensions} dimensions; at most {} are allowed",
+        limits::TENSOR_DIMENSIONS
+    )]
     Dimensions { name: String, n_dimensions: usize },
     #[error("tensor `{name}` of {datatype} and shape {shape:?} needs {wanted} bytes and has {got}")]
     Length { name: String, datatype: Datatype, shape: Vec<usize>, wanted: usize, got: usize },
@@ -152,7 +157,12 @@ pub enum TensorError {
 
 impl Tensor {
     /// A tensor whose bytes were checked against its datatype and shape.
-    pub fn new(name: String, datatype: Datatype, shape: Vec<usize>, data: Bytes) -> Result<Self, TensorError> {
+    pub fn new(
+        name: String,
+        datatype: Datatype,
+        shape: Vec<usize>,
+        data: Bytes,
+    ) -> Result<Self, TensorError> {
         let tensor = Self { name, datatype, shape, data };
         tensor.check().map(|()| tensor)
     }
@@ -190,7 +200,8 @@ impl Tensor {
         let n_elements = n_elements.ok_or_else(overflow)?;
         let got = self.data.len();
         let Some(width) = self.datatype.n_bytes() else {
-            let counted = self.elements().fold((0, 0), |(n, total), element| (n + 1, total + 4 + element.len()));
+            let counted =
+                self.elements().fold((0, 0), |(n, total), element| (n + 1, total + 4 + element.len()));
             return match counted == (n_elements, got) {
                 true => Ok(()),
                 false => Err(TensorError::Elements { name: name(), got }),
@@ -211,7 +222,9 @@ mod tests {
 
     #[test]
     fn a_tensor_holds_what_its_shape_says() {
-        let make = |shape: &[usize], n: usize| Tensor::new("x".into(), Datatype::Fp32, shape.into(), vec![0; n].into());
+        let make = |shape: &[usize], n: usize| {
+            Tensor::new("x".into(), Datatype::Fp32, shape.into(), vec![0; n].into())
+        };
         assert!(make(&[2, 3], 24).is_ok());
         assert!(matches!(make(&[2, 3], 20), Err(TensorError::Length { wanted: 24, got: 20, .. })));
         assert!(matches!(make(&[usize::MAX, 2], 0), Err(TensorError::Overflow { .. })));

@@ -57,12 +57,10 @@ impl Link {
     pub async fn connect(socket: &Path) -> std::io::Result<(Self, Hello)> {
         let (mut reader, writer) = UnixStream::connect(socket).await?.into_split();
         let mut decoder = Decoder::new();
-        let hello = loop {
-            match next_frame(&mut reader, &mut decoder).await? {
-                Some(Frame::Hello(hello)) if hello.protocol == frame::PROTOCOL => break *hello,
-                Some(_) => return Err(std::io::Error::other("the runtime speaks another protocol")),
-                None => return Err(std::io::ErrorKind::UnexpectedEof.into()),
-            }
+        let hello = match next_frame(&mut reader, &mut decoder).await? {
+            Some(Frame::Hello(hello)) if hello.protocol == frame::PROTOCOL => *hello,
+            Some(_) => return Err(std::io::Error::other("the runtime speaks another protocol")),
+            None => return Err(std::io::ErrorKind::UnexpectedEof.into()),
         };
         let shared = Arc::new(Shared::default());
         tokio::spawn(write_frames(Arc::clone(&shared), writer));

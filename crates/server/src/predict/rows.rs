@@ -56,7 +56,7 @@ impl<'p> Rows<'p> {
     /// Reads a JSON list of rows.
     pub fn read_json(&mut self, json: &str) -> Result<(), Misfit> {
         let mut deserializer = serde_json::Deserializer::from_str(json);
-        RowList(self).deserialize(&mut deserializer).map_err(misfit)
+        RowList(self).deserialize(&mut deserializer).map_err(|error| misfit(&error))
     }
 
     /// Reads one row of texts, such as a line of CSV or the fields of a form.
@@ -184,7 +184,7 @@ fn put(out: &mut Vec<u8>, column: &Column, row: usize, value: &Scalar<'_>) -> Re
     scalar::push(out, column.datatype, value).map_err(|what| format!("row {row}, `{}`: {what}", column.name))
 }
 
-fn misfit(error: serde_json::Error) -> Misfit {
+fn misfit(error: &serde_json::Error) -> Misfit {
     Misfit(error.to_string())
 }
 

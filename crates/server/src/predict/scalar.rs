@@ -98,7 +98,7 @@ fn push_float(out: &mut Vec<u8>, datatype: Datatype, number: f64) -> bool {
     match datatype {
         Datatype::Fp64 if number.is_finite() => out.extend_from_slice(&number.to_le_bytes()),
         Datatype::Fp32 if (number as f32).is_finite() => {
-            out.extend_from_slice(&(number as f32).to_le_bytes())
+            out.extend_from_slice(&(number as f32).to_le_bytes());
         }
         Datatype::Fp16 if f16::from_f64(number).is_finite() => {
             out.extend_from_slice(&f16::from_f64(number).to_le_bytes());
