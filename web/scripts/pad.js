@@ -2,8 +2,9 @@
 
 import { habits, inkBox, shrink } from "./picture.js";
 
-/** Width of the pen as a part of the pad. */
-const PEN = 0.085;
+/** Width of the pen: a part of the pad, and at least so many of the model's pixels. */
+const PEN = 0.09;
+const PEN_PIXELS = 1.4;
 
 /** Makes the pad work; `onChange` gets the brightness of each pixel, or null when it is empty. */
 export function pad(view, examples, onChange) {
@@ -11,6 +12,7 @@ export function pad(view, examples, onChange) {
   const context = canvas.getContext("2d", { willReadFrequently: true });
   const { isDark, extent } = habits(view, examples);
   canvas.parentElement.classList.toggle("dark", isDark);
+  const pen = Math.max(PEN, PEN_PIXELS / Math.min(view.width, view.height));
   const strokes = [];
   let current = null;
 
@@ -53,7 +55,7 @@ export function pad(view, examples, onChange) {
     context.fillRect(0, 0, size, canvas.height);
     context.strokeStyle = context.fillStyle = isDark ? "#fff" : "#000";
     context.lineCap = context.lineJoin = "round";
-    context.lineWidth = PEN * size;
+    context.lineWidth = pen * size;
     for (const stroke of strokes) drawStroke(context, stroke);
     document.getElementById("pad-hint").hidden = strokes.length > 0;
   }

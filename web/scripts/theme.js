@@ -1,7 +1,8 @@
 // Light or dark, as the reader chose before; the system's choice until then. Runs before the page is drawn, so
-// that no page flashes in the other colours.
+// that no page flashes in the other colours, or with what is meant for browsers without scripts.
 
 const root = document.documentElement;
+root.classList.add("scripted");
 const remembered = readTheme();
 if (remembered) root.dataset.theme = remembered;
 

@@ -162,7 +162,6 @@ function tableInput() {
 function pictureInput() {
   const view = schema.input;
   document.getElementById("picture").hidden = false;
-  document.getElementById("chosen")?.setAttribute("hidden", "");
   let brightness = null;
   const drawing = document.getElementById("pad")
     ? pad(view, data.examples.rows, (drawn) => { take(drawn); mark(null); if (drawn) predict({ isQuiet: true }); })

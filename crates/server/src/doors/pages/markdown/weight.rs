@@ -1,4 +1,4 @@
-//! How hard HTML is to parse, told before it is parsed.
+//! How hard Markdown and HTML are to parse, told before they are parsed.
 //!
 //! A parser of HTML takes time that grows with depth times length, and repeats formatting that was never closed
 //! in every block that follows. Refuses to build a tree: it counts tags, once. Invariant: depth and unclosed
@@ -26,6 +26,22 @@ const ENDLESS: [&str; 26] = [
 ];
 /// In these tags other rules hold than the ones counted by.
 const STRANGE: [&str; 5] = ["svg", "math", "plaintext", "noscript", "template"];
+
+/// Most quotes and lists that one line begins.
+const CONTAINERS: usize = 50;
+
+/// Whether no line of this Markdown begins so many quotes and lists that a parser spends its time on them.
+pub(super) fn is_flat(markdown: &str) -> bool {
+    markdown.lines().all(|line| {
+        let is_mark = |c: char| {
+            matches!(c, '>' | '-' | '*' | '+' | '.' | ')') || c.is_ascii_digit() || c.is_whitespace()
+        };
+        let start = &line[..line.find(|c| !is_mark(c)).unwrap_or(line.len())];
+        let n_items = start.split_ascii_whitespace().filter(|mark| mark.len() <= 10).count();
+        let n_quotes = start.matches('>').count();
+        n_quotes.max(n_items) <= CONTAINERS
+    })
+}
 
 /// Whether a parser gets through this HTML in good time.
 pub(super) fn is_bearable(html: &str) -> bool {
@@ -111,6 +127,18 @@ impl Scale {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lines_that_only_nest_are_found() {
+        assert!(is_flat(
+            "# a\n\n> > quoted\n\n- a\n  - b\n\n----------------------------------------\n* * *\n"
+        ));
+        for line in
+            [">".repeat(100), "> ".repeat(100), "- ".repeat(100), "1. ".repeat(100), "> - ".repeat(60)]
+        {
+            assert!(!is_flat(&format!("a\n\n{line}x")), "{line}");
+        }
+    }
 
     #[test]
     fn ordinary_html_is_bearable() {

@@ -44,7 +44,9 @@ pub(super) fn in_short(facts: &Facts) -> Vec<(String, String)> {
     let mut say = |name: &str, value: String| pairs.push((name.to_owned(), value));
     let model = facts.model.as_deref().and_then(|path| facts.file(path)).or_else(|| facts.files.first());
     let original = facts.original.as_deref().and_then(|path| facts.file(path)).or(model);
-    if let Some(class) = original.and_then(|file| file.class.as_deref()) {
+    // What a dangerous pickle would call is no class of a model.
+    let harmless = original.filter(|file| file.dangers.is_empty());
+    if let Some(class) = harmless.and_then(|file| file.class.as_deref()) {
         say("Class", class.rsplit('.').next().unwrap_or(class).to_owned());
     }
     if let Some(file) = model {

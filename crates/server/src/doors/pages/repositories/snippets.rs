@@ -32,16 +32,21 @@ pub(super) fn ways(usage: &Usage<'_>) -> Vec<Way> {
 fn python(usage: &Usage<'_>) -> Vec<Snippet> {
     let Usage { base, name, .. } = usage;
     let token = if usage.is_private { ", token=\"…\"" } else { "" };
-    let row = row_of(usage).map_or_else(|| "rows".to_owned(), |row| format!("[{row}]"));
+    let row = row_of(usage).map_or_else(|| "rows".to_owned(), |row| format!("[{}]", spaced(&row)));
+    let header = if usage.is_private { ", \"authorization\": \"Bearer …\"" } else { "" };
+    let ask = format!(
+        "import json, urllib.request\n\nrows = {row}\nrequest = urllib.request.Request(\n    \"{}invocations\",\n    \
+         json.dumps({{\"inputs\": rows}}).encode(),\n    {{\"content-type\": \"application/json\"{header}}},\n)\n\
+         print(json.load(urllib.request.urlopen(request))[\"predictions\"])",
+        base.endpoint(name)
+    );
+    let load = format!(
+        "import reenact as rn\n\nrn.login(\"{}\"{token})\nmodel = rn.load(\"{name}\")\nmodel.predict({row})",
+        base.as_str()
+    );
     vec![
-        snippet(
-            "Ask the endpoint:",
-            &format!(
-                "import reenact as rn\n\nrn.login(\"{}\"{token})\nendpoint = rn.endpoint(\"{name}\")\nendpoint.predict({row})",
-                base.as_str()
-            ),
-        ),
-        snippet("Or load the object itself:", &format!("model = rn.load(\"{name}\")")),
+        snippet("Ask the endpoint, with nothing but Python:", &ask),
+        snippet("Or run the model on your own machine, with `pip install reenact`:", &load),
     ]
 }
 
@@ -102,6 +107,15 @@ fn hub(usage: &Usage<'_>) -> Vec<Snippet> {
 
 fn snippet(says: &str, code: &str) -> Snippet {
     Snippet { says: says.to_owned(), code: code.to_owned() }
+}
+
+/// A row as Python writes it.
+fn spaced(row: &Value) -> String {
+    let values = row.as_array().into_iter().flatten().map(|value| match value {
+        Value::Bool(truth) => if *truth { "True" } else { "False" }.to_owned(),
+        value => value.to_string(),
+    });
+    format!("[{}]", values.collect::<Vec<_>>().join(", "))
 }
 
 /// A row that the model takes, from the middle of what its features are known to be.

@@ -21,13 +21,16 @@ pub(super) fn offer(view: Option<&InputView>, examples: &Examples, current: Opti
     let offered = examples.rows.iter().take(EXAMPLES).enumerate();
     let offered = offered.map(|(index, row)| {
         let expected = examples.expected.get(index).map(plain).filter(|text| !text.is_empty());
-        let label = match expected {
-            Some(text) if text.chars().count() <= LABEL_CHARACTERS => format!("{}: {text}", index + 1),
-            _ => format!("{}", index + 1),
-        };
         let thumbnail = match view {
             Some(InputView::Image(image)) => thumbnail(image, row),
             _ => None,
+        };
+        let expected = expected.filter(|text| text.chars().count() <= LABEL_CHARACTERS);
+        // A picture tells itself from its neighbours.
+        let label = match expected {
+            Some(text) if thumbnail.is_some() => text,
+            Some(text) => format!("{}: {text}", index + 1),
+            None => format!("{}", index + 1),
         };
         Example { index, label, is_current: current == Some(index), thumbnail }
     });
