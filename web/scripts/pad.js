@@ -1,10 +1,12 @@
 // The drawing pad: strokes by pen, finger or mouse on a large canvas, brought to the model's size by their mean.
 
-import { habits, inkBox, shrink } from "./picture.js";
+import { habits, shrink } from "./picture.js";
 
-/** Width of the pen: a part of the pad, and at least so many of the model's pixels. */
+/** Width of the pen: a part of the frame, and at least so many of the model's pixels. */
 const PEN = 0.09;
 const PEN_PIXELS = 1.4;
+/** A dot is not made as large as a digit. */
+const MOST_GROWTH = 4;
 
 /** Makes the pad work; `onChange` gets the brightness of each pixel, or null when it is empty. */
 export function pad(view, examples, onChange) {
@@ -12,7 +14,7 @@ export function pad(view, examples, onChange) {
   const context = canvas.getContext("2d", { willReadFrequently: true });
   const { isDark, extent } = habits(view, examples);
   canvas.parentElement.classList.toggle("dark", isDark);
-  const pen = Math.max(PEN, PEN_PIXELS / Math.min(view.width, view.height));
+  const paper = { isDark, pen: canvas.width * Math.max(PEN, PEN_PIXELS / Math.min(view.width, view.height)) };
   const strokes = [];
   let current = null;
 
@@ -50,19 +52,13 @@ export function pad(view, examples, onChange) {
   function clear() { strokes.length = 0; redraw(); change(); }
 
   function redraw() {
-    const size = canvas.width;
-    context.fillStyle = isDark ? "#000" : "#fff";
-    context.fillRect(0, 0, size, canvas.height);
-    context.strokeStyle = context.fillStyle = isDark ? "#fff" : "#000";
-    context.lineCap = context.lineJoin = "round";
-    context.lineWidth = pen * size;
-    for (const stroke of strokes) drawStroke(context, stroke);
+    draw(context, strokes, paper);
     document.getElementById("pad-hint").hidden = strokes.length > 0;
   }
 
   function change() {
     buttons.undo.disabled = buttons.clear.disabled = strokes.length === 0;
-    onChange(strokes.length === 0 ? null : seen(context, view, { isDark, extent }));
+    onChange(strokes.length === 0 ? null : seen(strokes, view, { ...paper, extent, size: canvas.width }));
   }
 
   redraw();
@@ -76,16 +72,23 @@ export function pad(view, examples, onChange) {
   };
 }
 
-function drawStroke(context, [first, ...rest]) {
-  context.beginPath();
-  if (rest.length === 0) {
-    context.arc(first.x, first.y, context.lineWidth / 2, 0, 2 * Math.PI);
-    context.fill();
-    return;
+function draw(context, strokes, { isDark, pen }) {
+  context.fillStyle = isDark ? "#000" : "#fff";
+  context.fillRect(0, 0, context.canvas.width, context.canvas.height);
+  context.strokeStyle = context.fillStyle = isDark ? "#fff" : "#000";
+  context.lineCap = context.lineJoin = "round";
+  context.lineWidth = pen;
+  for (const [first, ...rest] of strokes) {
+    context.beginPath();
+    if (rest.length === 0) {
+      context.arc(first.x, first.y, pen / 2, 0, 2 * Math.PI);
+      context.fill();
+      continue;
+    }
+    context.moveTo(first.x, first.y);
+    for (const { x, y } of rest) context.lineTo(x, y);
+    context.stroke();
   }
-  context.moveTo(first.x, first.y);
-  for (const { x, y } of rest) context.lineTo(x, y);
-  context.stroke();
 }
 
 function point(canvas, event) {
@@ -95,25 +98,17 @@ function point(canvas, event) {
 
 /**
  * The drawing as the model sees it. Where the examples fill a certain part of their frame, as scanned digits do,
- * the ink is brought to that size and to the middle first.
+ * the strokes are brought to that size and to the middle first; the pen stays as wide as it is.
  */
-function seen(context, view, { isDark, extent }) {
-  const { canvas } = context;
-  if (!extent) return shrink(context.getImageData(0, 0, canvas.width, canvas.height).data, canvas, view);
-  const coarse = 64;
-  const all = context.getImageData(0, 0, canvas.width, canvas.height).data;
-  const small = shrink(all, canvas, { width: coarse, height: coarse, channels: 1 });
-  const box = inkBox(small, coarse, coarse, isDark);
-  if (!box) return shrink(all, canvas, view);
-  const unit = canvas.width / coarse;
-  const [width, height] = [(box.x1 - box.x0) * unit, (box.y1 - box.y0) * unit];
-  const side = Math.max(width, height) / extent;
-  const [left, top] = [box.x0 * unit + width / 2 - side / 2, box.y0 * unit + height / 2 - side / 2];
-  const frame = new OffscreenCanvas(canvas.width, canvas.height);
-  const target = frame.getContext("2d");
-  target.fillStyle = isDark ? "#000" : "#fff";
-  target.fillRect(0, 0, frame.width, frame.height);
-  target.imageSmoothingQuality = "high";
-  target.drawImage(canvas, left, top, side, side, 0, 0, frame.width, frame.height);
-  return shrink(target.getImageData(0, 0, frame.width, frame.height).data, frame, view);
+function seen(strokes, view, { isDark, pen, extent, size }) {
+  const points = strokes.flat();
+  const [xs, ys] = [points.map(({ x }) => x), points.map(({ y }) => y)];
+  const [left, right, top, bottom] = [Math.min(...xs), Math.max(...xs), Math.min(...ys), Math.max(...ys)];
+  const side = Math.max(right - left, bottom - top, 1);
+  const scale = extent ? Math.min(Math.max(extent * size - pen, pen) / side, MOST_GROWTH) : 1;
+  const middle = extent ? { x: (left + right) / 2, y: (top + bottom) / 2 } : { x: size / 2, y: size / 2 };
+  const move = ({ x, y }) => ({ x: (x - middle.x) * scale + size / 2, y: (y - middle.y) * scale + size / 2 });
+  const frame = new OffscreenCanvas(size, size).getContext("2d");
+  draw(frame, strokes.map((stroke) => stroke.map(move)), { isDark, pen });
+  return shrink(frame.getImageData(0, 0, size, size).data, { width: size, height: size }, view);
 }

@@ -45,11 +45,12 @@ pub async fn create_for(app: &App, known: &Known, new: &NewToken) -> Result<Crea
     Ok(CreatedToken { token: describe(&token), secret: secret.expose().to_owned() })
 }
 
-/// The tokens of whoever asks, newest first.
+/// The tokens of whoever asks, newest first; those that were taken back are gone.
 pub async fn list(app: &App, actor: &Actor, after: Option<&str>, limit: u32) -> Result<Page<Token>, Error> {
     let known = access::signed_in(actor)?;
     let page = tokens::list(&app.store.db, known.id, after, limit).await.during("list tokens")?;
-    Ok(Page { items: page.items.iter().map(describe).collect(), next: page.next })
+    let valid = page.items.iter().filter(|token| !token.is_revoked);
+    Ok(Page { items: valid.map(describe).collect(), next: page.next })
 }
 
 /// Takes a token of the asker's own back.
