@@ -49,7 +49,7 @@ mod tests {
 
     #[test]
     fn times_end_in_z_and_keep_milliseconds() {
-        assert_eq!(rfc3339(1_795_222_923_456), "2026-11-21T00:22:03.456Z");
+        assert_eq!(rfc3339(1_795_222_923_456), "2026-11-21T01:02:03.456Z");
         assert_eq!(day(0), "1 Jan 1970");
     }
 

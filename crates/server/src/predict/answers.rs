@@ -57,12 +57,13 @@ pub fn predictions(schema: &Schema, tensors: &[IndexedTensor]) -> Vec<Value> {
     }
 }
 
-/// The probability of each class, one list a row; empty where the model gives none.
+/// The probability of each class, one list a row; empty where the model gives none, NaN where it is no number.
 pub fn probabilities(schema: &Schema, tensors: &[IndexedTensor]) -> Vec<Vec<f64>> {
     let OutputView::Label { probabilities: Some(name), .. } = &schema.output else { return Vec::new() };
     let Some(tensor) = output(schema, tensors, name) else { return Vec::new() };
     let n_rows = tensor.n_rows().max(1);
-    let values: Vec<f64> = (0..n_elements(tensor)).filter_map(|i| element(tensor, i).as_f64()).collect();
+    let values: Vec<f64> =
+        (0..n_elements(tensor)).map(|i| element(tensor, i).as_f64().unwrap_or(f64::NAN)).collect();
     values.chunks((values.len() / n_rows).max(1)).map(<[f64]>::to_vec).collect()
 }
 

@@ -301,7 +301,7 @@ mod tests {
             (data("[1, 2]", "FP32", "[1, 2, 3]"), "more than the 2 values"),
             (data("[-1, 2]", "FP32", "[1, 2]"), "shape [-1, 2] came"),
             (data("[0, 2]", "FP32", "[]"), "no rows"),
-            (data("[9000000000000000000, 2]", "FP32", "[]"), "too large"),
+            (data("[9000000000000000000, 2]", "FP32", "[]"), "0 values came"),
             (request(""), "input `X` is missing"),
             (request(r#"{"name": "Y", "shape": [1], "datatype": "FP32"}"#), "no input `Y`; it has `X`"),
             ("{}".to_owned(), "missing field `inputs`"),
