@@ -103,7 +103,7 @@ fn program_hint(last_words: &str) -> Option<&'static str> {
         Some(
             "install Python's `venv` (on Debian: `apt-get install python3-venv`), or uv (https://docs.astral.sh/uv)",
         )
-    } else if says(&["resolve", "onnect", "network", "etwork", "timed out"]) {
+    } else if says(&["onnect", "etwork", "timed out", "resolve", "No matching distribution"]) {
         Some("the packages come from https://pypi.org; check the network, or the proxy, and run it again")
     } else {
         None

@@ -90,7 +90,7 @@ pub async fn logs(client: &Client, repository: &RepositoryName) -> Result<Vec<St
 pub async fn predict(client: &Client, repository: &RepositoryName, rows: &Value) -> Result<Value, Error> {
     let operation = format!("ask `{repository}`");
     let request = client.request(Method::POST, &format!("/endpoints/{repository}/invocations"));
-    let response = http::send_safe(&operation, request.json(rows)).await?;
+    let response = http::send_when_asked(&operation, request.json(rows)).await?;
     http::read_json(&operation, response).await
 }
 

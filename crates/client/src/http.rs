@@ -86,18 +86,13 @@ impl Client {
 /// Sends a request that is safe to repeat, and repeats it while connection or server fail for the moment.
 /// Its body must be in memory.
 pub(crate) async fn send_safe(operation: &str, request: RequestBuilder) -> Result<Response, Error> {
-    let mut wait = FIRST_WAIT;
-    for attempt in 1.. {
-        let Some(copy) = request.try_clone() else { break };
-        let outcome = copy.send().await;
-        let Some(asked) = wait_before_repeat(&outcome, attempt) else {
-            return judge(operation, outcome).await;
-        };
-        tracing::debug!(operation, attempt, "will be repeated");
-        tokio::time::sleep(asked.unwrap_or(wait)).await;
-        wait *= 2;
-    }
-    send_once(operation, request).await
+    send_repeating(operation, request, |response| is_passing(response.status())).await
+}
+
+/// The same, but of the server's refusals only those are repeated that ask for it with `Retry-After`: others
+/// would be the same, and the question was expensive to answer.
+pub(crate) async fn send_when_asked(operation: &str, request: RequestBuilder) -> Result<Response, Error> {
+    send_repeating(operation, request, |response| retry_after(response).is_some()).await
 }
 
 /// Sends a request once.
@@ -133,28 +128,34 @@ pub(crate) fn connection(operation: &str, source: reqwest::Error) -> Error {
     }
 }
 
-/// Nothing: the outcome is final. Otherwise it should be repeated, after the wait that the server asked for.
-#[expect(
-    clippy::option_option,
-    reason = "whether to repeat, and whether a wait was named, are two questions"
-)]
-fn wait_before_repeat(outcome: &reqwest::Result<Response>, attempt: u32) -> Option<Option<Duration>> {
-    let passing = [
-        StatusCode::REQUEST_TIMEOUT,
-        StatusCode::TOO_MANY_REQUESTS,
-        StatusCode::BAD_GATEWAY,
-        StatusCode::SERVICE_UNAVAILABLE,
-        StatusCode::GATEWAY_TIMEOUT,
-        StatusCode::INTERNAL_SERVER_ERROR,
-    ];
-    match outcome {
-        Ok(response) if passing.contains(&response.status()) && attempt < ATTEMPTS => {
-            Some(retry_after(response))
+async fn send_repeating(
+    operation: &str,
+    request: RequestBuilder,
+    may_pass: impl Fn(&Response) -> bool,
+) -> Result<Response, Error> {
+    let mut wait = FIRST_WAIT;
+    for attempt in 1.. {
+        let Some(copy) = request.try_clone() else { break };
+        let outcome = copy.send().await;
+        let (n_attempts, asked) = match &outcome {
+            Ok(response) if may_pass(response) => (ATTEMPTS, retry_after(response)),
+            Ok(_) => (1, None),
+            Err(error) if error.is_connect() => (CONNECT_ATTEMPTS, None),
+            Err(error) if error.is_request() => (ATTEMPTS, None),
+            Err(_) => (1, None),
+        };
+        if attempt >= n_attempts {
+            return judge(operation, outcome).await;
         }
-        Err(error) if error.is_connect() && attempt < CONNECT_ATTEMPTS => Some(None),
-        Err(error) if error.is_request() && !error.is_connect() && attempt < ATTEMPTS => Some(None),
-        _ => None,
+        tracing::debug!(operation, attempt, "will be repeated");
+        tokio::time::sleep(asked.unwrap_or(wait)).await;
+        wait *= 2;
     }
+    send_once(operation, request).await
+}
+
+fn is_passing(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 408 | 429 | 500 | 502 | 503 | 504)
 }
 
 fn retry_after(response: &Response) -> Option<Duration> {
@@ -193,8 +194,9 @@ fn read_refusal(status: StatusCode, code: &str, message: &str, body: &[u8]) -> R
         [text("detail"), listed("error"), listed("errors"), message.to_owned(), foreign_text(&json, body)];
     let reason = || status.canonical_reason().unwrap_or("refused").to_lowercase();
     let said = candidates.into_iter().find(|text| !text.is_empty()).unwrap_or_else(reason);
-    // The Hub's protocol has no place for hints, so our server puts them behind the sentence.
-    let (detail, hint) = said.split_once(". Hint: ").unwrap_or((&said, ""));
+    // Foreign protocols have no place for hints, so our server puts them behind the sentence.
+    let behind = |mark| said.split_once(mark);
+    let (detail, hint) = behind(". Hint: ").or_else(|| behind("; hint: ")).unwrap_or((&said, ""));
     Refusal {
         status: status.as_u16(),
         code: Some(text("code")).filter(|code| !code.is_empty()).unwrap_or_else(|| code.to_owned()),
@@ -248,6 +250,8 @@ mod tests {
         );
         assert_eq!(read("RepoNotFound", "no such", "").detail, "no such");
         let refusal = read("", "", r#"{"error":"there is none. Hint: look"}"#);
+        assert_eq!((&*refusal.detail, &*refusal.hint), ("there is none", "look"));
+        let refusal = read("", "", r#"{"error":"there is none; hint: look"}"#);
         assert_eq!((&*refusal.detail, &*refusal.hint), ("there is none", "look"));
         assert_eq!(read("", "", r#"{"errors":[{"message":"a"},{"message":"b"}]}"#).detail, "a; b");
         assert_eq!(read("", "", "<html>nginx</html>").detail, "not found");

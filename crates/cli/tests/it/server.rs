@@ -22,7 +22,16 @@ impl Server {
 
     /// The same at an address.
     pub fn start_at(data: &Path, address: &str) -> Self {
-        let home = Home::new();
+        Self::start_as(&Home::new(), data, address)
+    }
+
+    /// Starts over data that another server has left behind, with a cache that has the Python environment.
+    pub fn start_again(data: &Path, cache: &str) -> Self {
+        std::fs::write(data.join("started-before"), "").unwrap();
+        Self::start_as(&Home::new().with("REENACT_CACHE", cache), data, "127.0.0.1:0")
+    }
+
+    fn start_as(home: &Home, data: &Path, address: &str) -> Self {
         let mut command = home.command(&["serve", "--listen", address, "--log", "warn", "--data"]);
         let mut child = command.arg(data).stderr(Stdio::inherit()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);

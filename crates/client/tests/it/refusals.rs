@@ -36,6 +36,18 @@ async fn a_busy_server_is_asked_again_after_the_time_it_names() {
 }
 
 #[tokio::test]
+async fn a_prediction_is_asked_again_only_where_the_server_wants_it() {
+    let listener = Listener::start(|_, n_before| match n_before {
+        0 => Reply::Whole(503, vec![("retry-after", "0".into())], Vec::new()),
+        _ => Reply::json(504, &json!({ "error": "it took too long" })),
+    });
+    let listener = listener.await;
+    let rows = json!({ "instances": [[1]] });
+    let error = api::predict(&listener.client(), &"alice/iris".parse().unwrap(), &rows).await.unwrap_err();
+    assert_eq!((error.status(), listener.lines().len()), (Some(504), 2));
+}
+
+#[tokio::test]
 async fn a_refusal_that_will_not_change_is_not_repeated() {
     let listener = Listener::start(|_, _| Reply::json(401, &json!({ "error": "unknown token" }))).await;
     let error = hub::whoami(&listener.client()).await.unwrap_err();
