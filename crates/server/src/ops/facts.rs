@@ -60,7 +60,8 @@ pub async fn inspect(app: &App, revision: RevisionId) -> Result<Facts, Error> {
 
 async fn stored(app: &App, revision: RevisionId) -> Result<Option<Facts>, Error> {
     let row = store::db::facts::get(&app.store.db, revision).await.during("look up facts")?;
-    row.map(|row| serde_json::from_str(&row.json).map_err(|_| Error::Internal("read stored facts"))).transpose()
+    row.map(|row| serde_json::from_str(&row.json).map_err(|_| Error::Internal("read stored facts")))
+        .transpose()
 }
 
 async fn all_files(app: &App, revision: &Revision) -> Result<Vec<Entry>, Error> {

@@ -61,8 +61,12 @@ pub async fn sign_out(app: &App, session: &Secret) -> Result<(), Error> {
     sessions::delete(&app.store.db, &session.hash()).await.during("end a session")
 }
 
-/// Sets the password of whoever is signed in.
+/// Sets the password of whoever is signed in. A token may not: one that leaked would take the account over.
 pub async fn set_password(app: &App, known: &Known, password: String) -> Result<(), Error> {
+    if let By::Token(_) = known.by {
+        let (actor, what) = (known.name.clone(), "password".to_owned());
+        return Err(Error::Forbidden { actor, action: "set with a token the", what });
+    }
     if password.chars().count() < PASSWORD_CHARACTERS || password.len() > PASSWORD_BYTES {
         return Err(Error::BadRequest("a password has 8 to 1,024 characters".to_owned()));
     }
