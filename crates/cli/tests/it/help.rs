@@ -1,4 +1,6 @@
 //! What the help says.
+//!
+//! Snapshots of what people read; what the commands do is tested where they run.
 
 use crate::reenact::Home;
 
