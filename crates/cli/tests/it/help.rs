@@ -1,4 +1,4 @@
-//! What the help says.
+//! What the help says, and that flags, completions and references come from the same definitions.
 //!
 //! Snapshots of what people read; what the commands do is tested where they run.
 
