@@ -1,7 +1,7 @@
 // The web app in the browser: reads the form or the picture, asks the endpoint, shows the answer in place.
 
 import { body, curl, infer } from "./request.js";
-import { complain, duration, read, show, wait } from "./answer.js";
+import { complain, duration, element, read, show, wait } from "./answer.js";
 import { isBusy, state } from "./endpoint.js";
 import { panel } from "./csv.js";
 import { pad } from "./pad.js";
@@ -164,7 +164,7 @@ function pictureInput() {
   document.getElementById("picture").hidden = false;
   let brightness = null;
   const drawing = document.getElementById("pad")
-    ? pad(view, data.examples.rows, (drawn) => { take(drawn); mark(null); if (drawn) predict({ isQuiet: true }); })
+    ? pad(view, data.examples.rows, (drawn) => { take(drawn); mark(null); if (drawn) predict({ isQuiet: true }); else forget(); })
     : null;
   function take(picture) {
     brightness = picture;
@@ -194,6 +194,13 @@ function pictureInput() {
       return body(schema, [toRow(view, brightness)]);
     },
   };
+}
+
+/** Nothing is asked any more, so nothing is answered. */
+function forget() {
+  running?.abort();
+  place.replaceChildren(element("p", "muted answer-none", "The answer appears here."));
+  document.getElementById("took").textContent = "";
 }
 
 /** A picture by file, by drop and by paste. */

@@ -72,8 +72,8 @@ test("what does not fit is refused with its name", async () => {
 test("a digit that is drawn is recognised, taken back and drawn anew", async () => {
   const page = await visit(browser, server);
   await page.goto("/alice/digits/try");
-  const box = await page.locator("#pad").boundingBox();
   const stroke = async (points) => {
+    const box = await page.locator("#pad").boundingBox();
     const at = ([x, y]) => [box.x + x * box.width, box.y + y * box.height];
     await page.mouse.move(...at(points[0]));
     await page.mouse.down();
@@ -87,6 +87,7 @@ test("a digit that is drawn is recognised, taken back and drawn anew", async () 
   assert.ok(await page.locator("#seen").isVisible());
   await page.getByRole("button", { name: "Undo" }).click();
   assert.ok(await page.locator("#seen").isHidden());
+  assert.equal(await label(page).count(), 0, "the answer to what was taken back still stands");
   await stroke([[0.5, 0.1], [0.5, 0.9]]);
   await label(page).getByText("1", { exact: true }).waitFor();
   await page.keyboard.press("Backspace");
