@@ -40,7 +40,8 @@ CREATE TABLE sign_in_links (
 );
 CREATE INDEX sign_in_links_by_account ON sign_in_links (account_id);
 
--- `search_name` and `search_text` are words in lower case with one space between them, made by `db::search`.
+-- `search_name` and `search_text` are words in lower case with one space between them, made by `db::search`. What
+-- may be long stands last, so that looking at the rest does not read it.
 CREATE TABLE repositories (
     id {id},
     owner_id BIGINT NOT NULL REFERENCES accounts (id),
@@ -53,21 +54,22 @@ CREATE TABLE repositories (
     n_downloads BIGINT NOT NULL,
     n_likes BIGINT NOT NULL,
     title TEXT NOT NULL,
-    description TEXT NOT NULL,
     task TEXT,
     library TEXT,
     license TEXT,
     tags TEXT NOT NULL,
-    card TEXT NOT NULL,
     search_name TEXT NOT NULL,
     search_text TEXT NOT NULL,
+    description TEXT NOT NULL,
+    card TEXT NOT NULL,
     UNIQUE (owner_id, kind, name_key)
 );
+-- A list is of one kind, or of each kind merged: so each order begins with the kind.
 CREATE INDEX repositories_by_update ON repositories (kind, updated_ms, id);
 CREATE INDEX repositories_by_creation ON repositories (kind, created_ms, id);
 CREATE INDEX repositories_by_downloads ON repositories (kind, n_downloads, id);
 CREATE INDEX repositories_by_likes ON repositories (kind, n_likes, id);
-CREATE INDEX repositories_by_key ON repositories (name_key);
+CREATE INDEX repositories_by_key ON repositories (kind, name_key, n_downloads, id);
 
 -- What a list can be filtered by: tags, task, library and licence in lower case.
 CREATE TABLE repository_tags (

@@ -73,7 +73,7 @@ impl Db {
             Database::Sqlite => open_sqlite(settings).await,
             Database::Postgres { url } => open_postgres(url, settings.n_readers).await,
         };
-        let pool = pool.map_err(|source| Error::Database { operation: "connect", source })?;
+        let pool = pool.map_err(Error::database("open a connection"))?;
         let db = Self { pool };
         migrations::run(&db).await?;
         Ok(db)
@@ -102,7 +102,7 @@ impl Db {
             Pool::Sqlite { writer, .. } => writer.begin_with("BEGIN IMMEDIATE").await.map(Tx::Sqlite),
             Pool::Postgres(pool) => pool.begin().await.map(Tx::Postgres),
         };
-        tx.map_err(|source| Error::Database { operation: "begin", source })
+        tx.map_err(Error::database("begin"))
     }
 
     /// Where a single statement that writes runs; one that only reads runs on `&Db` itself.
@@ -133,7 +133,7 @@ impl Tx {
             Self::Sqlite(tx) => tx.commit().await,
             Self::Postgres(tx) => tx.commit().await,
         };
-        done.map_err(|source| Error::Database { operation: "commit", source })
+        done.map_err(Error::database("commit"))
     }
 
     fn dialect(&self) -> Dialect {

@@ -3,10 +3,12 @@
 //! Variants that callers branch on carry what they need to answer; the rest carry the operation, with the
 //! cause in `source`. No message holds a secret or a value bound to a query.
 
+use std::fmt::Display;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use spec::digest::{Oid, Sha256};
+use sqlx::error::DatabaseError;
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -95,7 +97,7 @@ pub enum Error {
 }
 
 impl Error {
-    pub(crate) fn not_found(what: &'static str, name: impl ToString) -> Self {
+    pub(crate) fn not_found(what: &'static str, name: impl Display) -> Self {
         Self::NotFound { what, name: name.to_string() }
     }
 
@@ -107,6 +109,16 @@ impl Error {
         }
     }
 
+    /// Says what failed in the database; a full disk is told apart, as SQLite and PostgreSQL number it.
+    pub(crate) fn database(operation: &'static str) -> impl FnOnce(sqlx::Error) -> Self {
+        move |source| match source.as_database_error().and_then(DatabaseError::code).as_deref() {
+            Some("13" | "53100") => {
+                Self::StorageFull { source: io::Error::new(io::ErrorKind::StorageFull, source) }
+            }
+            _ => Self::Database { operation, source },
+        }
+    }
+
     /// Whether this says that a unique name was taken.
     pub fn is_already_exists(&self) -> bool {
         matches!(self, Self::AlreadyExists { .. })
@@ -114,7 +126,7 @@ impl Error {
 
     /// A violated uniqueness becomes [`Error::AlreadyExists`]; anything else stays as it is. SQLite does not
     /// name the constraint, so the place of the call says which noun it was.
-    pub(crate) fn if_taken(self, what: &'static str, name: impl ToString) -> Self {
+    pub(crate) fn if_taken(self, what: &'static str, name: impl Display) -> Self {
         match self {
             Self::Database { source: sqlx::Error::Database(cause), .. } if cause.is_unique_violation() => {
                 Self::AlreadyExists { what, name: name.to_string() }
@@ -124,7 +136,7 @@ impl Error {
     }
 
     /// Names what hangs on a row that is gone: a violated foreign key becomes [`Error::NotFound`].
-    pub(crate) fn if_missing(self, what: &'static str, name: impl ToString) -> Self {
+    pub(crate) fn if_missing(self, what: &'static str, name: impl Display) -> Self {
         match self {
             Self::Database { source: sqlx::Error::Database(cause), .. }
                 if cause.is_foreign_key_violation() =>

@@ -67,7 +67,7 @@ async fn execute(tx: &mut Tx, sql: &'static str) -> Result<(), Error> {
         Tx::Sqlite(tx) => sqlx::raw_sql(sql).execute(&mut **tx).await.map(|_| ()),
         Tx::Postgres(tx) => sqlx::raw_sql(sql).execute(&mut **tx).await.map(|_| ()),
     };
-    done.map_err(|source| Error::Database { operation: "migrate", source })
+    done.map_err(Error::database("migrate"))
 }
 
 /// The text without the lines that are for the other database.

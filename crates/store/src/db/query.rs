@@ -56,20 +56,6 @@ pub(super) struct Query {
     is_kept: bool,
 }
 
-macro_rules! run {
-    ($query:expr, $target:expr, $method:ident) => {{
-        let query = $query;
-        let operation = query.operation;
-        let rows = match $target.into() {
-            Target::Sqlite(pool) => query.sqlite().$method(pool).await,
-            Target::SqliteTx(connection) => query.sqlite().$method(connection).await,
-            Target::Postgres(pool) => query.postgres().$method(pool).await,
-            Target::PostgresTx(connection) => query.postgres().$method(connection).await,
-        };
-        rows.map_err(|source| Error::Database { operation, source })
-    }};
-}
-
 macro_rules! bind {
     ($query:expr, $values:expr) => {
         $values.into_iter().fold($query, |query, value| match value {
@@ -103,15 +89,25 @@ impl Query {
     }
 
     pub(super) async fn all<T: Row>(self, target: impl Into<Target<'_>>) -> Result<Vec<T>, Error> {
-        run!(self, target, fetch_all)
+        let operation = self.operation;
+        let rows = match target.into() {
+            Target::Sqlite(pool) => self.sqlite().fetch_all(pool).await,
+            Target::SqliteTx(connection) => self.sqlite().fetch_all(connection).await,
+            Target::Postgres(pool) => self.postgres().fetch_all(pool).await,
+            Target::PostgresTx(connection) => self.postgres().fetch_all(connection).await,
+        };
+        rows.map_err(Error::database(operation))
     }
 
+    /// The first row. The statement still runs to its end: a write that answers with its first row alone would
+    /// not tell that SQLite failed to commit it, for want of room or whatever else.
     pub(super) async fn optional<T: Row>(self, target: impl Into<Target<'_>>) -> Result<Option<T>, Error> {
-        run!(self, target, fetch_optional)
+        Ok(self.all(target).await?.into_iter().next())
     }
 
     pub(super) async fn one<T: Row>(self, target: impl Into<Target<'_>>) -> Result<T, Error> {
-        run!(self, target, fetch_one)
+        let operation = self.operation;
+        self.optional(target).await?.ok_or(Error::Database { operation, source: sqlx::Error::RowNotFound })
     }
 
     /// Runs it and answers how many rows it changed.
@@ -125,7 +121,7 @@ impl Query {
             }
             Target::PostgresTx(c) => self.plain_postgres().execute(c).await.map(|done| done.rows_affected()),
         };
-        n_rows.map_err(|source| Error::Database { operation, source })
+        n_rows.map_err(Error::database(operation))
     }
 
     fn sqlite<T: Row>(self) -> QueryAs<'static, Sqlite, T, SqliteArguments> {

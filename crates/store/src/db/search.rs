@@ -25,7 +25,17 @@ pub(super) fn normalize(text: &str) -> String {
     words
 }
 
-/// What a person looks for.
+/// Where words are looked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Field {
+    Anywhere,
+    /// In `owner/name` alone.
+    Name,
+    /// Anywhere, but not all of them in `owner/name`.
+    Elsewhere,
+}
+
+/// What a person looks for: words that must all be there, the last one perhaps only begun. There is at least one.
 pub(super) struct Terms(Vec<String>);
 
 impl Terms {
@@ -41,9 +51,8 @@ impl Terms {
         if words.is_empty() { None } else { Some(Self(words)) }
     }
 
-    /// A condition on the repository `r`: it has all words, the last one perhaps only begun. `$n` holds
-    /// [`Terms::anywhere`] or [`Terms::in_name`].
-    pub(super) fn condition(dialect: Dialect, n: usize) -> String {
+    /// A condition on the repository `r` that asks the index. `$n` holds the value for a [`Field`].
+    pub(super) fn in_index(dialect: Dialect, n: usize) -> String {
         match dialect {
             // Not EXISTS: that would ask the index once for every repository.
             Dialect::Sqlite => {
@@ -53,20 +62,52 @@ impl Terms {
         }
     }
 
-    /// The value for words anywhere in the name or the texts.
-    pub(super) fn anywhere(&self, dialect: Dialect) -> String {
-        match dialect {
+    /// What the index is asked.
+    pub(super) fn value(&self, dialect: Dialect, field: Field) -> String {
+        let anywhere = || match dialect {
             Dialect::Sqlite => self.join(" AND ", |word| format!("\"{word}\""), "*"),
             Dialect::Postgres => self.join(" & ", |word| format!("'{word}'"), ":*"),
+        };
+        let in_name = || match dialect {
+            Dialect::Sqlite => format!("search_name : ({})", anywhere()),
+            Dialect::Postgres => self.join(" & ", |word| format!("'{word}':A"), "*"),
+        };
+        match (field, dialect) {
+            (Field::Anywhere, _) => anywhere(),
+            (Field::Name, _) => in_name(),
+            (Field::Elsewhere, Dialect::Sqlite) => format!("({}) NOT ({})", anywhere(), in_name()),
+            (Field::Elsewhere, Dialect::Postgres) => format!("({}) & !({})", anywhere(), in_name()),
         }
     }
 
-    /// The value for words in `owner/name` alone.
-    pub(super) fn in_name(&self, dialect: Dialect) -> String {
-        match dialect {
-            Dialect::Sqlite => format!("search_name : ({})", self.anywhere(dialect)),
-            Dialect::Postgres => self.join(" & ", |word| format!("'{word}':A"), "*"),
+    /// What SQLite's index is asked when no word may be only begun.
+    pub(super) fn whole_words(&self, field: Field) -> String {
+        let words = self.join(" AND ", |word| format!("\"{word}\""), "");
+        if field == Field::Name { format!("search_name : ({words})") } else { words }
+    }
+
+    /// The same condition without the index, with patterns of LIKE as values: it looks at each row it is asked
+    /// about, which is less work where almost every row fits. `$first` and those behind it hold
+    /// [`Terms::patterns`].
+    pub(super) fn in_row(&self, field: Field, first: usize) -> String {
+        let all = |text: &str| {
+            let each = (first..first + self.0.len()).map(|n| format!("{text} LIKE ${n}"));
+            each.collect::<Vec<_>>().join(" AND ")
+        };
+        let (name, anywhere) =
+            ("(' ' || r.search_name || ' ')", "(' ' || r.search_name || ' ' || r.search_text || ' ')");
+        match field {
+            Field::Anywhere => all(anywhere),
+            Field::Name => all(name),
+            Field::Elsewhere => format!("{} AND NOT ({})", all(anywhere), all(name)),
         }
+    }
+
+    /// Each word between spaces; the last may go on. Words have no sign that means something to LIKE.
+    pub(super) fn patterns(&self) -> Vec<String> {
+        let last = self.0.len() - 1;
+        let pattern = |(i, word): (usize, &String)| format!("% {word}{}%", if i == last { "" } else { " " });
+        self.0.iter().enumerate().map(pattern).collect()
     }
 
     fn join(&self, and: &str, quote: impl Fn(&str) -> String, begun: &str) -> String {
@@ -92,8 +133,9 @@ mod tests {
     #[test]
     fn what_was_typed_is_never_an_operator() {
         let terms = Terms::parse("NEAR(a' OR b*) \"").unwrap();
-        assert_eq!(terms.anywhere(Dialect::Sqlite), "\"near\" AND \"a\" AND \"or\" AND \"b\"*");
-        assert_eq!(terms.in_name(Dialect::Postgres), "'near':A & 'a':A & 'or':A & 'b':A*");
+        assert_eq!(terms.value(Dialect::Sqlite, Field::Anywhere), "\"near\" AND \"a\" AND \"or\" AND \"b\"*");
+        assert_eq!(terms.value(Dialect::Postgres, Field::Name), "'near':A & 'a':A & 'or':A & 'b':A*");
+        assert_eq!(terms.patterns(), ["% near %", "% a %", "% or %", "% b%"]);
         assert!(Terms::parse("-- '' \u{0}").is_none());
     }
 }

@@ -2,14 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use futures_util::TryStreamExt;
 use spec::digest::Sha256;
 use spec::git;
 use store::{Blobs, Error, Settings};
 
-use crate::world::Bytes;
+use crate::world::{Bytes, SmallDisk};
 
 on_both_storages!(
     bytes_of_any_size_come_back,
@@ -214,23 +213,6 @@ async fn a_full_disk_keeps_what_it_had_and_takes_more_after_room_is_made() {
     assert!(matches!(error, Error::StorageFull { .. }), "{error:?}");
     assert_eq!(read(&blobs, &kept.sha256, None).await.unwrap(), bytes(1_000_000));
     blobs.put(&bytes(2_000_000)).await.unwrap();
-}
-
-/// A disk of 4 MB in memory.
-struct SmallDisk<'a>(&'a Path);
-
-impl<'a> SmallDisk<'a> {
-    fn mount(folder: &'a Path) -> Option<Self> {
-        let mounted =
-            Command::new("mount").args(["-t", "tmpfs", "-o", "size=4m", "tmpfs"]).arg(folder).output();
-        mounted.is_ok_and(|output| output.status.success()).then_some(Self(folder))
-    }
-}
-
-impl Drop for SmallDisk<'_> {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(self.0).output();
-    }
 }
 
 /// The files in the storage, without what an S3 server of files keeps beside them.

@@ -39,14 +39,25 @@ macro_rules! on_both_storages {
     };
 }
 
+#[cfg(test)]
 mod accounts;
+#[cfg(test)]
 mod blobs;
+#[cfg(test)]
 mod bucket;
+#[cfg(test)]
 mod entries;
+#[cfg(test)]
 mod jobs;
+#[cfg(test)]
 mod lists;
+#[cfg(test)]
 mod opening;
+#[cfg(test)]
 mod postgres;
+#[cfg(test)]
 mod repositories;
+#[cfg(test)]
 mod revisions;
+#[cfg(test)]
 mod world;

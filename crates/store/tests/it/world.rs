@@ -1,6 +1,7 @@
 //! What every test starts from: an empty database or storage, and a few words to fill it with.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use spec::digest::Sha256;
@@ -152,5 +153,23 @@ pub(crate) fn new_revision<'a>(to: &Repository, branch: &'a spec::name::RefName)
         author: "alice",
         now_ms: NOW_MS,
         if_unchanged: IfUnchanged::Keep,
+    }
+}
+
+/// A disk of 4 MB in memory.
+pub(crate) struct SmallDisk<'a>(&'a Path);
+
+impl<'a> SmallDisk<'a> {
+    /// `None` where this user may not.
+    pub(crate) fn mount(folder: &'a Path) -> Option<Self> {
+        let mounted =
+            Command::new("mount").args(["-t", "tmpfs", "-o", "size=4m", "tmpfs"]).arg(folder).output();
+        mounted.is_ok_and(|output| output.status.success()).then_some(Self(folder))
+    }
+}
+
+impl Drop for SmallDisk<'_> {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(self.0).output();
     }
 }

@@ -5,13 +5,17 @@
 
 use spec::name::RepositoryKind;
 
-use super::{Repository, SELECT, Viewer};
+use super::{Repository, Viewer};
 use crate::Error;
 use crate::db::ids::AccountId;
-use crate::db::query::{Query, Value};
-use crate::db::search::Terms;
+use crate::db::search::{Field, Terms};
 use crate::db::words::words;
-use crate::db::{Db, Page, accounts, page, page_limit, query};
+use crate::db::{Db, Page, page, page_limit};
+
+mod reach;
+mod select;
+
+use reach::Reach;
 
 words!(
     /// What a list is sorted by.
@@ -61,6 +65,7 @@ impl Default for ListQuery<'_> {
 /// A page of the repositories that the viewer may see.
 pub async fn list(db: &Db, wanted: &ListQuery<'_>) -> Result<Page<Repository>, Error> {
     let limit = page_limit(wanted.limit);
+    let cursor = wanted.after.map(Cursor::parse).transpose()?;
     let terms = match wanted.search.map(str::trim).filter(|text| !text.is_empty()) {
         None => None,
         Some(text) => match Terms::parse(text) {
@@ -68,39 +73,51 @@ pub async fn list(db: &Db, wanted: &ListQuery<'_>) -> Result<Page<Repository>, E
             None => return Ok(Page { items: Vec::new(), next: None }),
         },
     };
-    let cursor = wanted.after.map(Cursor::parse).transpose()?;
+    let tags = reach::of_tags(db, wanted.tags).await?;
     let tiers: &[Tier] = match (&terms, wanted.sort) {
         (Some(_), Sort::Relevance) => &[Tier::Exact, Tier::Name, Tier::Rest],
-        _ => &[Tier::Exact],
+        _ => &[Tier::All],
     };
-    let mut found: Vec<(Tier, Repository)> = Vec::new();
+    let mut found: Vec<(i64, Repository)> = Vec::new();
     for tier in tiers.iter().copied() {
-        let cursor = match &cursor {
-            Some(cursor) if (tier as i64) < cursor.tier => continue,
-            Some(cursor) if tier as i64 == cursor.tier => Some(cursor),
-            _ => None,
-        };
+        let place = tier as i64;
         let n_wanted = limit + 1 - i64::try_from(found.len()).unwrap_or(limit);
-        if n_wanted > 0 {
-            let tier_of = if tiers.len() > 1 { Some(tier) } else { None };
-            let rows =
-                select(db, wanted, &Part { terms: terms.as_ref(), tier: tier_of, cursor, limit: n_wanted });
-            found.extend(rows.all::<Repository>(db).await?.into_iter().map(|row| (tier, row)));
+        // The tiers before the cursor's were shown whole.
+        if n_wanted <= 0 || cursor.as_ref().is_some_and(|cursor| place < cursor.tier) {
+            continue;
         }
+        let cursor = cursor.as_ref().filter(|cursor| place == cursor.tier);
+        let words = match &terms {
+            Some(terms) => Some((terms, reach::of_words(db, terms, tier).await?)),
+            None => None,
+        };
+        let part = Part { tier, words, tags: &tags, cursor, limit: n_wanted };
+        found.extend(read(db, wanted, &part).await?.into_iter().map(|row| (place, row)));
     }
-    let found =
-        page(found, limit, |(tier, row)| format!("{}.{}.{}", *tier as i64, key(wanted.sort, row), row.id));
+    let found = page(found, limit, |(tier, row)| format!("{tier}.{}.{}", key(wanted.sort, row), row.id));
     Ok(Page { items: found.items.into_iter().map(|(_, row)| row).collect(), next: found.next })
 }
 
-/// How well a repository fits what was searched; each fits one only.
+/// How well a repository fits what was searched; each fits one of the last three.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Tier {
+    /// Nothing is told apart.
+    All = 0,
     /// It is called so.
-    Exact = 0,
+    Exact = 1,
     /// All words are in `owner/name`.
-    Name = 1,
-    Rest = 2,
+    Name = 2,
+    Rest = 3,
+}
+
+impl Tier {
+    fn field(self) -> Field {
+        match self {
+            Self::All => Field::Anywhere,
+            Self::Exact | Self::Name => Field::Name,
+            Self::Rest => Field::Elsewhere,
+        }
+    }
 }
 
 /// The place of the last row of a page.
@@ -120,114 +137,132 @@ impl Cursor {
     }
 }
 
+/// One tier of a list, from the cursor on.
 struct Part<'a> {
-    terms: Option<&'a Terms>,
-    tier: Option<Tier>,
+    tier: Tier,
+    words: Option<(&'a Terms, Reach)>,
+    tags: &'a [(String, Reach)],
     cursor: Option<&'a Cursor>,
     limit: i64,
 }
 
-/// A statement that grows: conditions joined by AND, with the values they hold.
-struct Conditions {
-    sql: Vec<String>,
-    values: Vec<Value>,
-}
-
-impl Conditions {
-    /// Adds a condition made from the numbers of its values' places.
-    fn add<const N: usize>(&mut self, values: [Value; N], sql: impl FnOnce([usize; N]) -> String) {
-        let first = self.values.len() + 1;
-        self.values.extend(values);
-        self.sql.push(sql(std::array::from_fn(|i| first + i)));
-    }
-}
-
-fn select(db: &Db, wanted: &ListQuery<'_>, part: &Part<'_>) -> Query {
-    let mut conditions = Conditions { sql: Vec::new(), values: Vec::new() };
-    filter(&mut conditions, wanted);
-    if let Some(terms) = part.terms {
-        search(&mut conditions, db, terms, (part.tier, wanted.search.unwrap_or_default()));
-    }
-    let column = column(wanted.sort);
-    let is_descending = wanted.is_descending || wanted.sort == Sort::Relevance;
-    let (direction, beyond) = if is_descending { ("DESC", "<") } else { ("ASC", ">") };
-    if let Some(cursor) = part.cursor {
-        conditions.add([cursor.key.into(), cursor.id.into()], |[key, id]| {
-            format!("(r.{column}, r.id) {beyond} (${key}, ${id})")
-        });
-    }
-    let conditions_sql = match conditions.sql.is_empty() {
-        true => "TRUE".to_owned(),
-        false => conditions.sql.join(" AND "),
-    };
-    let limit = conditions.values.len() + 1;
-    let sql = format!(
-        "{SELECT} WHERE {conditions_sql} ORDER BY r.{column} {direction}, r.id {direction} LIMIT ${limit}"
-    );
-    query("list repositories", sql).bind_all(conditions.values).bind(part.limit)
-}
-
-fn filter(conditions: &mut Conditions, wanted: &ListQuery<'_>) {
-    match wanted.viewer {
-        Viewer::Everything => {}
-        viewer => {
-            let (_, account) = viewer.values();
-            conditions.add([account.into()], |[n]| format!("(NOT r.is_private OR r.owner_id = ${n})"));
-        }
-    }
+/// Reads one part. Every index is of one kind; of both kinds each is read and the two are merged.
+async fn read(db: &Db, wanted: &ListQuery<'_>, part: &Part<'_>) -> Result<Vec<Repository>, Error> {
     if let Some(kind) = wanted.kind {
-        conditions.add([kind.as_str().into()], |[n]| format!("r.kind = ${n}"));
+        return select::select(db, wanted, part, kind).all(db).await;
     }
-    if let Some(owner) = wanted.owner {
-        conditions.add([owner.into()], |[n]| format!("r.owner_id = ${n}"));
+    let mut rows: Vec<Repository> = Vec::new();
+    for kind in [RepositoryKind::Dataset, RepositoryKind::Model] {
+        rows.extend(select::select(db, wanted, part, kind).all::<Repository>(db).await?);
     }
-    for tag in wanted.tags {
-        conditions.add([tag.to_lowercase().into()], |[n]| {
-            format!("r.id IN (SELECT repository_id FROM repository_tags WHERE tag = ${n})")
-        });
+    rows.sort_unstable_by_key(|row| (key(wanted.sort, row), row.id));
+    if is_descending(wanted) {
+        rows.reverse();
     }
+    rows.truncate(usize::try_from(part.limit).unwrap_or(usize::MAX));
+    Ok(rows)
 }
 
-/// What was searched, and of that the part that one tier shows.
-fn search(conditions: &mut Conditions, db: &Db, terms: &Terms, part: (Option<Tier>, &str)) {
-    let dialect = db.dialect();
-    let (tier, typed) = part;
-    let called = accounts::key(typed.trim());
-    let called = called.rsplit('/').next().unwrap_or_default();
-    let has = |n: usize| Terms::condition(dialect, n);
-    let anywhere = || Value::from(terms.anywhere(dialect));
-    let in_name = || Value::from(terms.in_name(dialect));
-    match tier {
-        None => conditions.add([anywhere()], |[n]| has(n)),
-        Some(Tier::Exact) => {
-            conditions
-                .add([called.into(), in_name()], |[key, n]| format!("r.name_key = ${key} AND {}", has(n)));
-        }
-        Some(Tier::Name) => {
-            conditions
-                .add([in_name(), called.into()], |[n, key]| format!("{} AND r.name_key <> ${key}", has(n)));
-        }
-        Some(Tier::Rest) => {
-            let rest = |[n, name]: [usize; 2]| format!("{} AND NOT ({})", has(n), has(name));
-            conditions.add([anywhere(), in_name()], rest);
-        }
-    }
+fn is_descending(wanted: &ListQuery<'_>) -> bool {
+    wanted.is_descending || wanted.sort == Sort::Relevance
 }
 
-fn column(sort: Sort) -> &'static str {
-    match sort {
-        Sort::LastModified => "updated_ms",
-        Sort::Created => "created_ms",
-        Sort::Downloads | Sort::Relevance => "n_downloads",
-        Sort::Likes => "n_likes",
-    }
-}
-
+/// What a list is ordered by, before the id. [`select`] has the column's name.
 fn key(sort: Sort, row: &Repository) -> i64 {
     match sort {
         Sort::LastModified => row.updated_ms,
         Sort::Created => row.created_ms,
         Sort::Downloads | Sort::Relevance => row.n_downloads,
         Sort::Likes => row.n_likes,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Settings;
+    use crate::db::accounts::{self, AccountKind, NewAccount};
+    use crate::db::repositories::{self, NewRepository, Summary};
+
+    const NAMES: &[&str] = &["iris", "iris-small", "other.iris_2", "guide", "x50", "Ab"];
+    const TEXTS: &[&str] = &["", "all about iris", "Äpfel und Birnen", "small iris", "iris_small", "a b"];
+
+    /// Every way to ask SQLite must find the same: few rows by the index of words, many by looking at each row.
+    #[tokio::test]
+    async fn rows_looked_up_and_rows_met_on_a_walk_are_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::open(&Settings::embedded(folder.path())).await.unwrap();
+        fill(&db).await;
+        let mut n_found = 0;
+        let searches = [
+            "iris",
+            "iri",
+            "iris small",
+            "small iris",
+            "alice/iris",
+            "al",
+            "äp",
+            "birnen",
+            "x",
+            "50",
+            "a",
+            "a b",
+            "b a",
+            "2",
+            "zebra",
+            "_",
+            "%",
+            "iris_",
+            "i%s",
+        ];
+        for search in searches {
+            let Some(terms) = Terms::parse(search) else { continue };
+            for tier in [Tier::All, Tier::Exact, Tier::Name, Tier::Rest] {
+                for tag in ["odd", "even", "none"] {
+                    let wanted = ListQuery { search: Some(search), ..ListQuery::default() };
+                    let mut ways = Vec::new();
+                    for (words, tags) in [
+                        (Reach::Narrow, Reach::Narrow),
+                        (Reach::Narrow, Reach::Broad),
+                        (Reach::Broad, Reach::Narrow),
+                        (Reach::Broad, Reach::Broad),
+                    ] {
+                        let tags = [(tag.to_owned(), tags)];
+                        let part = Part {
+                            tier,
+                            words: Some((&terms, words)),
+                            tags: &tags,
+                            cursor: None,
+                            limit: 100,
+                        };
+                        let rows = read(&db, &wanted, &part).await.unwrap();
+                        ways.push(rows.into_iter().map(|row| row.name).collect::<Vec<_>>());
+                    }
+                    assert!(ways.iter().all(|way| *way == ways[0]), "{search} {tier:?} {tag}: {ways:?}");
+                    n_found += ways[0].len();
+                }
+            }
+        }
+        assert!(n_found > 100, "{n_found}");
+    }
+
+    async fn fill(db: &Db) {
+        let name = "alice".parse().unwrap();
+        let kind = AccountKind::User;
+        let new = NewAccount { name: &name, kind, password_hash: None, is_admin: false, created_ms: 0 };
+        let owner_id = accounts::create(db, &new).await.unwrap().id;
+        for (i, name) in NAMES.iter().enumerate() {
+            for (j, text) in TEXTS.iter().enumerate() {
+                let kind = if (i + j) % 3 == 0 { RepositoryKind::Dataset } else { RepositoryKind::Model };
+                let name = if j == 0 { (*name).to_owned() } else { format!("{name}-{j}") };
+                let name = format!("alice/{name}").parse().unwrap();
+                let new =
+                    NewRepository { owner_id, kind, name: &name, is_private: false, created_ms: j as i64 };
+                let id = repositories::create(db, &new).await.unwrap().id;
+                let tags = [if j % 2 == 0 { "even".to_owned() } else { "odd".to_owned() }];
+                let summary = Summary { description: text, tags: &tags, ..Summary::default() };
+                repositories::set_summary(db, id, &summary).await.unwrap();
+            }
+        }
     }
 }
