@@ -54,16 +54,20 @@ impl Draft {
         &self.repository
     }
 
-    /// Takes what the commit says. What a title has too much becomes the beginning of the description.
+    /// Takes what the commit says. A title is one line of bounded length, as git has it; what it has too much
+    /// becomes the beginning of the description.
     pub fn describe(&mut self, mut message: Message) -> Result<(), Error> {
         if message.title.trim().is_empty() {
             return Err(Error::BadRequest("a commit needs a message".to_owned()));
         }
-        if message.title.len() > limits::TITLE_BYTES {
-            let at = message.title.floor_char_boundary(limits::TITLE_BYTES);
-            let rest = message.title.split_off(at);
-            message.description = format!("{rest}\n\n{}", message.description).trim_end().to_owned();
+        let title = message.title.trim();
+        let line_end = title.find('\n').unwrap_or(title.len());
+        let (title, rest) = title.split_at(title.floor_char_boundary(line_end.min(limits::TITLE_BYTES)));
+        if !rest.is_empty() {
+            message.description =
+                format!("{}\n\n{}", rest.trim_start(), message.description).trim_end().to_owned();
         }
+        message.title = title.trim_end().to_owned();
         if message.description.len() > limits::DESCRIPTION_BYTES {
             let limit = limits::DESCRIPTION_BYTES;
             return Err(Error::BadRequest(format!("a commit's description has at most {limit} bytes")));
