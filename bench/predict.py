@@ -90,7 +90,8 @@ def main() -> None:
                     result = _drive(side, n_connections, arguments.seconds)
                     side.samples.setdefault(n_connections, []).append(result)
     after = running.machine()
-    results = {"machine": {**before, "load_1m_after": after["load_1m"]}, "skipped": skipped, **_results(sides)}
+    machine = {**before, "load_1m_after": after["load_1m"]}
+    results = {"machine": machine, "skipped": skipped, **_results(sides)}
     _print(results)
     running.report(results, arguments.json)
 
@@ -224,25 +225,28 @@ def _check(side: Side, task: Task) -> None:
 
 def _drive(side: Side, n_connections: int, n_seconds: int) -> dict[str, float]:
     for duration in (WARM_UP_S, n_seconds):
-        command = ["wrk", "-t1", f"-c{n_connections}", f"-d{duration}s", "-s", str(HERE / "rows.lua"), side.url]
+        command = ["wrk", "-t1", f"-c{n_connections}", f"-d{duration}s", "--timeout", "30s"]
+        command += ["-s", str(HERE / "rows.lua"), side.url]
         arguments = ["--", str(side.bodies), *([side.token] if side.token else [])]
         out = subprocess.run([*command, *arguments], capture_output=True, text=True, check=True).stdout
     (line,) = (line for line in out.splitlines() if line.startswith("RESULT "))
     found = json.loads(line.removeprefix("RESULT "))
     if found["refused"] or found["broken"]:
         print(f"{side.name} at {n_connections}: {found['refused']} refused, {found['broken']} broken", file=sys.stderr)
+    if found["n"] == 0:
+        sys.exit(f"{side.name} at {n_connections} connections answered nothing in {n_seconds} s: measure longer")
     rate = found["n"] / found["us"] * 1e6
     return {"rate": rate, "p50_ms": found["p50_us"] / 1e3, "p99_ms": found["p99_us"] / 1e3}
 
 
 def _results(sides: list[Side]) -> dict[str, Any]:
     by_name = {side.name: side for side in sides}
-    figures = [
-        {"server": side.name, "connections": n, **{key: statistics.median(s[key] for s in samples) for key in samples[0]}}
-        for n in CONNECTIONS
-        for side in sides
-        for samples in [side.samples[n]]
-    ]
+    figures = []
+    for n in CONNECTIONS:
+        for side in sides:
+            samples = side.samples[n]
+            middle = {key: statistics.median(sample[key] for sample in samples) for key in samples[0]}
+            figures.append({"server": side.name, "connections": n, **middle})
     return {"figures": figures, "ratios": list(_ratios(by_name))}
 
 

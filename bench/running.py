@@ -6,6 +6,7 @@ its children.
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import re
@@ -53,12 +54,21 @@ def reenact(data: Path, *flags: str) -> Iterator[Reenact]:
     """A server on a free port over this data folder, without a proxy and with its default settings."""
     log = data.with_name(f"{data.name}.log")
     command = [str(binary()), "serve", "--data", str(data), "--listen", "127.0.0.1:0", *flags]
-    with started(command, log) as process:
+    with started(command, log, **onnx_library()) as process:
         deadline = time.monotonic() + START_S
         while (found := _ADDRESS.search(log.read_text(errors="replace"))) is None:
             _must_run(process, log, deadline)
             time.sleep(0.01)
         yield Reenact(found.group(1), data, process.pid)
+
+
+def onnx_library() -> dict[str, str]:
+    """The environment variable that names this Python's ONNX Runtime: ours and the peers' is one and the same."""
+    found = importlib.util.find_spec("onnxruntime")
+    if found is None or found.origin is None:
+        return {}
+    libraries = sorted(Path(found.origin).parent.glob("capi/libonnxruntime.so.*"))
+    return {"ORT_DYLIB_PATH": str(libraries[-1])} if libraries else {}
 
 
 @contextmanager
@@ -82,7 +92,7 @@ def started(command: Sequence[str], log: Path, **environment: str) -> Iterator[s
             stdout=out,
             stderr=subprocess.STDOUT,
             env={**os.environ, **environment},
-            start_new_session=True,
+            process_group=0,
         )
     try:
         yield process
@@ -162,6 +172,6 @@ def report(results: Mapping[str, Any], path: Path | None) -> None:
 def _must_run(process: subprocess.Popen[bytes], log: Path, deadline: float) -> None:
     said = log.read_text(errors="replace")[-2000:]
     if process.poll() is not None:
-        raise RuntimeError(f"`{process.args[0]}` ended with {process.returncode}: {said}")  # type: ignore[index]
+        raise RuntimeError(f"the process of `{log.name}` ended with {process.returncode}: {said}")
     if time.monotonic() > deadline:
-        raise RuntimeError(f"`{process.args[0]}` was not ready within {START_S:g} s: {said}")  # type: ignore[index]
+        raise RuntimeError(f"the process of `{log.name}` was not ready within {START_S:g} s: {said}")
