@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import urllib.error
 import urllib.request
@@ -70,6 +71,16 @@ def test_tritonclient_asks_in_json_and_binary(live, is_binary_in, is_binary_out)
     assert answer.get_response()["id"] == "seven"
     assert np.array_equal(answer.as_numpy("label"), live.model.predict(live.rows))
     assert np.allclose(answer.as_numpy("probabilities"), live.model.predict_proba(live.rows), atol=1e-5)
+
+
+@pytest.mark.parametrize("packing", ["gzip", "deflate"])
+def test_tritonclient_packs_its_requests(live, packing):
+    triton = pytest.importorskip("tritonclient.http")
+    client = triton.InferenceServerClient(live.url.removeprefix("http://").rstrip("/"))
+    tensor = triton.InferInput("X", list(live.rows.shape), "FP32")
+    tensor.set_data_from_numpy(live.rows)
+    answer = client.infer("asked", [tensor], request_compression_algorithm=packing)
+    assert np.array_equal(answer.as_numpy("label"), live.model.predict(live.rows))
 
 
 def test_tritonclient_is_told_what_is_wrong(live):
@@ -144,3 +155,15 @@ def test_what_does_not_fit_is_refused_in_words(live, path, body):
 
 def test_an_unknown_content_type_is_refused(live):
     assert post(f"{live.url}invocations", b"<x/>", "text/xml")[0] == 415
+
+
+@pytest.mark.parametrize("packing", ["identity", "gzip"])
+def test_a_body_over_the_limit_is_refused_with_a_hint(live, packing):
+    body = b" " * 70_000_000
+    body = gzip.compress(body, 1) if packing == "gzip" else body
+    headers = {"Content-Type": "application/json", "Content-Encoding": packing}
+    request = urllib.request.Request(f"{live.url}invocations", data=body, headers=headers)
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(request, timeout=30)
+    assert refused.value.code == 413
+    assert "limit" in json.load(refused.value)["hint"]

@@ -3,10 +3,10 @@
 //! Knows what kinds of jobs there are; each kind's file knows what to do. Invariant: a job is done by at most
 //! one worker at a time, and a worker that dies gives its jobs back when their leases run out.
 
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::Serialize;
 use store::clock;
 use store::db::jobs::{self, Claim, Failure, Job, NewJob, Retry};
 use tokio_util::sync::CancellationToken;
@@ -15,6 +15,7 @@ use crate::app::App;
 use crate::error::{Code, During, Error};
 use crate::secrets;
 
+pub mod follow_up;
 pub mod inspect;
 pub mod start_endpoint;
 pub mod upkeep;
@@ -31,7 +32,7 @@ const MAX_ATTEMPTS: i64 = 5;
 const WORKERS: usize = 2;
 
 /// Every kind of job.
-const KINDS: [&str; 2] = [inspect::KIND, start_endpoint::KIND];
+const KINDS: [&str; 3] = [follow_up::KIND, inspect::KIND, start_endpoint::KIND];
 
 /// Starts this server's workers; they stop when told, after the job at hand.
 pub fn work(app: &Arc<App>, stop: &CancellationToken) -> Result<Vec<tokio::task::JoinHandle<()>>, Error> {
@@ -43,22 +44,43 @@ pub fn work(app: &Arc<App>, stop: &CancellationToken) -> Result<Vec<tokio::task:
     Ok(workers)
 }
 
-/// Puts a job into the queue, unless one with the same key waits there.
-async fn enqueue(app: &App, kind: &'static str, key: &str, payload: &impl Serialize) -> Result<(), Error> {
-    let payload = serde_json::to_string(payload).map_err(|_| Error::Internal("write a job's payload"))?;
-    let now_ms = clock::now_ms();
-    let new = NewJob {
-        kind,
-        dedup_key: Some(key),
-        payload: &payload,
-        priority: 0,
-        run_at_ms: now_ms,
-        max_attempts: MAX_ATTEMPTS,
-        created_ms: now_ms,
-    };
-    jobs::enqueue(&app.store.db, &new).await.during("queue a job")?;
+/// A job about one thing, of which one at a time waits in the queue.
+#[derive(Debug)]
+pub struct Task {
+    kind: &'static str,
+    /// The id of what it is about, which is all that a worker is told.
+    about: String,
+}
+
+impl Task {
+    fn new(kind: &'static str, about: impl std::fmt::Display) -> Self {
+        Self { kind, about: about.to_string() }
+    }
+
+    /// For those who queue it in a transaction of their own; they say so by [`App::job_added`].
+    pub fn due(&self, now_ms: i64) -> NewJob<'_> {
+        NewJob {
+            kind: self.kind,
+            dedup_key: Some(&self.about),
+            payload: &self.about,
+            priority: 0,
+            run_at_ms: now_ms,
+            max_attempts: MAX_ATTEMPTS,
+            created_ms: now_ms,
+        }
+    }
+}
+
+/// Puts a job into the queue, unless the same waits there.
+pub async fn enqueue(app: &App, task: &Task) -> Result<(), Error> {
+    jobs::enqueue(&app.store.db, &task.due(clock::now_ms())).await.during("queue a job")?;
     app.job_added.notify_one();
     Ok(())
+}
+
+/// The id that a job of ours is about.
+fn read_id<T: FromStr>(payload: &str) -> Result<T, Error> {
+    payload.parse().map_err(|_| Error::Internal("read a job's payload"))
 }
 
 async fn run(app: Arc<App>, worker: String, stop: CancellationToken) {
@@ -109,6 +131,7 @@ async fn apart(app: &Arc<App>, job: &Job) -> Result<(), Error> {
     let (app, kind, payload) = (Arc::clone(app), job.kind.clone(), job.payload.clone());
     let done = tokio::spawn(async move {
         match kind.as_str() {
+            follow_up::KIND => follow_up::run(&app, &payload).await,
             inspect::KIND => inspect::run(&app, &payload).await,
             start_endpoint::KIND => start_endpoint::run(&app, &payload).await,
             _ => Err(Error::Internal("do a job of an unknown kind")),

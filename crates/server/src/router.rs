@@ -28,7 +28,7 @@ pub fn router(app: Arc<App>) -> Router {
         .fallback(pages::not_found)
         .layer(traced)
         .merge(operators())
-        .merge(inference_clients(&app))
+        .merge(inference_clients())
         .with_state(app)
 }
 
@@ -96,8 +96,7 @@ fn hub_repository() -> Router<Arc<App>> {
 
 /// Clients of the Open Inference Protocol, of KServe V1 and of MLflow scoring. Nothing but what they need is
 /// layered over these: they are what people wait for most.
-fn inference_clients(app: &App) -> Router<Arc<App>> {
-    let limit = usize::try_from(app.settings.predict_limit.0).unwrap_or(usize::MAX);
+fn inference_clients() -> Router<Arc<App>> {
     let routes = Router::new()
         .route("/v2", get(infer::v2::server))
         .route("/v2/health/live", get(infer::v2::live))
@@ -115,8 +114,7 @@ fn inference_clients(app: &App) -> Router<Arc<App>> {
         .route("/ping", get(infer::mlflow::ping))
         .route("/health", get(infer::mlflow::ping))
         .route("/version", get(infer::mlflow::version))
-        .route("/invocations", post(infer::mlflow::invocations))
-        .layer(DefaultBodyLimit::max(limit));
+        .route("/invocations", post(infer::mlflow::invocations));
     Router::new().nest("/endpoints/{owner}/{name}", routes)
 }
 

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, HeaderValue, Method};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
@@ -18,6 +18,7 @@ use crate::error::Error;
 use crate::gateway::Live;
 use crate::ops::endpoints::predict::{self, Open};
 
+mod body;
 pub mod mlflow;
 pub mod v1;
 pub mod v2;
@@ -88,16 +89,6 @@ async fn parse<T: Send + 'static>(
         return work();
     }
     tokio::task::spawn_blocking(work).await.map_err(|_| Error::Internal("parse a request"))?
-}
-
-/// Refuses what would be understood wrongly.
-fn refuse_encoding(headers: &HeaderMap) -> Result<(), Error> {
-    match headers.get(CONTENT_ENCODING) {
-        Some(value) if value != "identity" => {
-            Err(Error::MediaType(format!("content-encoding: {}", value.to_str().unwrap_or("?"))))
-        }
-        _ => Ok(()),
-    }
 }
 
 /// A JSON answer that names the model.

@@ -53,7 +53,7 @@ pub async fn deploy(app: &Arc<App>, actor: &Actor, wanted: &api::Deploy) -> Resu
     };
     let row = endpoints::put(&app.store.db, &new).await.during("store an endpoint")?;
     app.known_endpoints.forget(&row.full_name());
-    jobs::start_endpoint::enqueue(app, repository.id).await?;
+    jobs::enqueue(app, &jobs::start_endpoint::task(repository.id)).await?;
     Ok(describe(app, row))
 }
 

@@ -27,7 +27,7 @@ const PAGE: u32 = 1000;
 pub async fn get(app: &App, revision: RevisionId) -> Result<Option<Facts>, Error> {
     let known = stored(app, revision).await?;
     if known.is_none() {
-        jobs::inspect::enqueue(app, revision).await?;
+        jobs::enqueue(app, &jobs::inspect::task(revision)).await?;
     }
     Ok(known)
 }

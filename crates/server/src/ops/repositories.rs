@@ -113,6 +113,7 @@ pub async fn create(app: &App, actor: &Actor, new: &NewRepository<'_>) -> Result
         author: &known.name,
         now_ms,
         if_unchanged: IfUnchanged::Commit,
+        follow_up: None,
     };
     match repositories::create_with_first_revision(&app.store.db, &row, &first).await {
         Ok((repository, committed)) => Ok(Created { repository, revision: committed.revision }),

@@ -7,15 +7,17 @@ use spec::digest::Oid;
 use spec::name::{RefName, RepositoryKind, RepositoryName};
 use store::clock;
 use store::db::Page;
+use store::db::ids::RepositoryId;
 use store::db::refs::{self, RefKind};
 use store::db::repositories::Repository;
 use store::db::revisions::{self, Committed, IfUnchanged, NewRevision, Revision};
 
 use super::access::{self, Action, Actor};
 use super::repositories::MAIN;
-use super::{cards, repositories};
+use super::{cards, facts, repositories};
 use crate::app::App;
 use crate::error::{During, Error};
+use crate::jobs;
 
 mod draft;
 
@@ -80,6 +82,10 @@ pub async fn begin(app: &App, actor: &Actor, at: &At<'_>) -> Result<Draft, Error
 pub async fn commit(app: &App, draft: Draft) -> Result<Committed, Error> {
     let draft = draft.finish(app).await?;
     let expected_parent = expected_parent(app, &draft).await?;
+    let now_ms = clock::now_ms();
+    let is_main = draft.branch.as_str() == MAIN;
+    let task = jobs::follow_up::task(draft.repository.id);
+    let follow_up = task.due(now_ms);
     let new = NewRevision {
         repository_id: draft.repository.id,
         branch: &draft.branch,
@@ -88,27 +94,35 @@ pub async fn commit(app: &App, draft: Draft) -> Result<Committed, Error> {
         title: &draft.message.title,
         description: &draft.message.description,
         author: &draft.author,
-        now_ms: clock::now_ms(),
+        now_ms,
         if_unchanged: IfUnchanged::Keep,
+        follow_up: is_main.then_some(&follow_up),
     };
     let committed = match revisions::commit(&app.store.db, &new).await {
         Ok(committed) => committed,
         Err(error) => return Err(refusal(error, &draft)),
     };
-    if committed.is_new && draft.branch.as_str() == MAIN {
-        // The commit stands, whatever becomes of what is made from it.
-        if let Err(error) = follow_up(app, &draft.repository, &committed.revision).await {
+    if committed.is_new && is_main {
+        app.job_added.notify_one();
+        // Whoever looks at once should see it; if this fails, the job does it.
+        if let Err(error) = cards::refresh(app, draft.repository.id, &committed.revision).await {
             let cause = std::error::Error::source(&error).map(ToString::to_string);
-            tracing::error!(%error, cause, revision = %committed.revision.oid, "a commit was not followed up");
+            tracing::warn!(%error, cause, revision = %committed.revision.oid, "a card was not read at once");
         }
     }
     Ok(committed)
 }
 
-/// What a new head of `main` brings with it: the summary that searches show, and the job that reads the files.
-async fn follow_up(app: &App, repository: &Repository, revision: &Revision) -> Result<(), Error> {
-    cards::refresh(app, repository.id, revision).await?;
-    crate::jobs::inspect::enqueue(app, revision.id).await
+/// What a new head of `main` brings with it: the summary that searches show, and the facts of its files.
+pub async fn follow_up(app: &App, repository: RepositoryId) -> Result<(), Error> {
+    let head = revisions::resolve(&app.store.db, repository, MAIN).await.during("look up a revision")?;
+    // Deleted while its job waited.
+    let Some(head) = head else { return Ok(()) };
+    cards::refresh(app, repository, &head).await?;
+    match facts::ensure(app, head.id).await {
+        Err(Error::NotFound { .. }) => Ok(()),
+        result => result.map(|_| ()),
+    }
 }
 
 /// The commit that the branch must stand at, which the sender may have named by its first digits.

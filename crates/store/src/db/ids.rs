@@ -19,6 +19,14 @@ macro_rules! id {
             }
         }
 
+        impl std::str::FromStr for $name {
+            type Err = std::num::ParseIntError;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                text.parse().map(Self)
+            }
+        }
+
         impl From<$name> for Value {
             fn from(id: $name) -> Self {
                 Self::Integer(Some(id.0))

@@ -91,6 +91,14 @@ const LEASE_EXPIRED: &str = "lease expired: its worker was not heard of any more
 
 /// Queues a job, or answers with the one that already waits under the same key.
 pub async fn enqueue(db: &Db, new: &NewJob<'_>) -> Result<JobId, Error> {
+    let mut tx = db.begin().await?;
+    let id = enqueue_in(&mut tx, new).await?;
+    tx.commit().await?;
+    Ok(id)
+}
+
+/// [`enqueue`] as a part of a transaction.
+pub(in crate::db) async fn enqueue_in(tx: &mut Tx, new: &NewJob<'_>) -> Result<JobId, Error> {
     // The update changes nothing but makes the statement answer with the row that was in the way.
     let sql =
         "INSERT INTO jobs (kind, dedup_key, payload, state, priority, run_at_ms, n_attempts, max_attempts,
@@ -107,7 +115,7 @@ pub async fn enqueue(db: &Db, new: &NewJob<'_>) -> Result<JobId, Error> {
         .bind(new.run_at_ms)
         .bind(new.max_attempts.max(1))
         .bind(new.created_ms)
-        .one::<(JobId,)>(db.writer())
+        .one::<(JobId,)>(tx)
         .await?;
     Ok(row.0)
 }

@@ -7,6 +7,7 @@ use spec::digest::{Oid, Sha256};
 use spec::name::{FilePath, RefName};
 
 use super::ids::{RepositoryId, RevisionId, TreeId};
+use super::jobs::{self, NewJob};
 use super::{Db, Page, id_cursor, page, page_limit, query};
 use crate::Error;
 
@@ -49,6 +50,8 @@ pub struct NewRevision<'a> {
     pub author: &'a str,
     pub now_ms: i64,
     pub if_unchanged: IfUnchanged,
+    /// Queued with the commit or not at all, if the commit is a new one.
+    pub follow_up: Option<&'a NewJob<'a>>,
 }
 
 /// What a commit does that leaves the files as they were.
@@ -98,6 +101,9 @@ const COLUMNS: &str = "id, repository_id, oid, parent_id, tree_id, title, descri
 pub async fn commit(db: &Db, new: &NewRevision<'_>) -> Result<Committed, Error> {
     let mut tx = db.begin().await?;
     let committed = commit_in(&mut tx, new).await?;
+    if let (true, Some(job)) = (committed.is_new, new.follow_up) {
+        jobs::enqueue_in(&mut tx, job).await?;
+    }
     tx.commit().await?;
     Ok(committed)
 }

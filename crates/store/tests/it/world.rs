@@ -153,6 +153,7 @@ pub(crate) fn new_revision<'a>(to: &Repository, branch: &'a spec::name::RefName)
         author: "alice",
         now_ms: NOW_MS,
         if_unchanged: IfUnchanged::Keep,
+        follow_up: None,
     }
 }
 

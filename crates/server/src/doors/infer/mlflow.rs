@@ -4,7 +4,6 @@
 
 use std::sync::Arc;
 
-use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
@@ -14,8 +13,9 @@ use serde_json::json;
 use serde_json::value::RawValue;
 use spec::frame::IndexedTensor;
 
+use super::body::Sent;
 use super::v1::no_rows;
-use super::{Infer, Name, open, parse, refuse_encoding, told};
+use super::{Infer, Name, open, parse, told};
 use crate::app::App;
 use crate::doors::Answer;
 use crate::doors::identity::Asker;
@@ -72,10 +72,9 @@ pub async fn invocations(
     State(app): State<Arc<App>>,
     Path(name): Path<Name>,
     headers: HeaderMap,
-    body: Bytes,
+    Sent(body): Sent,
 ) -> Answer<Response, Infer> {
     let form = form(&headers)?;
-    refuse_encoding(&headers)?;
     let open = open(&app, &name, &headers, body.len()).await?;
     let (live, n_bytes) = (Arc::clone(&open.live), body.len());
     let read = move || {

@@ -4,7 +4,6 @@
 
 use std::sync::Arc;
 
-use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
@@ -12,7 +11,8 @@ use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 
-use super::{Infer, Name, open, parse, refuse_encoding, told};
+use super::body::Sent;
+use super::{Infer, Name, open, parse, told};
 use crate::app::App;
 use crate::doors::Answer;
 use crate::doors::identity::Asker;
@@ -55,7 +55,7 @@ pub async fn predict(
     State(app): State<Arc<App>>,
     Path(verb): Path<Verb>,
     headers: HeaderMap,
-    body: Bytes,
+    Sent(body): Sent,
 ) -> Answer<Response, Infer> {
     let model = match verb.verb.split_once(':') {
         Some((model, "predict")) => model,
@@ -65,7 +65,6 @@ pub async fn predict(
         None => return Err(Error::Method(verb.verb).into()),
     };
     verb.name.check_model(model)?;
-    refuse_encoding(&headers)?;
     let open = open(&app, &verb.name, &headers, body.len()).await?;
     let (live, n_bytes) = (Arc::clone(&open.live), body.len());
     let read = move || {

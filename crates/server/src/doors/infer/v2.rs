@@ -5,13 +5,13 @@
 
 use std::sync::Arc;
 
-use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
-use super::{Infer, Name, name_model, open, parse, refuse_encoding, sent};
+use super::body::Sent;
+use super::{Infer, Name, name_model, open, parse, sent};
 use crate::app::App;
 use crate::doors::identity::Asker;
 use crate::doors::{Answer, Refusal};
@@ -100,10 +100,9 @@ pub async fn infer(
     State(app): State<Arc<App>>,
     Path(model): Path<Model>,
     headers: HeaderMap,
-    body: Bytes,
+    Sent(body): Sent,
 ) -> Answer<Response, Infer> {
     model.name.check_model(&model.model)?;
-    refuse_encoding(&headers)?;
     let open = open(&app, &model.name, &headers, body.len()).await?;
     check_version(model.version.as_deref(), &open.live.target.revision.to_string())?;
     let n_json_bytes = json_length(&headers)?;
