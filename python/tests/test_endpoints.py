@@ -6,6 +6,7 @@ told to come again.
 
 from __future__ import annotations
 
+import hashlib
 import http.client
 import json
 import os
@@ -18,8 +19,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import numpy as np
+import onnx
 import pytest
 from conftest import Running, running, until
+from onnx import TensorProto, helper, numpy_helper
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 
@@ -141,3 +144,39 @@ def test_a_stopped_endpoint_says_so_and_a_deploy_starts_it_again(small, iris):
     assert status == 503 and "stopped" in told["error"]
     rn.deploy("alice/stopped")
     assert ask(small, "alice/stopped", row)[0] == 200
+
+
+def save_apart(model: Path, data: Path) -> np.ndarray:
+    """Writes a model whose weights lie in a file of their own, as exporters do above 2 GB; returns the weights."""
+    weights = np.arange(40_000, dtype=np.float32).reshape(4, 10_000)
+    inputs = [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 4])]
+    outputs = [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["N", 10_000])]
+    node = helper.make_node("MatMul", ["x", "w"], ["y"])
+    graph = helper.make_graph([node], "apart", inputs, outputs, [numpy_helper.from_array(weights, "w")])
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    onnx.save(made, str(model), save_as_external_data=True, location=data.name, size_threshold=1024)
+    assert data.stat().st_size == weights.nbytes
+    return weights
+
+
+def test_a_model_whose_weights_lie_beside_it_is_served(small, tmp_path):
+    (folder := tmp_path / "model").mkdir()
+    weights = save_apart(folder / "model.onnx", folder / "model.onnx.data")
+    rn.push(folder, "alice/apart", public=True)
+    rn.deploy("alice/apart")
+    status, headers, answer = ask(small, "alice/apart", [[1.0, 0.0, 0.0, 0.0]])
+    assert (status, answer["predictions"]) == (200, [weights[0].tolist()])
+    lines = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in sorted(folder.iterdir())]
+    assert headers["x-reenact-weights"] == f"sha256:{hashlib.sha256(''.join(lines).encode()).hexdigest()}"
+
+
+def test_why_a_model_does_not_start_is_told_to_its_owner_alone(small, tmp_path):
+    (folder := tmp_path / "model").mkdir()
+    save_apart(folder / "model.onnx", folder / "model.onnx.data")
+    (folder / "model.onnx.data").write_bytes(b"cut off")
+    rn.push(folder, "alice/cut", public=True)
+    with pytest.raises(rn.ReenactError, match=r"could not load the model `model\.onnx`"):
+        rn.deploy("alice/cut")
+    status, _, answer = ask(small, "alice/cut", [[1.0, 0.0, 0.0, 0.0]])
+    assert status == 503
+    assert "its owner can see why" in answer["message"] and "model.onnx" not in json.dumps(answer)

@@ -139,6 +139,8 @@ impl Model {
             let paths: Vec<_> = graph.external.iter().map(String::as_str).collect();
             shown::metadata(&mut facts.metadata, [own("external data", paths.join(", "))]);
         }
+        facts.external_data =
+            graph.external.iter().filter(|path| !archive::leaves_folder(path)).cloned().collect();
         facts.inputs =
             graph.inputs.into_iter().filter(|input| !graph.initialisers.contains(&input.name)).collect();
         facts.outputs = graph.outputs;

@@ -46,6 +46,8 @@ pub struct Settings {
     pub onnxruntime: Search,
     /// [`spec::manifest::Examples`] as JSON, to probe the model with.
     pub examples: Option<PathBuf>,
+    /// Files beside the model that hold some of its weights.
+    pub external_data: Vec<PathBuf>,
     /// What the model file has to be; not checked where this is not said.
     pub weights_sha256: Option<Sha256>,
 }
@@ -62,17 +64,19 @@ impl Settings {
             n_batch_rows: spec::limits::BATCH_ROWS,
             onnxruntime: Search::default(),
             examples: None,
+            external_data: Vec::new(),
             weights_sha256: None,
         }
     }
 
-    /// The files that are opened after the hook, and so must be readable inside a sandbox: the model, its
+    /// The files that are opened after the hook, and so must be readable inside a sandbox: the model, its data and
     /// examples, and what the kernel tells of the processor, without which ONNX Runtime takes slower ways.
     /// Libraries, socket and what they need are open by then.
     pub fn files_read(&self) -> Vec<PathBuf> {
         let processor = ["/proc/cpuinfo", "/sys/devices/system/cpu"].map(PathBuf::from);
         let told = processor.into_iter().filter(|path| path.exists());
-        std::iter::once(&self.model).chain(&self.examples).cloned().chain(told).collect()
+        let own = std::iter::once(&self.model).chain(&self.external_data).chain(&self.examples);
+        own.cloned().chain(told).collect()
     }
 }
 

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use spec::digest::Sha256;
 use spec::frame::Hello;
+use store::blobs::Checkout;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
 use tokio_util::sync::CancellationToken;
@@ -20,6 +21,12 @@ use crate::gateway::link::Link;
 
 /// Lines kept of what a runtime wrote.
 const LOG_LINES: usize = 500;
+/// What stands in the log where a runtime's own lines begin.
+const STARTING: &str = "starting the runtime";
+/// Lines of them that say why a runtime ended, where it names no error.
+const LAST_LINES: usize = 10;
+/// What a runtime's own error begins with.
+const ERROR: &str = "error: ";
 /// Longest line kept, in characters.
 const LOG_LINE_CHARACTERS: usize = 2000;
 
@@ -33,14 +40,24 @@ pub struct Launcher {
 /// What to run.
 #[derive(Debug, Clone)]
 pub struct Order {
-    pub model: PathBuf,
-    pub examples: Option<PathBuf>,
-    pub weights: Sha256,
+    pub files: Files,
     pub n_threads: usize,
     pub memory_bytes: u64,
     pub onnxruntime: Option<PathBuf>,
     pub allow_unsandboxed: bool,
     pub load_timeout: Duration,
+}
+
+/// The files of a model, as a runtime opens them.
+#[derive(Debug, Clone)]
+pub struct Files {
+    /// Holds the others.
+    pub checkout: Arc<Checkout>,
+    pub model: PathBuf,
+    pub model_sha256: Sha256,
+    /// Those that hold some of the model's weights.
+    pub external_data: Vec<PathBuf>,
+    pub examples: Option<PathBuf>,
 }
 
 /// A runtime that said hello.
@@ -81,10 +98,14 @@ impl Log {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }
 
-    /// The last lines as one text.
-    fn tail(&self, n_lines: usize) -> String {
+    /// What the last runtime said of its end: the error it wrote, or its last lines.
+    fn last_words(&self) -> String {
         let lines = self.lines();
-        lines[lines.len().saturating_sub(n_lines)..].join("\n")
+        let start = lines.iter().rposition(|line| line == STARTING).map_or(0, |index| index + 1);
+        let error = lines[start..].iter().position(|line| line.starts_with(ERROR));
+        let begin = error.map_or(lines.len().saturating_sub(LAST_LINES).max(start), |index| start + index);
+        let text = lines[begin..].join("\n");
+        text.strip_prefix(ERROR).map(str::to_owned).unwrap_or(text)
     }
 }
 
@@ -106,12 +127,14 @@ pub async fn start(launcher: &Launcher, order: &Order, log: &Log) -> Result<Proc
     // A socket's path has at most 107 bytes, which a data folder's path may already be.
     let folder = tempfile::Builder::new().prefix("reenact-").tempdir().map_err(StartError::Spawn)?;
     let socket = folder.path().join("s");
+    log.push(STARTING);
     let mut child = command(launcher, order, &socket).spawn().map_err(StartError::Spawn)?;
+    let folder_of_files = format!("{}/", order.files.checkout.path().display());
     if let Some(stdout) = child.stdout.take() {
-        tokio::spawn(keep_lines(stdout, log.clone()));
+        tokio::spawn(keep_lines(stdout, log.clone(), folder_of_files.clone()));
     }
     if let Some(stderr) = child.stderr.take() {
-        tokio::spawn(keep_lines(stderr, log.clone()));
+        tokio::spawn(keep_lines(stderr, log.clone(), folder_of_files));
     }
     let ended = Arc::new(AtomicBool::new(false));
     let kill = CancellationToken::new();
@@ -123,7 +146,7 @@ pub async fn start(launcher: &Launcher, order: &Order, log: &Log) -> Result<Proc
         _ = exit => {
             // Its last words may still be on their way through the pipe.
             tokio::time::sleep(Duration::from_millis(20)).await;
-            return Err(StartError::Ended(log.tail(5)));
+            return Err(StartError::Ended(log.last_words()));
         }
     };
     guard.disarm();
@@ -133,11 +156,15 @@ pub async fn start(launcher: &Launcher, order: &Order, log: &Log) -> Result<Proc
 fn command(launcher: &Launcher, order: &Order, socket: &Path) -> Command {
     let mut command = Command::new(&launcher.program);
     command.args(&launcher.arguments);
-    command.arg("--model").arg(&order.model).arg("--socket").arg(socket);
-    command.arg("--weights-sha256").arg(order.weights.to_string());
+    let files = &order.files;
+    command.arg("--model").arg(&files.model).arg("--socket").arg(socket);
+    command.arg("--weights-sha256").arg(files.model_sha256.to_string());
     command.arg("--threads").arg(order.n_threads.to_string());
     command.arg("--memory-bytes").arg(order.memory_bytes.to_string());
-    if let Some(examples) = &order.examples {
+    for path in &files.external_data {
+        command.arg("--external-data").arg(path);
+    }
+    if let Some(examples) = &files.examples {
         command.arg("--examples").arg(examples);
     }
     if let Some(library) = &order.onnxruntime {
@@ -180,10 +207,11 @@ async fn greet(socket: &Path) -> Hello {
     }
 }
 
-async fn keep_lines(from: impl AsyncRead + Unpin, log: Log) {
+/// Keeps what a runtime writes, with its files as their owner knows them.
+async fn keep_lines(from: impl AsyncRead + Unpin, log: Log, checkout: String) {
     let mut lines = BufReader::new(from).lines();
     while let Ok(Some(line)) = lines.next_line().await {
         tracing::debug!(target: "runtime", "{line}");
-        log.push(&line);
+        log.push(&line.replace(&checkout, ""));
     }
 }

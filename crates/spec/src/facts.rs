@@ -68,6 +68,10 @@ pub struct FileFacts {
     pub hyperparameters: BTreeMap<String, Value>,
     /// Steps of a pipeline or layers of a network, in order.
     pub steps: Vec<Step>,
+    /// Files that hold some of its weights, relative to its own folder; those that would lie outside of it are
+    /// dangers instead.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub external_data: Vec<String>,
     /// Learned numbers, counted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub n_parameters: Option<u64>,

@@ -16,11 +16,13 @@ use crate::settings::{Settings, Storage};
 use crate::{Error, clock};
 
 mod bucket;
+mod checkout;
 mod disk;
 mod spool;
 mod workspace;
 
 use bucket::Bucket;
+pub use checkout::Checkout;
 use disk::Disk;
 pub use spool::Spool;
 use workspace::Workspace;

@@ -143,6 +143,9 @@ pub struct Runtime {
     /// Example rows to probe the model with
     #[arg(long)]
     pub examples: Option<PathBuf>,
+    /// File beside the model that holds some of its weights
+    #[arg(long, value_name = "FILE")]
+    pub external_data: Vec<PathBuf>,
     /// What the ONNX file has to be
     #[arg(long)]
     pub weights_sha256: Option<Sha256>,

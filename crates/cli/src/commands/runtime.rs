@@ -16,6 +16,7 @@ pub fn run(args: Runtime) -> anyhow::Result<ExitStatus> {
     let settings = Settings {
         n_threads: args.threads,
         examples: args.examples,
+        external_data: args.external_data,
         weights_sha256: args.weights_sha256,
         onnxruntime: Search { library: args.onnxruntime, site_packages: environment::site_packages() },
         ..Settings::new(args.model, args.socket)

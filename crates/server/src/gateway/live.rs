@@ -4,7 +4,6 @@
 //! are under way keep the runtime they began with through a swap.
 
 use std::cell::Cell;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use axum::http::HeaderValue;
@@ -16,7 +15,7 @@ use tokio::sync::OnceCell;
 
 use super::link::{Broken, Link};
 use crate::predict::plan::Plan;
-use crate::provider::Process;
+use crate::provider::{Files, Process};
 
 /// What an endpoint is to serve.
 #[derive(Debug, Clone)]
@@ -24,9 +23,9 @@ pub struct Target {
     /// `owner/name`
     pub repository: String,
     pub revision: Oid,
+    /// Of the model's file, or of the list of all files that hold its weights.
     pub weights: Sha256,
-    pub model: PathBuf,
-    pub examples: Option<PathBuf>,
+    pub files: Files,
     pub schema: Schema,
 }
 

@@ -27,11 +27,19 @@ pub struct Slot {
     pub log: Log,
     live: ArcSwapOption<Live>,
     /// Held while a runtime is started; what the last start failed of, and when.
-    starting: Mutex<Option<(i64, String)>>,
+    starting: Mutex<Option<Failure>>,
     is_starting: AtomicBool,
     n_waiting: AtomicUsize,
     waiting_bytes: AtomicU64,
     last_used_ms: AtomicI64,
+}
+
+/// What a start failed of.
+#[derive(Debug)]
+struct Failure {
+    at_ms: i64,
+    repository: String,
+    reason: String,
 }
 
 /// A request's place in the queue, given back when dropped.
@@ -96,11 +104,10 @@ impl Slot {
         if let Some(live) = self.live() {
             return Ok(live);
         }
-        if let Some((at_ms, reason)) = &*last_failure
-            && clock::now_ms() - at_ms < RETRY_AFTER_MS
+        if let Some(failure) = &*last_failure
+            && clock::now_ms() - failure.at_ms < RETRY_AFTER_MS
         {
-            let repository = String::new();
-            return Err(Error::EndpointDown { repository, state: "failed", reason: reason.clone() });
+            return Err(failed(&failure.repository, &failure.reason));
         }
         self.fill(&mut last_failure, start).await
     }
@@ -135,7 +142,7 @@ impl Slot {
 
     async fn fill<F>(
         &self,
-        last_failure: &mut Option<(i64, String)>,
+        last_failure: &mut Option<Failure>,
         start: impl FnOnce() -> F,
     ) -> Result<Arc<Live>, Error>
     where
@@ -151,11 +158,19 @@ impl Slot {
                 Ok(live)
             }
             Err(error) => {
-                *last_failure = Some((clock::now_ms(), error.detail()));
+                if let Error::EndpointDown { repository, reason, .. } = &error {
+                    let (at_ms, repository) = (clock::now_ms(), repository.clone());
+                    *last_failure = Some(Failure { at_ms, repository, reason: reason.clone() });
+                }
                 Err(error)
             }
         }
     }
+}
+
+/// That an endpoint did not start.
+pub fn failed(repository: &str, reason: &str) -> Error {
+    Error::EndpointDown { repository: repository.to_owned(), state: "failed", reason: reason.to_owned() }
 }
 
 impl Drop for Place {

@@ -12,15 +12,19 @@ use store::clock;
 use store::db::endpoints::{self, Endpoint, NewEndpoint, NewState};
 use store::db::ids::RepositoryId;
 
-use super::access::{self, Action, Actor};
+use super::access::{self, Action, Actor, Subject};
 use super::revisions::{self, At};
 use super::{facts, repositories};
 use crate::app::App;
 use crate::error::{During, Error};
 use crate::jobs;
 
+mod files;
 pub mod predict;
 mod start;
+
+/// What others than its owner are told of why an endpoint failed.
+const UNTOLD: &str = "its owner can see why";
 
 pub use start::start;
 
@@ -54,7 +58,7 @@ pub async fn deploy(app: &Arc<App>, actor: &Actor, wanted: &api::Deploy) -> Resu
     let row = endpoints::put(&app.store.db, &new).await.during("store an endpoint")?;
     app.known_endpoints.forget(&row.full_name());
     jobs::enqueue(app, &jobs::start_endpoint::task(repository.id)).await?;
-    Ok(describe(app, row))
+    Ok(describe(app, actor, row))
 }
 
 /// The endpoint of a repository.
@@ -71,7 +75,7 @@ pub async fn get_for(
 ) -> Result<Described, Error> {
     let repository = repositories::get(app, actor, RepositoryKind::Model, name, action).await?;
     let row = endpoints::by_repository(&app.store.db, repository.id).await.during("look up an endpoint")?;
-    row.map(|row| describe(app, row)).ok_or_else(|| Error::EndpointNotFound(name.to_string()))
+    row.map(|row| describe(app, actor, row)).ok_or_else(|| Error::EndpointNotFound(name.to_string()))
 }
 
 /// The endpoints that the actor may see, by name.
@@ -83,7 +87,10 @@ pub async fn list(
 ) -> Result<api::Page<Described>, Error> {
     let page = endpoints::list(&app.store.db, access::viewer(actor), after, limit).await;
     let page = page.during("list endpoints")?;
-    Ok(api::Page { items: page.items.into_iter().map(|row| describe(app, row)).collect(), next: page.next })
+    Ok(api::Page {
+        items: page.items.into_iter().map(|row| describe(app, actor, row)).collect(),
+        next: page.next,
+    })
 }
 
 /// Stops an endpoint; requests under way come to their end.
@@ -108,7 +115,7 @@ pub async fn logs(app: &App, actor: &Actor, name: &RepositoryName) -> Result<Vec
 }
 
 /// An endpoint with the state it has at this moment in this process.
-pub fn describe(app: &App, row: Endpoint) -> Described {
+pub fn describe(app: &App, actor: &Actor, row: Endpoint) -> Described {
     let slot = app.gateway.slot(row.repository_id);
     let live = slot.live();
     let stored = EndpointState::from_name(&row.state).unwrap_or(EndpointState::Pending);
@@ -120,9 +127,19 @@ pub fn describe(app: &App, row: Endpoint) -> Described {
         _ if slot.is_starting() => EndpointState::Starting,
         _ => EndpointState::Idle,
     };
-    let reason = if state == EndpointState::Ready { String::new() } else { row.reason.clone() };
+    let reason = match state {
+        EndpointState::Ready => String::new(),
+        EndpointState::Failed if !may_know_why(actor, &row) => UNTOLD.to_owned(),
+        _ => row.reason.clone(),
+    };
     let weights = live.map(|live| format!("sha256:{}", live.target.weights));
     Described { repository: row.full_name(), row, state, reason, weights }
+}
+
+/// A failed start quotes the runtime's log, and that is its owner's to read.
+fn may_know_why(actor: &Actor, row: &Endpoint) -> bool {
+    let subject = Subject { name: &row.repository_name, owner: row.owner_id, is_private: row.is_private };
+    access::check(actor, Action::Write, &subject).is_ok()
 }
 
 /// Writes down what became of an endpoint.

@@ -20,6 +20,7 @@ on_both_storages!(
     what_is_not_there_is_said_so,
     a_list_has_all_in_order,
     a_local_file_has_the_bytes,
+    files_are_checked_out_under_their_own_names,
 );
 
 /// Bytes that do not repeat within a block.
@@ -185,6 +186,23 @@ async fn a_local_file_has_the_bytes(world: Bytes) {
             assert!(path.starts_with(&world.settings.data_dir));
         }
     }
+}
+
+async fn files_are_checked_out_under_their_own_names(world: Bytes) {
+    let (model, data) = (bytes(300_000), bytes(10));
+    let mut files = Vec::new();
+    for (path, content) in [("model.onnx", &model), ("weights/deep/model.data", &data)] {
+        files.push((path.parse().unwrap(), world.blobs.put(content).await.unwrap().sha256));
+    }
+    let checkout = world.blobs.check_out(&files).await.unwrap();
+    let folder = checkout.path().to_owned();
+    assert!(std::fs::read(folder.join("model.onnx")).unwrap() == model);
+    assert!(std::fs::read(folder.join("weights/deep/model.data")).unwrap() == data);
+    drop(checkout);
+    assert!(!folder.exists());
+    assert!(world.blobs.exists(&files[0].1).await.unwrap());
+    files.push(("gone".parse().unwrap(), Sha256::of(b"nothing")));
+    assert!(matches!(world.blobs.check_out(&files).await, Err(Error::NoBlob(_))));
 }
 
 #[tokio::test]

@@ -18,7 +18,7 @@ use super::start::{self, wake};
 use crate::app::App;
 use crate::error::{During, Error};
 use crate::gateway::link::Broken;
-use crate::gateway::slot::{Place, Room};
+use crate::gateway::slot::{self, Place, Room};
 use crate::gateway::{Live, Slot};
 use crate::ops::access::{self, Action, Actor, Subject};
 use crate::predict::answers;
@@ -101,9 +101,21 @@ pub async fn open(app: &Arc<App>, actor: &Actor, name: &str, n_bytes: u64) -> Re
         .inspect_err(|_| app.gateway.metrics.predicted("overloaded", began.elapsed()))?;
     let live = match slot.live() {
         Some(live) => live,
-        None => wake_apart(app, known.repository).await?,
+        None => wake_apart(app, known.repository).await.map_err(|error| discreet(error, actor, &subject))?,
     };
     Ok(Open { known, live, slot, _place: place, began })
+}
+
+/// Why a model did not start is for its owner; everybody else is told that it did not.
+fn discreet(error: Error, actor: &Actor, subject: &Subject<'_>) -> Error {
+    match error {
+        Error::EndpointDown { repository, state: "failed", .. }
+            if access::check(actor, Action::Write, subject).is_err() =>
+        {
+            slot::failed(&repository, super::UNTOLD)
+        }
+        other => other,
+    }
 }
 
 /// Asks.

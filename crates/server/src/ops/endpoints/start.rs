@@ -9,14 +9,13 @@ use spec::api::EndpointState;
 use spec::facts::Facts;
 use spec::schema::Schema;
 use store::db::endpoints::{self, Endpoint};
-use store::db::entries;
 use store::db::ids::RepositoryId;
 use store::db::revisions;
 
-use super::{FullName, facts, set_state};
+use super::{FullName, facts, files, set_state};
 use crate::app::App;
 use crate::error::{During, Error};
-use crate::gateway::{Live, Target};
+use crate::gateway::{Live, Target, slot};
 use crate::provider::{self, Order, StartError};
 
 /// Starts what the row says, and puts it in the place of what runs.
@@ -27,7 +26,7 @@ pub async fn start(app: &Arc<App>, repository: RepositoryId) -> Result<(), Error
     set_state(app, repository, EndpointState::Starting, "").await?;
     let slot = app.gateway.slot(repository);
     let started = slot.swap(|| run(app, &row)).await;
-    settle(app, &row, started.map(|_| ()).map_err(|error| error.detail())).await
+    settle(app, &row, started.map(|_| ()).as_ref().err()).await
 }
 
 /// The runtime of an endpoint that is idle, started now because somebody asks.
@@ -47,7 +46,7 @@ pub(super) async fn wake(app: &Arc<App>, repository: RepositoryId) -> Result<Arc
         })
         .await;
     if has_started {
-        settle(app, &row, live.as_ref().map(|_| ()).map_err(Error::detail)).await?;
+        settle(app, &row, live.as_ref().err()).await?;
     }
     live
 }
@@ -70,7 +69,7 @@ pub(super) fn check_servable(repository: &str, facts: &Facts) -> Result<(), Erro
     Ok(())
 }
 
-async fn settle(app: &App, row: &Endpoint, outcome: Result<(), String>) -> Result<(), Error> {
+async fn settle(app: &App, row: &Endpoint, failure: Option<&Error>) -> Result<(), Error> {
     let now =
         endpoints::by_repository(&app.store.db, row.repository_id).await.during("look up an endpoint")?;
     if now.is_none_or(|row| row.is_stopped) {
@@ -78,9 +77,10 @@ async fn settle(app: &App, row: &Endpoint, outcome: Result<(), String>) -> Resul
         app.gateway.slot(row.repository_id).close();
         return Ok(());
     }
-    match outcome {
-        Ok(()) => set_state(app, row.repository_id, EndpointState::Ready, "").await,
-        Err(reason) => {
+    match failure {
+        None => set_state(app, row.repository_id, EndpointState::Ready, "").await,
+        Some(failure) => {
+            let reason = reason(failure);
             tracing::warn!(repository = row.full_name(), "endpoint did not start: {reason}");
             set_state(app, row.repository_id, EndpointState::Failed, &reason).await
         }
@@ -91,9 +91,7 @@ async fn run(app: &Arc<App>, row: &Endpoint) -> Result<Arc<Live>, Error> {
     let target = target(app, row).await?;
     let settings = &app.settings;
     let order = Order {
-        model: target.model.clone(),
-        examples: target.examples.clone(),
-        weights: target.weights,
+        files: target.files.clone(),
         n_threads: settings.runtime_threads,
         memory_bytes: settings.runtime_memory.0,
         onnxruntime: (!settings.onnxruntime.as_os_str().is_empty()).then(|| settings.onnxruntime.clone()),
@@ -116,7 +114,15 @@ fn down(row: &Endpoint, error: StartError) -> Error {
         StartError::Spawn(source) => format!("the runtime could not be started: {source}"),
         other => other.to_string(),
     };
-    Error::EndpointDown { repository: row.full_name(), state: "failed", reason }
+    slot::failed(&row.full_name(), &reason)
+}
+
+/// Why an endpoint failed, for its row, which names the endpoint itself.
+fn reason(failure: &Error) -> String {
+    match failure {
+        Error::EndpointDown { reason, .. } => reason.clone(),
+        other => other.detail(),
+    }
 }
 
 async fn target(app: &App, row: &Endpoint) -> Result<Target, Error> {
@@ -125,22 +131,7 @@ async fn target(app: &App, row: &Endpoint) -> Result<Target, Error> {
     check_servable(&repository, &facts)?;
     let revision = revisions::by_id(&app.store.db, row.revision_id).await.during("look up a revision")?;
     let revision = revision.ok_or(Error::Internal("find the revision of an endpoint"))?;
-    let model = facts.model.clone().unwrap_or_default();
-    let entry = entries::by_path(&app.store.db, revision.tree_id, &model).await.during("look up a file")?;
-    let weights = entry.and_then(|entry| entry.sha256);
-    let weights =
-        weights.ok_or_else(|| Error::EntryNotFound { revision: revision.oid.to_string(), path: model })?;
-    let examples = match &facts.examples {
-        Some(path) => {
-            entries::by_path(&app.store.db, revision.tree_id, path).await.during("look up a file")?
-        }
-        None => None,
-    };
-    let examples = match examples.and_then(|entry| entry.sha256) {
-        Some(sha256) => Some(app.store.blobs.local_path(&sha256).await.during("find stored examples")?),
-        None => None,
-    };
-    let model = app.store.blobs.local_path(&weights).await.during("find a stored model")?;
+    let (weights, files) = files::check_out(app, &revision, &facts).await?;
     let schema: Schema = facts.schema.unwrap_or_default();
-    Ok(Target { repository, revision: revision.oid, weights, model, examples, schema })
+    Ok(Target { repository, revision: revision.oid, weights, files, schema })
 }
