@@ -103,7 +103,11 @@ fn build_input(config: &Json) -> Option<TensorSpec> {
 fn tensor(name: &str, datatype: &str, shape: &Json) -> Option<TensorSpec> {
     let length =
         |length: &Json| if length.is_null() { Some(-1) } else { length.as_i64().filter(|n| *n >= 0) };
-    let shape = shape.as_array()?.iter().map(length).collect::<Option<_>>()?;
+    let mut shape: Vec<_> = shape.as_array()?.iter().map(length).collect::<Option<_>>()?;
+    // Keras takes batches of any length, whatever the length of those it was built with.
+    if let Some(batch) = shape.first_mut() {
+        *batch = -1;
+    }
     let datatype = match datatype {
         "float32" => Datatype::Fp32,
         "float64" => Datatype::Fp64,
@@ -171,12 +175,16 @@ fn dangers(value: &Json, found: &mut Vec<Danger>) {
 fn judge(object: &Map<String, Json>) -> Option<Danger> {
     const LAMBDA: &str = "it carries compiled Python code, which runs when the model is used";
     const CUSTOM: &str = "it is not part of Keras: loading it imports that module";
+    const OWN: &str = "it is not part of Keras: whoever loads it runs code that is not in this file";
     const FUNCTION: &str = "it is a function that models do not need";
     let text = |key: &str| object.get(key).and_then(Json::as_str);
     let class = text("class_name")?;
     let module = text("module").unwrap_or_default();
+    // Of a class from the script that was run, Keras writes no module, only the name it goes by.
+    let registered = text("registered_name").or(Some(class).filter(|class| class.contains('>')));
     let name = match class {
-        "function" => text("config").or_else(|| text("registered_name")).unwrap_or(class),
+        "function" => text("config").or(registered).unwrap_or(class),
+        _ if module.is_empty() => registered.unwrap_or(class),
         _ => class,
     };
     let is_plain = |module: &str| {
@@ -191,6 +199,8 @@ fn judge(object: &Map<String, Json>) -> Option<Danger> {
     } else if !module.is_empty() && module != "builtins" && module != "keras" && !module.starts_with("keras.")
     {
         (DangerLevel::Unknown, CUSTOM)
+    } else if let (true, Some(_)) = (module.is_empty(), registered) {
+        (DangerLevel::Unknown, OWN)
     } else if class == "function" && !is_plain(module) {
         (DangerLevel::Unknown, FUNCTION)
     } else {

@@ -58,12 +58,14 @@ pub(crate) fn read(source: &mut dyn Source, facts: &mut FileFacts) -> Result<(),
 pub(crate) fn read_from(reader: &mut Reader<'_>, n_bytes: u64, facts: &mut FileFacts) -> Result<(), Error> {
     let walked = walk(reader, n_bytes, Loader::Plain);
     facts.format = if walked.has_inline_arrays { Format::Joblib } else { Format::Pickle };
-    match (torch::legacy_root(&walked), walked.roots.first()) {
+    let legacy = torch::legacy_root(&walked);
+    match (legacy, walked.roots.first()) {
         (Some(root), _) => torch::describe_legacy(&walked, root, facts),
         (None, Some(root)) => estimator::describe(&walked.heap, *root, facts),
         (None, None) => {}
     }
-    if let (Some(at), None) = (walked.trailing, &walked.error) {
+    // After PyTorch's pickles stand its storages.
+    if let (Some(at), None, None) = (walked.trailing, &walked.error, legacy) {
         facts.metadata.insert("trailing bytes".to_owned(), format!("from byte {at}"));
     }
     facts.dangers = walked.dangers;

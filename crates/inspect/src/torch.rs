@@ -63,6 +63,13 @@ pub(crate) fn legacy_root(walked: &Walked) -> Option<Value> {
     is_legacy(&walked.roots).then(|| walked.roots.get(3).copied()).flatten()
 }
 
+/// The class that a persistent id of such a file stands for: a network's class comes with its source, which PyTorch
+/// only compares. Any other loader's ids are a danger of their own, whatever they seem to stand for.
+pub(crate) fn class_of_module(heap: &Heap, id: Value) -> Option<Value> {
+    let [kind, class, _, _] = heap.items(id)? else { return None };
+    (heap.text(*kind) == Some("module") && heap.global(*class).is_some()).then_some(*class)
+}
+
 /// Fills in what the object in such a file says.
 pub(crate) fn describe_legacy(walked: &Walked, root: Value, facts: &mut FileFacts) {
     facts.format = Format::Pytorch;

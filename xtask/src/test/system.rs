@@ -1,11 +1,14 @@
 //! What the tests need that neither cargo nor pip can bring: found, or installed, or named with its command.
 //!
-//! It installs only as root with `apt-get` at hand; on any other machine it says what is missing and stops.
+//! It installs only as root with `apt-get` at hand; on any other machine it says what is missing and stops, or goes
+//! on without where only few tests need it.
 
 use std::path::PathBuf;
+use std::process::Command;
 
 use anyhow::{Context, bail};
 
+use super::counts::Counts;
 use super::workplace::Workplace;
 use super::{Done, python};
 use crate::{printer, shell};
@@ -25,12 +28,21 @@ const NEEDS: &[Need] = &[
     Need { what: "venv for Python", package: "python3-venv", is_there: python::can_make_environments },
 ];
 
+/// What some tests need that are skipped, visibly, where it cannot be had.
+///
+/// PyPI's PyTorch for Linux comes with all of CUDA, some gigabytes; Debian's is for the CPU alone.
+const WISHES: &[Need] = &[Need {
+    what: "PyTorch for a Python of this machine",
+    package: "python3-torch",
+    is_there: |_| torch_python().is_some(),
+}];
+
 /// Names of browsers that speak the protocol the tests drive.
 const BROWSERS: &[&str] = &["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 
 /// Finds what is missing, installs it if that is possible, and exports where the rest is.
 pub fn install(workplace: &mut Workplace) -> anyhow::Result<Done> {
-    let missing = missing(workplace);
+    let missing = missing(NEEDS, workplace);
     if !missing.is_empty() {
         let packages: Vec<&str> = missing.iter().map(|need| need.package).collect();
         let command = format!("apt-get update && apt-get install --yes {}", packages.join(" "));
@@ -45,14 +57,34 @@ pub fn install(workplace: &mut Workplace) -> anyhow::Result<Done> {
     if let Some(browser) = chromium() {
         workplace.export("REENACT_TEST_CHROMIUM", browser);
     }
-    match self::missing(workplace)[..] {
-        [] => Ok(Done::prepared()),
-        ref still => bail!("{} missing though the packages were installed", names(still)),
+    let refused = wish(workplace);
+    if let Some(python) = torch_python() {
+        workplace.export("REENACT_TEST_TORCH_PYTHON", python);
+    }
+    match (&self::missing(NEEDS, workplace)[..], refused) {
+        ([], None) => Ok(Done::prepared()),
+        ([], Some(refused)) => Ok(Done::noted(Counts::default(), refused)),
+        (still, _) => bail!("{} missing though the packages were installed", names(still)),
     }
 }
 
-fn missing(workplace: &Workplace) -> Vec<&'static Need> {
-    NEEDS.iter().filter(|need| !(need.is_there)(workplace)).collect()
+/// Installs what is only wished for, if that is possible; gives why something is still not there.
+fn wish(workplace: &Workplace) -> Option<String> {
+    let missing = missing(WISHES, workplace);
+    if missing.is_empty() {
+        return None;
+    }
+    let packages: Vec<&str> = missing.iter().map(|need| need.package).collect();
+    let skipped = format!("{} missing, so its tests are skipped", names(&missing));
+    match can_install(workplace).then(|| apt_get(workplace, &packages)) {
+        None => Some(skipped),
+        Some(Err(error)) => Some(format!("{skipped}: {error:#}")),
+        Some(Ok(())) => (!self::missing(WISHES, workplace).is_empty()).then_some(skipped),
+    }
+}
+
+fn missing(needs: &'static [Need], workplace: &Workplace) -> Vec<&'static Need> {
+    needs.iter().filter(|need| !(need.is_there)(workplace)).collect()
 }
 
 fn names(needs: &[&Need]) -> String {
@@ -88,6 +120,13 @@ fn has_postgres(_: &Workplace) -> bool {
 fn chromium() -> Option<PathBuf> {
     let named = std::env::var_os("REENACT_TEST_CHROMIUM").map(PathBuf::from).filter(|path| path.is_file());
     named.or_else(|| BROWSERS.iter().find_map(|name| found_on_path(name)))
+}
+
+/// A Python that has PyTorch: the first on the path, or the system's own.
+fn torch_python() -> Option<&'static str> {
+    let asks = "import importlib.util; assert importlib.util.find_spec('torch')";
+    let names = ["python3", "/usr/bin/python3"];
+    names.into_iter().find(|name| shell::ask(Command::new(name).args(["-c", asks])).is_some())
 }
 
 fn found_on_path(program: &str) -> Option<PathBuf> {

@@ -15,7 +15,7 @@ use super::opcode::{self, Instruction, Kind, Literal, Op};
 use super::value::{Heap, Node, Value};
 use crate::bounded::Reader;
 use crate::error::Error;
-use crate::limits;
+use crate::{limits, torch};
 
 /// The state of a walk through one file.
 pub(super) struct Machine<'r, 'a> {
@@ -262,7 +262,8 @@ impl<'r, 'a> Machine<'r, 'a> {
 
     fn persistent(&mut self, id: Value, place: Place) {
         self.saw.persistent.get_or_insert(place);
-        let value = self.heap.add(Node::Persistent(id));
+        let value =
+            torch::class_of_module(&self.heap, id).unwrap_or_else(|| self.heap.add(Node::Persistent(id)));
         self.push(value);
     }
 

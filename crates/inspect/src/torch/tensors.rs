@@ -1,6 +1,6 @@
 //! Tensors among the symbolic values of a PyTorch pickle, by the path under which the model keeps them.
 //!
-//! Invariant: a tensor that two parts of a model share is listed and counted once.
+//! Invariant: numbers that two tensors share are counted once, and what an optimiser keeps of them is not counted.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,11 +20,12 @@ pub(super) struct Storage {
 
 /// Lists the tensors below a value, counts their elements, and names the modules of a network.
 pub(super) fn list(heap: &Heap, root: Value, budget: &mut Budget, facts: &mut FileFacts) {
-    let mut n_parameters = None;
+    let mut count = Count::default();
     walk(heap, root, |path, value| {
         if let Some(tensor) = tensor(heap, value) {
-            let n = n_parameters.get_or_insert(0_u64);
-            *n = n.saturating_add(shown::n_elements(&tensor.shape));
+            if !path.is_of_optimiser {
+                count.add(&tensor);
+            }
             if facts.tensors.len() < FileFacts::TENSORS {
                 facts.tensors.push(TensorFacts {
                     name: path.text(heap),
@@ -44,7 +45,36 @@ pub(super) fn list(heap: &Heap, root: Value, budget: &mut Budget, facts: &mut Fi
             facts.steps.push(Step { name: path.text(heap), class, hyperparameters });
         }
     });
-    facts.n_parameters = n_parameters;
+    facts.n_parameters = count.n_parameters();
+}
+
+/// The elements of tensors; of those that look into one storage, no more than it holds.
+#[derive(Default)]
+struct Count {
+    /// Elements looked at and elements held, by the storage's key.
+    stored: BTreeMap<String, (u64, u64)>,
+    n_elsewhere: Option<u64>,
+}
+
+impl Count {
+    fn add(&mut self, tensor: &Tensor) {
+        let n = shown::n_elements(&tensor.shape);
+        let n_seen = match &tensor.key {
+            Some(key) => {
+                let (n_seen, n_stored) = self.stored.entry(key.clone()).or_default();
+                *n_stored = tensor.n_stored.max(*n_stored);
+                n_seen
+            }
+            None => self.n_elsewhere.get_or_insert(0),
+        };
+        *n_seen = n_seen.saturating_add(n);
+    }
+
+    /// None where there is no tensor.
+    fn n_parameters(&self) -> Option<u64> {
+        let stored = self.stored.values().map(|(n_seen, n_stored)| *n_seen.min(n_stored));
+        stored.chain(self.n_elsewhere).reduce(u64::saturating_add)
+    }
 }
 
 /// The storages that tensors below a value need, by key.
@@ -152,24 +182,29 @@ fn dtype(name: &str) -> Option<Datatype> {
 /// Visits every value below `root` once, in the order of the file, with its path.
 fn walk(heap: &Heap, root: Value, mut visit: impl FnMut(Path<'_>, Value)) {
     let mut chain = Vec::new();
-    let mut left = vec![(root, 0_usize)];
+    let mut left = vec![(root, 0_usize, false)];
     let mut seen = BTreeSet::new();
     let mut n_looks_left = limits::VISITS;
-    while let Some((value, link)) = left.pop() {
+    while let Some((value, link, is_of_optimiser)) = left.pop() {
         let Value::Node(number) = value else { continue };
         if !seen.insert(number) {
             continue;
         }
-        visit(Path { chain: &chain, link }, value);
+        visit(Path { chain: &chain, link, is_of_optimiser }, value);
         if tensor(heap, value).is_some() {
             continue;
         }
         let inner = inner(heap, value);
         let Some(fewer) = n_looks_left.checked_sub(1 + inner.len()) else { return };
         n_looks_left = fewer;
+        let is_key = |name: &Name, key: &str| matches!(name, Name::Key(k) if heap.text(*k) == Some(key));
+        // Every optimiser keeps these two, and under the first what it remembers of each parameter.
+        let is_optimiser =
+            ["state", "param_groups"].iter().all(|key| inner.iter().any(|(name, _)| is_key(name, key)));
         for (name, value) in inner.into_iter().rev().filter(|(_, value)| matches!(value, Value::Node(_))) {
             chain.push((link, name));
-            left.push((value, chain.len()));
+            let is_state = is_optimiser && is_key(&name, "state");
+            left.push((value, chain.len(), is_of_optimiser || is_state));
         }
     }
 }
@@ -178,6 +213,8 @@ fn walk(heap: &Heap, root: Value, mut visit: impl FnMut(Path<'_>, Value)) {
 struct Path<'c> {
     chain: &'c [(usize, Name)],
     link: usize,
+    /// Whether it is what an optimiser keeps between its steps, such as moving averages.
+    is_of_optimiser: bool,
 }
 
 /// What one step down adds to a path.

@@ -22,6 +22,7 @@ fn a_model_of_a_known_library_is_read_to_its_end_and_is_harmless() {
         "logistic.xz.joblib",
         "module.pt",
         "outside.onnx",
+        "real.unregistered.keras",
         "script.pt",
         "short.pt",
     ];
@@ -249,6 +250,13 @@ fn a_pytorch_archive_that_lacks_bytes_is_an_error() {
 }
 
 #[test]
+fn numbers_that_two_tensors_share_are_counted_once() {
+    let facts = read("real.tied.pt");
+    assert_eq!(tensors(&facts), ["embedding Some(Fp32) [10, 144]", "head Some(Fp32) [144, 10]"]);
+    assert_eq!(facts.n_parameters, Some(1440));
+}
+
+#[test]
 fn a_whole_pytorch_module_names_its_layers_and_its_own_class_as_unknown() {
     let facts = read("module.pt");
     assert_eq!(steps(&facts), ["fc torch.nn.modules.linear.Linear"]);
@@ -278,6 +286,22 @@ fn a_keras_archive_tells_its_layers_and_its_tensors() {
         ("scores", &[-1, 10][..])
     );
     assert_eq!(facts.steps[2].hyperparameters["units"], 10);
+}
+
+#[test]
+fn a_trained_keras_archive_tells_its_layers_and_takes_batches_of_any_length() {
+    let facts = read("real.sequential.keras");
+    assert_eq!((facts.class.as_deref(), facts.steps.len()), (Some("keras.Sequential"), 6));
+    assert_eq!(facts.steps[1].hyperparameters["filters"], 4);
+    assert_eq!(
+        (facts.inputs[0].shape.as_slice(), facts.outputs[0].shape.as_slice()),
+        (&[-1, 8, 8, 1][..], &[-1, 10][..])
+    );
+}
+
+#[test]
+fn a_layer_from_the_script_that_was_run_is_not_keras_own() {
+    assert_eq!(dangers(&read("real.unregistered.keras")), ["Unknown Shifted `own` in config.json"]);
 }
 
 #[test]

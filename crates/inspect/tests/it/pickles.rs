@@ -107,6 +107,27 @@ fn registered_extensions_and_persistent_ids_are_unknown() {
     assert_eq!(found(b"Pname\n."), ["Unknown a persistent id PERSID at 0"]);
 }
 
+/// PyTorch before 1.6 wrote the class of a network as a persistent id, beside its source.
+#[test]
+fn a_class_behind_a_persistent_id_of_pytorch_is_named_where_it_is_called() {
+    let class = b"(U\x06modulecnet\nNet\nU\x06net.pyU\x04codetQ)\x81.";
+    let plain = [&b"\x80\x02"[..], class].concat();
+    let [named, called, persistent] = ["GLOBAL at 11", "NEWOBJ at 37", "BINPERSID at 35"];
+    assert_eq!(
+        found(&plain),
+        [
+            format!("Unknown net.Net {named}"),
+            format!("Unknown net.Net {called}"),
+            format!("Unknown a persistent id {persistent}")
+        ]
+    );
+    let magic: &[u8] = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.\x80\x02M\xe9\x03.\x80\x02}.";
+    let facts = read_bytes("model.pth", &[magic, &plain].concat());
+    assert_eq!(facts.class.as_deref(), Some("net.Net"));
+    assert!(!facts.metadata.contains_key("trailing bytes"));
+    assert!(facts.dangers.len() == 2 && facts.dangers.iter().all(|danger| danger.what == "net.Net"));
+}
+
 #[test]
 fn changing_a_class_itself_is_dangerous() {
     assert_eq!(
