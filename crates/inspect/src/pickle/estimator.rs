@@ -4,6 +4,8 @@
 //! given lies under public names, what was learned under names that end in `_`. Invariant: every list is as
 //! long as [`FileFacts`] allows at most, in the order of the file.
 
+mod inherited;
+
 use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
@@ -106,10 +108,14 @@ fn attribute(heap: &Heap, value: Value, name: &str) -> Option<Value> {
     attributes(heap, value).iter().rev().find(|(key, _)| *key == name).map(|(_, value)| *value)
 }
 
+/// What an object was made with, by name.
 pub(crate) fn hyperparameters(heap: &Heap, value: Value, budget: &mut Budget) -> BTreeMap<String, Json> {
     let attributes = attributes(heap, value);
     // The steps of a pipeline are listed as such.
-    let is_given = |name: &str| !name.starts_with('_') && !name.ends_with('_') && name != "steps";
+    let sklearn = array::class_of(heap, value).filter(|(module, _)| module.starts_with("sklearn."));
+    let is_inherited = |name: &str| sklearn.is_some_and(|(_, class)| inherited::is_inherited(class, name));
+    let is_given =
+        |name: &str| !name.starts_with('_') && !name.ends_with('_') && name != "steps" && !is_inherited(name);
     let public = attributes.iter().filter(|(name, _)| is_given(name));
     let plain =
         public.filter_map(|(name, value)| Some((shown::short(name), plain::value(heap, *value, budget)?)));
