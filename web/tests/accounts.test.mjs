@@ -54,6 +54,24 @@ test("a link signs in once, and a password from then on", async () => {
   assert.deepEqual(page.problems, []);
 });
 
+test("a link leads on to where one wanted to go, once there is a password", async () => {
+  admin(server, "user", "add", "frank");
+  const page = await visit(browser, server);
+  await page.goto(`/sign-in${linkFor("frank")}&next=/models`);
+  assert.match(page.url(), /\/settings\/password\?new=1$/);
+  await page.getByText("You are signed in as frank").waitFor();
+  await page.getByLabel("New password").fill("correct horse");
+  await page.getByLabel("The same once more").fill("correct horse");
+  await page.getByRole("button", { name: "Set password" }).click();
+  await page.getByText("Your password is set").waitFor();
+  for (const [next, path] of [["", "/"], ["&next=/settings/tokens", "/settings/tokens"], ["&next=//evil.example", "/"]]) {
+    const other = await visit(browser, server);
+    await other.goto(`/sign-in${linkFor("frank")}${next}`);
+    assert.equal(other.url(), server.url + path);
+    await other.context().close();
+  }
+});
+
 test("a token is shown once, works, and can be taken back", async () => {
   admin(server, "user", "add", "carol");
   const page = await visit(browser, server);

@@ -74,6 +74,13 @@ pub async fn set_password(app: &App, known: &Known, password: String) -> Result<
     accounts::set_password(&app.store.db, known.id, Some(&hash)).await.during("store a password")
 }
 
+/// Whether the account behind this session has a password to come back with.
+pub async fn has_password(app: &App, session: &Secret) -> Result<bool, Error> {
+    let Actor::Account(known) = actor(app, session).await? else { return Ok(false) };
+    let hash = accounts::password_hash(&app.store.db, known.id).await.during("look up a password")?;
+    Ok(hash.is_some())
+}
+
 /// Whose session it is.
 pub async fn actor(app: &App, session: &Secret) -> Result<Actor, Error> {
     let hash = session.hash();

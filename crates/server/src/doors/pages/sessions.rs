@@ -40,8 +40,10 @@ pub async fn page(
 ) -> Answer<Response, Html> {
     if !wanted.link.is_empty() {
         let session = sessions::sign_in_by_link(&app, &Secret::new(wanted.link)).await?;
-        // Who comes by a link may have no password yet, and the link never works again.
-        return Ok(begin(&app, &base, &session, "/settings/password?new=1"));
+        // Who has no password yet needs one: the link never works again.
+        let has_password = sessions::has_password(&app, &session).await?;
+        let next = if has_password { local(&wanted.next) } else { "/settings/password?new=1" };
+        return Ok(begin(&app, &base, &session, next));
     }
     if visitor.name().is_some() {
         return Ok(go_to(local(&wanted.next)));
