@@ -42,7 +42,7 @@ export function show(place, answer, expected) {
   }
   if (expected !== undefined && expected !== null) {
     const known = element("p", "small muted", "This example is known to be ");
-    known.append(element("b", "", String(expected)), ".");
+    known.append(element("b", "", number(expected)), ".");
     parts.push(known);
   }
   if (answer.bars?.length) parts.push(bars(answer.bars));
@@ -103,9 +103,10 @@ export function wait(place, text) {
   place.classList.remove("is-stale");
 }
 
-/** Six digits: no more are worth reading. */
+/** Six digits, and all of a whole number: no more are worth reading. */
 export function number(value) {
-  return typeof value === "number" && !Number.isInteger(value) ? String(Number(value.toPrecision(6))) : String(value);
+  if (typeof value !== "number" || Number.isInteger(value)) return String(value);
+  return String(Math.abs(value) < 1e5 ? Number(value.toPrecision(6)) : Math.round(value));
 }
 
 export function duration(ms) {

@@ -45,6 +45,7 @@ async function readLog(log) {
   if (text === log.textContent) return;
   const isAtEnd = log.scrollTop + log.clientHeight >= log.scrollHeight - 8;
   log.textContent = text;
+  document.getElementById("log-box").hidden = text === "";
   document.getElementById("log-empty").hidden = text !== "";
   if (isAtEnd) log.scrollTop = log.scrollHeight;
 }

@@ -52,6 +52,8 @@ async function predict({ expected, isQuiet = false } = {}) {
     const [first] = schema ? read(schema, outputs, nRows) : [{ values: Object.values(outputs).map((o) => [o.name, o.data]) }];
     show(place, schema && nRows > 1 ? { values: Object.values(outputs).map((o) => [o.name, o.data]) } : first, expected);
     document.getElementById("took").textContent = duration(took);
+    // On a phone the answer stands below the form. Who changes a value keeps their place.
+    if (!isQuiet) place.parentElement.scrollIntoView({ block: "nearest" });
     setState("ready");
     repeat(request);
   } catch (error) {
@@ -206,19 +208,24 @@ function forget() {
 /** A picture by file, by drop and by paste. */
 function listenForFiles(open) {
   const file = document.getElementById("file");
-  const area = document.querySelector(".app-input");
-  const target = document.getElementById("drop") ?? area;
+  const target = document.getElementById("drop") ?? document.querySelector(".app-input");
   file.addEventListener("change", () => { if (file.files[0]) open(file.files[0]); file.value = ""; });
   addEventListener("paste", (event) => {
     const pasted = [...(event.clipboardData?.files ?? [])].find((each) => each.type.startsWith("image/"));
     if (pasted) { event.preventDefault(); open(pasted); }
   });
-  area.addEventListener("dragover", (event) => { event.preventDefault(); target.classList.add("is-over"); });
-  area.addEventListener("dragleave", () => target.classList.remove("is-over"));
-  area.addEventListener("drop", (event) => {
+  // Anywhere on the page: a browser that is left a file goes to it, and what was drawn is lost.
+  addEventListener("dragover", (event) => {
+    if (!event.dataTransfer.types.includes("Files")) return;
     event.preventDefault();
+    target.classList.add("is-over");
+  });
+  addEventListener("dragleave", (event) => { if (!event.relatedTarget) target.classList.remove("is-over"); });
+  addEventListener("drop", (event) => {
     target.classList.remove("is-over");
-    if (event.dataTransfer.files[0]) open(event.dataTransfer.files[0]);
+    if (!event.dataTransfer.files[0]) return;
+    event.preventDefault();
+    open(event.dataTransfer.files[0]);
   });
 }
 

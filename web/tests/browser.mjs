@@ -1,7 +1,8 @@
 // The browser that the tests of the pages drive, and what they look for on every page.
 
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 
 import { chromium } from "playwright-core";
 
@@ -52,6 +53,18 @@ export function faults(page) {
     const over = document.documentElement.scrollWidth - innerWidth;
     if (over > 0) found.push(`scrolls sideways by ${over} pixels`);
     return found;
+  });
+}
+
+const AXE = readFileSync(fileURLToPath(import.meta.resolve("axe-core/axe.min.js")), "utf8");
+
+/** What axe finds that keeps people out; returns rule and element. What a picture in a card shows, its author must say. */
+export async function barriers(page) {
+  await page.evaluate(AXE);
+  return page.evaluate(async () => {
+    const { violations } = await window.axe.run({ exclude: [".card img:not([alt])"] }, { resultTypes: ["violations"] });
+    const grave = violations.filter(({ impact }) => impact === "serious" || impact === "critical");
+    return grave.flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html.slice(0, 160)}`));
   });
 }
 

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { after, before, test } from "node:test";
 
-import { faint, faults, open, visit } from "./browser.mjs";
+import { barriers, faint, faults, open, visit } from "./browser.mjs";
 import { admin, furnish, start, until } from "./server.mjs";
 
 let server;
@@ -136,7 +136,7 @@ test("an unknown address says what to do, and clients of the API get no page", a
 });
 
 test("every page has names, landmarks and one heading, and fits a phone", async () => {
-  for (const width of [1280, 390, 320]) {
+  for (const width of [1280, 768, 390, 320]) {
     const viewport = { width, height: 800 };
     const [page, own] = [await visit(browser, server, { viewport }), await visit(browser, server, { viewport, storageState: signedIn })];
     for (const path of PUBLIC) {
@@ -148,6 +148,20 @@ test("every page has names, landmarks and one heading, and fits a phone", async 
       assert.deepEqual(await faults(own), [], `${path} at ${width}`);
     }
     assert.deepEqual([...page.problems, ...own.problems], []);
+    await Promise.all([page.context().close(), own.context().close()]);
+  }
+});
+
+test("no page holds a grave barrier, wide and narrow, in light and in dark", async () => {
+  for (const [width, colorScheme] of [[1280, "light"], [320, "dark"]]) {
+    const options = { viewport: { width, height: 800 }, colorScheme };
+    const [page, own] = [await visit(browser, server, options), await visit(browser, server, { ...options, storageState: signedIn })];
+    for (const [visitor, paths] of [[page, PUBLIC], [own, OWN]]) {
+      for (const path of paths) {
+        await visitor.goto(path);
+        assert.deepEqual(await barriers(visitor), [], `${path} at ${width} in ${colorScheme}`);
+      }
+    }
     await Promise.all([page.context().close(), own.context().close()]);
   }
 });

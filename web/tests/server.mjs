@@ -146,6 +146,11 @@ Tells **three kinds** of iris apart. <script>window.ran = true</script><img src=
 | metric | value |
 |---|---|
 | accuracy | 0.97 |
+
+- [x] measured
+- [ ] reviewed
+
+    ${"print(model.predict(rows)); ".repeat(12)}
 `;
 
 export const IRIS_FILES = {

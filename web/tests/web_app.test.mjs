@@ -125,6 +125,36 @@ test("a picture by file or by paste is answered, and what is none is refused", a
   await label(page).getByText("0", { exact: true }).waitFor();
 });
 
+test("a picture that is dropped anywhere on the page is answered, and the page stays", async () => {
+  const page = await visit(browser, server);
+  await page.goto("/alice/digits/try");
+  const drop = (selector, type) => page.evaluate(async ([selector, type]) => {
+    const canvas = new OffscreenCanvas(160, 160);
+    const context = canvas.getContext("2d");
+    context.fillStyle = "white";
+    context.fillRect(0, 0, 160, 160);
+    context.lineWidth = 22;
+    context.beginPath();
+    context.ellipse(80, 80, 34, 62, 0, 0, 7);
+    context.stroke();
+    const bytes = type === "image/png" ? await canvas.convertToBlob({ type }) : "no picture";
+    const dataTransfer = new DataTransfer();
+    dataTransfer.items.add(new File([bytes], "dropped", { type }));
+    const send = (name) => document.querySelector(selector).dispatchEvent(new DragEvent(name, { dataTransfer, bubbles: true, cancelable: true }));
+    const isTaken = !send("dragover");
+    const isMarked = document.querySelector(".is-over") !== null;
+    const isKept = !send("drop");
+    return { isTaken, isMarked, isKept, isMarkedAfter: document.querySelector(".is-over") !== null };
+  }, [selector, type]);
+  const taken = { isTaken: true, isMarked: true, isKept: true, isMarkedAfter: false };
+  assert.deepEqual(await drop("#pad", "image/png"), taken);
+  await label(page).getByText("0", { exact: true }).waitFor();
+  assert.ok(await page.locator("#seen").isVisible());
+  assert.deepEqual(await drop("footer", "text/plain"), taken);
+  await page.getByText("no picture that this browser can read").waitFor();
+  assert.deepEqual(page.problems, []);
+});
+
 test("a picture's example is recognised for what it is", async () => {
   const page = await visit(browser, server);
   await page.goto("/alice/digits/try");

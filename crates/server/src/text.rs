@@ -16,6 +16,14 @@ pub fn day(ms: i64) -> String {
     at(ms).format(&format_description!("[day padding:none] [month repr:short] [year]")).unwrap_or_default()
 }
 
+/// The day of an RFC 3339 time, as [`day`] writes it; the text itself if it is none.
+pub fn day_of(exact: &str) -> String {
+    match OffsetDateTime::parse(exact, &time::format_description::well_known::Rfc3339) {
+        Ok(at) => day(i64::try_from(at.unix_timestamp_nanos() / 1_000_000).unwrap_or(0)),
+        Err(_) => exact.to_owned(),
+    }
+}
+
 /// A number of bytes in the largest unit that leaves at least one, such as `1.4 MB` (decimal, as the Hub has it).
 pub fn bytes(n: u64) -> String {
     let units = [("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)];

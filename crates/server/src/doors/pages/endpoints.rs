@@ -1,4 +1,6 @@
 //! Endpoints for people: the box on a model's pages, the page with the log, the list of one's own.
+//!
+//! Invariant: what a runtime said of paths and processes stands in its log, which is its owner's only.
 
 use std::sync::Arc;
 
@@ -15,7 +17,7 @@ use super::repositories::{Opened, facts_of, open_model};
 use super::views::account::{EndpointLine, EndpointPage, EndpointsPage};
 use super::views::repository::EndpointBox;
 use super::visitor::Visitor;
-use super::{Answer, Html, Shown, go_to, show, when};
+use super::{Answer, Html, Shown, go_to, refusal, show, when};
 use crate::app::App;
 use crate::doors::address::Base;
 use crate::error::Error;
@@ -24,6 +26,8 @@ use crate::ops::endpoints::{self, Described};
 
 /// Endpoints on one page.
 const PAGE: u32 = 50;
+/// Words of a reason that are shown outside the log.
+const REASON_WORDS: usize = 60;
 
 /// The endpoint of a model as its pages show it; none for a data set.
 pub async fn endpoint_box(
@@ -50,7 +54,7 @@ pub async fn endpoint_box(
     };
     Ok(Some(EndpointBox {
         state: described.state.as_str(),
-        reason: described.reason,
+        reason: told(&described.reason),
         url: String::new(),
         revision: short(&described.row.oid.to_string()),
         is_newest: described.row.oid == newest,
@@ -72,17 +76,20 @@ pub async fn described(app: &App, visitor: &Visitor, opened: &Opened) -> Result<
 /// `/{owner}/{name}/endpoint`, its owner's only: a log may quote what was sent.
 pub async fn page(State(app): State<Arc<App>>, place: Place, base: Base, visitor: Visitor) -> Shown {
     let opened = open_model(&app, &visitor, &place, Action::Write).await?;
-    let described = endpoints::get(&app, &visitor.actor, &place.name).await?;
+    let described = described(&app, &visitor, &opened).await?;
     let facts = facts_of(&app, &opened).await?;
     let endpoint = endpoint_box(&app, &visitor, &opened, facts.as_ref()).await?;
-    let lines = endpoints::logs(&app, &visitor.actor, &place.name).await?;
+    let lines = match &described {
+        Some(_) => endpoints::logs(&app, &visitor.actor, &place.name).await?,
+        None => Vec::new(),
+    };
     let page = EndpointPage {
         frame: opened.frame(&visitor, "Endpoint"),
-        head: opened.head("Try it"),
+        head: opened.head("Endpoint"),
         endpoint: endpoint
-            .map(|endpoint| EndpointBox { url: base.endpoint(&described.repository), ..endpoint }),
-        updated: when(described.row.updated_ms),
-        weights: described.weights,
+            .map(|endpoint| EndpointBox { url: base.endpoint(&place.name.to_string()), ..endpoint }),
+        updated: described.as_ref().map(|described| when(described.row.updated_ms)),
+        weights: described.and_then(|described| described.weights),
         lines,
     };
     show(&page)
@@ -94,7 +101,7 @@ pub struct ActionForm {
     #[serde(default)]
     csrf: String,
     action: String,
-    /// `try` to go on to the web app.
+    /// The page to go on to: `try`, `endpoint`, or the card.
     #[serde(default)]
     next: String,
 }
@@ -117,7 +124,11 @@ pub async fn act(
         }
         other => return Err(Error::BadRequest(format!("`{other}` is neither `deploy` nor `stop`")).into()),
     }
-    let page = if form.next == "try" { "/try" } else { "" };
+    let page = match form.next.as_str() {
+        "try" => "/try",
+        "endpoint" => "/endpoint",
+        _ => "",
+    };
     Ok(go_to(&format!("/{}{page}", place.name)))
 }
 
@@ -149,7 +160,7 @@ fn line(described: &Described) -> EndpointLine {
         repository: described.repository.clone(),
         state: described.state.as_str(),
         reason: if described.state == EndpointState::Failed {
-            described.reason.clone()
+            told(&described.reason)
         } else {
             String::new()
         },
@@ -162,4 +173,47 @@ fn line(described: &Described) -> EndpointLine {
 /// The first digits of a commit, enough to tell one from another.
 fn short(oid: &str) -> String {
     oid.chars().take(8).collect()
+}
+
+/// A reason in a sentence or two: what the runtime called its error and its hint, or else the first line, without
+/// the server's own paths.
+fn told(reason: &str) -> String {
+    let said = |mark: &str| reason.lines().find_map(|line| line.trim_start().strip_prefix(mark));
+    let (what, hint) = match said("error: ") {
+        Some(what) => (what, said("hint: ")),
+        None => (reason.lines().next().unwrap_or_default(), None),
+    };
+    let what = what.split(" is failed: ").last().unwrap_or_default();
+    let clean = [Some(what), hint].into_iter().flatten().map(without_paths).filter(|text| !text.is_empty());
+    clean.map(|text| refusal::sentence(&text)).collect::<Vec<_>>().join(" ")
+}
+
+/// A message without what names a place on the server's disk.
+fn without_paths(message: &str) -> String {
+    let parts = message.split('`').enumerate();
+    let shown = parts.map(|(i, part)| match i % 2 {
+        1 if part.starts_with('/') => String::new(),
+        1 => format!("`{part}`"),
+        _ => part.to_owned(),
+    });
+    let text: String = shown.collect();
+    text.split_whitespace().take(REASON_WORDS).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_is_told_without_the_log_and_without_paths() {
+        let reason = "the endpoint of `a/b` is failed: the runtime ended before it was ready: 2026-11-21T04:32:30Z INFO x\n\
+                      error: could not load the model `/data/blobs/e4/c0`\n  caused by: Load model from /data/blobs failed\n\
+                      hint: is it a whole ONNX file, with its weights inside?\nthe runtime ended: exit status: 1";
+        assert_eq!(
+            told(reason),
+            "Could not load the model. Is it a whole ONNX file, with its weights inside?"
+        );
+        assert_eq!(told("the endpoint of `a/b` is failed: no room for it"), "No room for it.");
+        assert_eq!(told(""), "");
+    }
 }

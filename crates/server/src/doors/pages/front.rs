@@ -14,6 +14,7 @@ use super::views::front::{Filter, FrontPage, RepositoryCard};
 use super::visitor::Visitor;
 use super::{Shown, show, when};
 use crate::app::App;
+use crate::doors::address::Base;
 use crate::error::Error;
 use crate::ops::{accounts, endpoints, repositories};
 use crate::text;
@@ -39,7 +40,8 @@ const LIBRARIES: &[(&str, &str)] = &[
     ("pytorch", "PyTorch"),
     ("keras", "Keras"),
 ];
-const SORTS: &[(&str, &str)] = &[("", "Newest"), ("downloads", "Most downloaded"), ("created", "Just made")];
+const SORTS: &[(&str, &str)] =
+    &[("", "Recently updated"), ("downloads", "Most downloaded"), ("created", "Newest")];
 
 /// What an address asks of a list.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -64,7 +66,12 @@ struct List {
 }
 
 /// `/`
-pub async fn front(State(app): State<Arc<App>>, Query(wanted): Query<Wanted>, visitor: Visitor) -> Shown {
+pub async fn front(
+    State(app): State<Arc<App>>,
+    Query(wanted): Query<Wanted>,
+    base: Base,
+    visitor: Visitor,
+) -> Shown {
     let list = List {
         path: "/".to_owned(),
         heading: "Models".to_owned(),
@@ -73,17 +80,27 @@ pub async fn front(State(app): State<Arc<App>>, Query(wanted): Query<Wanted>, vi
         author: None,
         is_front: true,
     };
-    page(&app, &visitor, &wanted, list).await
+    page(&app, (&visitor, &base), &wanted, list).await
 }
 
 /// `/models`
-pub async fn models(State(app): State<Arc<App>>, Query(wanted): Query<Wanted>, visitor: Visitor) -> Shown {
-    page(&app, &visitor, &wanted, of_kind(RepositoryKind::Model, "models", "Models")).await
+pub async fn models(
+    State(app): State<Arc<App>>,
+    Query(wanted): Query<Wanted>,
+    base: Base,
+    visitor: Visitor,
+) -> Shown {
+    page(&app, (&visitor, &base), &wanted, of_kind(RepositoryKind::Model, "models", "Models")).await
 }
 
 /// `/datasets`
-pub async fn datasets(State(app): State<Arc<App>>, Query(wanted): Query<Wanted>, visitor: Visitor) -> Shown {
-    page(&app, &visitor, &wanted, of_kind(RepositoryKind::Dataset, "datasets", "Data sets")).await
+pub async fn datasets(
+    State(app): State<Arc<App>>,
+    Query(wanted): Query<Wanted>,
+    base: Base,
+    visitor: Visitor,
+) -> Shown {
+    page(&app, (&visitor, &base), &wanted, of_kind(RepositoryKind::Dataset, "datasets", "Data sets")).await
 }
 
 /// `/{owner}`
@@ -91,6 +108,7 @@ pub async fn account(
     State(app): State<Arc<App>>,
     Path(owner): Path<String>,
     Query(wanted): Query<Wanted>,
+    base: Base,
     visitor: Visitor,
 ) -> Shown {
     let account = match accounts::by_name(&app, &owner).await {
@@ -105,7 +123,7 @@ pub async fn account(
         author: Some(account.name),
         is_front: false,
     };
-    page(&app, &visitor, &wanted, list).await
+    page(&app, (&visitor, &base), &wanted, list).await
 }
 
 fn of_kind(kind: RepositoryKind, section: &'static str, heading: &str) -> List {
@@ -113,7 +131,7 @@ fn of_kind(kind: RepositoryKind, section: &'static str, heading: &str) -> List {
     List { path: format!("/{section}"), heading, section, kind: Some(kind), author: None, is_front: false }
 }
 
-async fn page(app: &App, visitor: &Visitor, wanted: &Wanted, list: List) -> Shown {
+async fn page(app: &App, (visitor, base): (&Visitor, &Base), wanted: &Wanted, list: List) -> Shown {
     let found = repositories::list(app, &visitor.actor, &query(wanted, &list)).await?;
     let states = if found.items.is_empty() { BTreeMap::new() } else { states(app, visitor).await? };
     let is_asked = wanted.is_narrowed();
@@ -133,7 +151,14 @@ async fn page(app: &App, visitor: &Visitor, wanted: &Wanted, list: List) -> Show
     }
     let page = FrontPage {
         frame,
-        heading: if is_asked && list.is_front { "Found".to_owned() } else { list.heading.clone() },
+        heading: match wanted.q.trim() {
+            "" => list.heading.clone(),
+            q => format!("{}: “{q}”", list.heading),
+        },
+        n_shown: found.items.len(),
+        owner: list.author.clone(),
+        is_own: list.author.as_deref().is_some_and(|owner| visitor.name() == Some(owner)),
+        base: base.as_str().to_owned(),
         has_welcome: list.is_front && !is_asked && wanted.after.is_empty(),
         query: wanted.q.clone(),
         path: path.to_owned(),
@@ -233,7 +258,7 @@ fn filters(wanted: &Wanted, list: &List) -> Vec<Filter> {
 
 fn sorts(wanted: &Wanted, path: &str) -> Vec<Link> {
     let best = (!wanted.q.trim().is_empty()).then_some(("", "Best match"));
-    let newest = best.is_some().then_some(("modified", "Newest"));
+    let newest = best.is_some().then_some(("modified", "Recently updated"));
     let rest = SORTS.iter().copied().filter(|(name, _)| best.is_none() || !name.is_empty());
     (best.into_iter().chain(newest).chain(rest))
         .map(|(name, label)| Link {

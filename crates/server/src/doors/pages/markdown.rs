@@ -32,7 +32,7 @@ pub fn render(markdown: &str, home: Home<'_>) -> String {
     let html = inner.iter().map(|inner| to_html(markdown, *inner)).find(|html| weight::is_bearable(html));
     match html {
         Some(html) => sanitise(&html, home),
-        None => format!("<pre><code>{}</code></pre>", ammonia::clean_text(markdown)),
+        None => format!("<pre tabindex=\"0\"><code>{}</code></pre>", ammonia::clean_text(markdown)),
     }
 }
 
@@ -96,7 +96,28 @@ fn sanitise(html: &str, home: Home<'_>) -> String {
             (_, "class") => classes(value),
             _ => Some(Cow::Borrowed(value)),
         });
-    builder.clean(html).to_string()
+    reachable(&builder.clean(html).to_string())
+}
+
+/// What may be wider than the page scrolls in a box that the keyboard reaches; a task's box says what it is, and is
+/// the only field a card has.
+/// The text is the sanitiser's, in which `<` begins nothing but a tag, and a tag has only the attributes it let pass.
+fn reachable(html: &str) -> String {
+    let html = (html.replace("<pre", "<pre tabindex=\"0\""))
+        .replace("<table", "<div class=\"wide\" tabindex=\"0\" role=\"group\" aria-label=\"Table\"><table")
+        .replace("</table>", "</table></div>");
+    let mut parts = html.split("<input");
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (attributes, rest) = part.split_once('>').unwrap_or((part, ""));
+        out.push_str(match (attributes.contains("checkbox"), attributes.contains("checked")) {
+            (true, true) => "<input type=\"checkbox\" checked disabled aria-label=\"done\">",
+            (true, false) => "<input type=\"checkbox\" disabled aria-label=\"open\">",
+            (false, _) => "",
+        });
+        out.push_str(rest);
+    }
+    out
 }
 
 /// A link: within the card, to a file of the repository, or as it is.
@@ -227,6 +248,17 @@ mod tests {
         assert!(html.contains("<h2 id=\"card-iris\">") && !html.contains("<h1"), "{html}");
         assert!(html.contains("id=\"card-iris\"") && !html.contains("id=\"data\""), "{html}");
         assert!(html.contains("type=\"checkbox\"") && html.contains("<table>"), "{html}");
+    }
+
+    #[test]
+    fn what_is_wider_than_the_page_is_reached_by_keyboard_and_a_task_is_named() {
+        let html =
+            shown("```\na\n```\n\n| a |\n|---|\n| 1 |\n\n- [x] x\n- [ ] y\n\n<input type=text>`<pre>`");
+        assert!(html.contains("<pre tabindex=\"0\"><code>a"), "{html}");
+        assert!(html.contains("aria-label=\"Table\"><table>") && html.contains("</table></div>"), "{html}");
+        assert!(html.contains("aria-label=\"done\"") && html.contains("aria-label=\"open\""), "{html}");
+        assert!(html.contains("<code>&lt;pre&gt;</code>"), "{html}");
+        assert_eq!(html.matches("<input").count(), 2, "{html}");
     }
 
     #[test]

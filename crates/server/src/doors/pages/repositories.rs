@@ -77,6 +77,7 @@ impl Opened {
             Some(tab("History", "clock", "/commits/main")),
             is_model.then(|| tab("About", "model", "/about")),
             is_model.then(|| tab("Use", "branch", "/use")),
+            (is_model && self.may_write).then(|| tab("Endpoint", "pulse", "/endpoint")),
             self.may_administer.then(|| tab("Settings", "gear", "/settings")),
         ];
         Head {

@@ -19,6 +19,7 @@ use crate::app::App;
 use crate::doors::address::Base;
 use crate::error::Error;
 use crate::ops::tokens;
+use crate::text;
 
 /// Tokens on one page.
 const PAGE: u32 = 50;
@@ -117,5 +118,5 @@ fn line(token: Token) -> TokenLine {
 
 /// The day of an RFC 3339 time.
 fn day(exact: String) -> When {
-    When { text: exact.split('T').next().unwrap_or_default().to_owned(), exact }
+    When { text: text::day_of(&exact), exact }
 }

@@ -85,7 +85,7 @@ pub async fn predict(
     match answer::ask(&asked, &filled).await {
         Ok(answer::Answered::One { shown, took, curl }) => {
             let expected = filled.example.and_then(|index| tried.examples.expected.get(index));
-            let expected = expected.map(examples::plain);
+            let expected = expected.map(examples::readable);
             page.answer = Some(Told { shown, expected, took });
             page.curl = Some(curl);
         }

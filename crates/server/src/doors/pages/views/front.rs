@@ -11,6 +11,14 @@ pub struct FrontPage {
     pub frame: Frame,
     /// What is listed, as a heading.
     pub heading: String,
+    /// How many repositories this page lists.
+    pub n_shown: usize,
+    /// Whose repositories they are, where they are one account's.
+    pub owner: Option<String>,
+    /// Whether that is the reader's own account.
+    pub is_own: bool,
+    /// Where clients reach this server.
+    pub base: String,
     /// Whether to say what this place is: on the front page, before anything is searched.
     pub has_welcome: bool,
     /// What was searched for.
@@ -27,6 +35,13 @@ pub struct FrontPage {
     pub next: Option<String>,
     /// Whether this is not the first page.
     pub is_continued: bool,
+}
+
+impl FrontPage {
+    /// The account that a command to push would name.
+    fn owner_name(&self) -> &str {
+        self.frame.user.as_deref().unwrap_or("your-name")
+    }
 }
 
 /// One group of filters.

@@ -27,6 +27,11 @@ impl Head {
     pub fn full_name(&self) -> String {
         format!("{}/{}", self.owner, self.name)
     }
+
+    /// Whether the page is the one whose tab has this label.
+    pub fn is_at(&self, label: &str) -> bool {
+        self.tabs.iter().any(|tab| tab.link.is_current && tab.link.label == label)
+    }
 }
 
 /// A page of a repository.

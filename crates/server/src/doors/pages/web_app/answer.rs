@@ -102,7 +102,7 @@ fn shown(schema: &Schema, told: &Told) -> Shown {
             Shown::Label { label: examples::plain(prediction), bars }
         }
         OutputView::Number { title, .. } => {
-            Shown::Number { value: readable(prediction), title: title.clone() }
+            Shown::Number { value: examples::readable(prediction), title: title.clone() }
         }
         OutputView::Tensors => Shown::Values(match prediction {
             Value::Object(outputs) => {
@@ -218,22 +218,15 @@ fn order(plan: &Plan, header: &[String]) -> Result<Vec<usize>, Error> {
     plan.columns.iter().map(find).collect()
 }
 
-fn readable(value: &Value) -> String {
-    value.as_f64().map_or_else(
-        || examples::plain(value),
-        |value| if value.fract() == 0.0 { value.to_string() } else { number(value) },
-    )
-}
-
 fn cut(value: &Value) -> String {
     match value {
         Value::Array(values) if values.len() > SHOWN_VALUES => {
-            let some: Vec<String> = values.iter().take(SHOWN_VALUES).map(readable).collect();
+            let some: Vec<String> = values.iter().take(SHOWN_VALUES).map(examples::readable).collect();
             format!("{}, … ({} values)", some.join(", "), values.len())
         }
-        Value::Array(values) => values.iter().map(readable).collect::<Vec<_>>().join(", "),
+        Value::Array(values) => values.iter().map(examples::readable).collect::<Vec<_>>().join(", "),
         Value::Object(_) => value.to_string(),
-        value => readable(value),
+        value => examples::readable(value),
     }
 }
 

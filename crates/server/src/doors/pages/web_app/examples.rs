@@ -9,10 +9,13 @@ use spec::manifest::Examples;
 use spec::schema::{Image, InputView, Layout};
 
 use super::EXAMPLES;
+use crate::doors::pages::repositories::number;
 use crate::doors::pages::views::web_app::Example;
 
 /// Longest name of an example, in characters.
 const LABEL_CHARACTERS: usize = 24;
+/// Above this, not every whole number is a float.
+const WHOLE: f64 = 9_007_199_254_740_992.0;
 /// Largest side of a small picture; a larger one is thinned out.
 const SIDE: usize = 64;
 
@@ -20,7 +23,7 @@ const SIDE: usize = 64;
 pub(super) fn offer(view: Option<&InputView>, examples: &Examples, current: Option<usize>) -> Vec<Example> {
     let offered = examples.rows.iter().take(EXAMPLES).enumerate();
     let offered = offered.map(|(index, row)| {
-        let expected = examples.expected.get(index).map(plain).filter(|text| !text.is_empty());
+        let expected = examples.expected.get(index).map(readable).filter(|text| !text.is_empty());
         let thumbnail = match view {
             Some(InputView::Image(image)) => thumbnail(image, row),
             _ => None,
@@ -42,7 +45,20 @@ pub(super) fn plain(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         Value::Null => String::new(),
+        // A whole number is written as one, whatever Python called it.
+        Value::Number(number) => match number.as_f64() {
+            Some(value) if value.fract() == 0.0 && value.abs() < WHOLE => value.to_string(),
+            _ => number.to_string(),
+        },
         other => other.to_string(),
+    }
+}
+
+/// A value as people read it: of a number the digits that count.
+pub(super) fn readable(value: &Value) -> String {
+    match value.as_f64() {
+        Some(value) if value.fract() != 0.0 => number(value),
+        _ => plain(value),
     }
 }
 
@@ -107,6 +123,13 @@ mod tests {
         let bytes = STANDARD.decode(address.strip_prefix("data:image/bmp;base64,").unwrap()).unwrap();
         assert_eq!(bytes.len(), 54 + 12);
         assert_eq!(bytes[54..63], [255, 255, 255, 0, 0, 0, 127, 127, 127]);
+    }
+
+    #[test]
+    fn a_number_is_written_as_people_write_it() {
+        let shown = [json!(8.0), json!(1_033_858.624), json!(0.25), json!(-3)].map(|value| readable(&value));
+        assert_eq!(shown, ["8", "1033859", "0.25", "-3"]);
+        assert_eq!(plain(&json!(0.123_456_789)), "0.123456789");
     }
 
     #[test]
