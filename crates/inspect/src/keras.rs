@@ -9,7 +9,7 @@ use spec::tensor::{Datatype, TensorSpec};
 
 use crate::archive::Archive;
 use crate::error::Error;
-use crate::{limits, pickle, shown};
+use crate::{limits, numbers, pickle, shown};
 
 /// Fills in what a Keras archive says.
 pub(crate) fn read(archive: &mut Archive<'_>, facts: &mut FileFacts) -> Result<(), Error> {
@@ -109,16 +109,8 @@ fn tensor(name: &str, datatype: &str, shape: &Json) -> Option<TensorSpec> {
         *batch = -1;
     }
     let datatype = match datatype {
-        "float32" => Datatype::Fp32,
-        "float64" => Datatype::Fp64,
-        "float16" => Datatype::Fp16,
-        "bfloat16" => Datatype::Bf16,
-        "int32" => Datatype::Int32,
-        "int64" => Datatype::Int64,
-        "uint8" => Datatype::Uint8,
-        "bool" => Datatype::Bool,
         "string" => Datatype::Bytes,
-        _ => return None,
+        number => numbers::datatype(number)?,
     };
     Some(TensorSpec { name: shown::short(name), datatype, shape })
 }

@@ -11,6 +11,7 @@ mod error;
 mod format;
 mod keras;
 mod limits;
+mod numbers;
 mod onnx;
 mod pickle;
 mod repository;

@@ -13,6 +13,7 @@ use self::dangerous::{
     CODE_MODULES, COMMAND_MODULES, DANGEROUS, FILE_MODULES, IMPORT_MODULES, NETWORK_MODULES, PICKLE_MODULES,
 };
 use self::harmless::{CLASS_PACKAGES, HARMLESS};
+use crate::numbers;
 
 /// What is known of a global.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -127,12 +128,13 @@ fn is_class(name: &str) -> bool {
     first.is_some_and(|letter| letter.is_ascii_uppercase())
 }
 
-/// Functions that put numbers back into an object of a fixed class.
+/// Types of numbers, and functions that put numbers back into an object of a fixed class.
 fn is_reconstructor(module: &str, name: &str) -> bool {
     const SPARSE: &[&str] = &["csr", "csc", "coo", "bsr", "dia", "dok", "lil"];
     let numpy = match module {
         "numpy.core.multiarray" | "numpy._core.multiarray" => matches!(name, "_reconstruct" | "scalar"),
         "numpy.core.numeric" | "numpy._core.numeric" => name == "_frombuffer",
+        "numpy" => numbers::is_type(name),
         "numpy.dtypes" => name.ends_with("DType"),
         _ => false,
     };
@@ -148,32 +150,13 @@ fn is_reconstructor(module: &str, name: &str) -> bool {
 
 /// Storages, types and functions that put a tensor back together.
 fn is_torch_plain(module: &str, name: &str) -> bool {
-    const DTYPES: &[&str] = &[
-        "float16",
-        "float32",
-        "float64",
-        "bfloat16",
-        "int8",
-        "int16",
-        "int32",
-        "int64",
-        "uint8",
-        "uint16",
-        "uint32",
-        "uint64",
-        "bool",
-        "complex64",
-        "complex128",
-        "qint8",
-        "quint8",
-        "qint32",
-        "float8_e4m3fn",
-        "float8_e5m2",
-    ];
+    /// Types that PyTorch alone has.
+    const TYPES: &[&str] = &["qint8", "quint8", "qint32", "float8_e4m3fn", "float8_e5m2"];
     match module {
         "torch" => {
             matches!(name, "Size" | "device" | "Tensor")
-                || DTYPES.contains(&name)
+                || numbers::is_type(name)
+                || TYPES.contains(&name)
                 || name.ends_with("Storage")
         }
         "torch.storage" => {

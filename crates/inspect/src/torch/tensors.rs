@@ -10,7 +10,7 @@ use spec::tensor::Datatype;
 use crate::pickle::estimator;
 use crate::pickle::plain::{self, Budget};
 use crate::pickle::value::{Heap, Node, Value};
-use crate::{limits, shown};
+use crate::{limits, numbers, shown};
 
 /// A block of bytes that tensors look into.
 pub(super) struct Storage {
@@ -137,7 +137,7 @@ fn rebuilt(heap: &Heap, function: (&str, &str), arguments: &[Value]) -> Option<T
         n_stored = if let Value::Int(n) = n { u64::try_from(*n).unwrap_or(0) } else { 0 };
     }
     if let Some((_, name)) = named {
-        datatype = dtype(name);
+        datatype = numbers::datatype(name);
         // An untyped storage counts bytes.
         n_stored = datatype.and_then(Datatype::n_bytes).map_or(0, |width| n_stored / width as u64);
     }
@@ -156,25 +156,6 @@ fn storage_type(class: &str) -> Option<Datatype> {
         "CharStorage" => Datatype::Int8,
         "ByteStorage" | "UntypedStorage" => Datatype::Uint8,
         "BoolStorage" => Datatype::Bool,
-        _ => return None,
-    })
-}
-
-fn dtype(name: &str) -> Option<Datatype> {
-    Some(match name {
-        "float32" => Datatype::Fp32,
-        "float64" => Datatype::Fp64,
-        "float16" => Datatype::Fp16,
-        "bfloat16" => Datatype::Bf16,
-        "uint8" => Datatype::Uint8,
-        "uint16" => Datatype::Uint16,
-        "uint32" => Datatype::Uint32,
-        "uint64" => Datatype::Uint64,
-        "int8" => Datatype::Int8,
-        "int16" => Datatype::Int16,
-        "int32" => Datatype::Int32,
-        "int64" => Datatype::Int64,
-        "bool" => Datatype::Bool,
         _ => return None,
     })
 }

@@ -135,6 +135,9 @@ pub(super) const NETWORK_MODULES: &[&str] = &[
 
 pub(super) const PICKLE_MODULES: &[&str] = &["pickle", "_pickle", "shelve", "jsonpickle", "yaml"];
 
+/// What NumPy reads and writes files with, where it has them since version 2 and where it had them before.
+const NUMPY_FILES: &[&str] = &["load", "save", "savez", "savetxt", "genfromtxt", "loadtxt", "NpzFile"];
+
 pub(super) const DANGEROUS: &[(&str, &[&str], &str)] = &[
     ("builtins", &["eval", "exec", "compile", "execfile", "apply", "breakpoint", "input"], CODE),
     ("builtins", &["__import__"], IMPORTS),
@@ -164,12 +167,8 @@ pub(super) const DANGEROUS: &[(&str, &[&str], &str)] = &[
         FILES,
     ),
     ("numpy", &["vectorize", "frompyfunc", "fromfunction", "apply_along_axis", "apply_over_axes"], CODE),
-    ("numpy.lib.npyio", &["load", "save", "savez", "savetxt", "genfromtxt", "loadtxt", "NpzFile"], FILES),
-    (
-        "numpy.lib._npyio_impl",
-        &["load", "save", "savez", "savetxt", "genfromtxt", "loadtxt", "NpzFile"],
-        FILES,
-    ),
+    ("numpy.lib.npyio", NUMPY_FILES, FILES),
+    ("numpy.lib._npyio_impl", NUMPY_FILES, FILES),
     ("numpy.lib.format", &["read_array", "open_memmap"], UNPICKLES),
     ("numpy.core", &["_ufunc_reconstruct"], IMPORTS),
     ("numpy._core", &["_ufunc_reconstruct"], IMPORTS),
