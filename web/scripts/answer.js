@@ -86,11 +86,19 @@ function values(list) {
 export function complain(place, message) {
   const notice = element("div", "notice danger");
   notice.setAttribute("role", "alert");
-  const [sentence, hint] = message.split("\n");
-  notice.append(element("p", "", sentence));
-  if (hint) notice.append(element("p", "small", hint));
+  const [what, hint] = message.split("\n");
+  notice.append(sentence("", what));
+  if (hint) notice.append(sentence("small", hint));
   place.replaceChildren(notice);
   place.classList.remove("is-stale");
+}
+
+/** A message as a sentence, in which what stands between backticks is shown as code. */
+function sentence(className, message) {
+  const text = message.charAt(0).toUpperCase() + message.slice(1) + (/[.!?]$/.test(message) ? "" : ".");
+  const shown = element("p", className);
+  shown.append(...text.split("`").map((part, i) => (i % 2 ? element("code", "", part) : part)));
+  return shown;
 }
 
 /** Says what is going on. */

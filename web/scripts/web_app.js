@@ -52,6 +52,7 @@ async function predict({ expected, isQuiet = false } = {}) {
     const [first] = schema ? read(schema, outputs, nRows) : [{ values: Object.values(outputs).map((o) => [o.name, o.data]) }];
     show(place, schema && nRows > 1 ? { values: Object.values(outputs).map((o) => [o.name, o.data]) } : first, expected);
     document.getElementById("took").textContent = duration(took);
+    echo();
     // On a phone the answer stands below the form. Who changes a value keeps their place.
     if (!isQuiet) place.parentElement.scrollIntoView({ block: "nearest" });
     setState("ready");
@@ -198,11 +199,20 @@ function pictureInput() {
   };
 }
 
+/** Repeats the answer in brief beside what the model sees, where the eyes are while one draws on a phone. */
+function echo() {
+  const brief = document.getElementById("seen-answer");
+  if (!brief) return;
+  const texts = [".answer-label", ".best .bar-text"].map((part) => place.querySelector(part)?.textContent);
+  brief.textContent = texts.filter(Boolean).join(" · ");
+}
+
 /** Nothing is asked any more, so nothing is answered. */
 function forget() {
   running?.abort();
   place.replaceChildren(element("p", "muted answer-none", "The answer appears here."));
   document.getElementById("took").textContent = "";
+  echo();
 }
 
 /** A picture by file, by drop and by paste. */

@@ -135,6 +135,18 @@ test("an unknown address says what to do, and clients of the API get no page", a
   assert.equal((await response.json()).status, 404);
 });
 
+test("a form that is too large or cannot be read is refused with a page", async () => {
+  const send = (body, type) => fetch(`${server.url}/alice/iris/try`, { method: "POST", headers: { "content-type": type, origin: server.url }, body });
+  const form = "application/x-www-form-urlencoded";
+  for (const [body, type, status, words] of [[`csv=${"1".repeat(5 << 20)}`, form, 413, /larger than 4 MiB/], ["{}", "application/json", 415, /form could not be read/]]) {
+    const response = await send(body, type);
+    assert.equal(response.status, status);
+    const text = await response.text();
+    assert.match(text, words);
+    assert.match(text, /<h1>/);
+  }
+});
+
 test("every page has names, landmarks and one heading, and fits a phone", async () => {
   for (const width of [1280, 768, 390, 320]) {
     const viewport = { width, height: 800 };

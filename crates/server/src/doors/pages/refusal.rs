@@ -6,7 +6,8 @@
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, Method, Uri};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 
 use super::views::message::ErrorPage;
@@ -73,7 +74,8 @@ pub async fn not_found(State(app): State<Arc<App>>, request: Request) -> Respons
 
 /// Puts the page in the place of an error that waits for one.
 pub async fn complete(app: &App, asked: &Asked, mut response: Response) -> Response {
-    let Some(waiting) = response.extensions_mut().remove::<Waiting>() else { return response };
+    let waiting = response.extensions_mut().remove::<Waiting>().or_else(|| unread(app, &response));
+    let Some(waiting) = waiting else { return response };
     if asked.uri.path().starts_with("/api/") || asked.uri.path().starts_with("/endpoints/") {
         return Refusal::<Api>::from(Error::PageNotFound(asked.uri.path().to_owned())).into_response();
     }
@@ -103,6 +105,20 @@ pub async fn complete(app: &App, asked: &Asked, mut response: Response) -> Respo
         }
         Err(_) => response,
     }
+}
+
+/// What was wrong with a form that could not be read at all. No handler saw it, so no error of ours was written.
+fn unread(app: &App, response: &Response) -> Option<Waiting> {
+    let error = match response.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => Error::TooLarge { limit: app.settings.request_limit.to_string() },
+        StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY | StatusCode::UNSUPPORTED_MEDIA_TYPE => {
+            Error::BadRequest("the form could not be read".to_owned())
+        }
+        _ => return None,
+    };
+    let media_type = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let is_plain = media_type.is_none_or(|media_type| media_type.starts_with("text/plain"));
+    is_plain.then(|| Waiting { code: error.code(), detail: error.detail() })
 }
 
 /// A message as a sentence: with a capital at its start and a full stop at its end.

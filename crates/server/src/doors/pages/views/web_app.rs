@@ -32,6 +32,13 @@ pub struct WebAppPage {
     pub many: Option<ManyAnswers>,
 }
 
+impl WebAppPage {
+    /// Whether nothing can be asked without a script: there is no picture that a browser alone could send.
+    fn needs_script(&self) -> bool {
+        matches!(self.form, Form::Picture(_)) && self.examples.is_empty()
+    }
+}
+
 /// How an input is asked for.
 #[derive(Debug)]
 pub enum Form {
