@@ -45,6 +45,18 @@ fn a_file_cut_anywhere_says_so_or_says_less() {
     }
 }
 
+/// Found by the fuzzer: these numbers came back from JSON with another last bit.
+#[test]
+fn a_hyperparameter_is_kept_to_its_last_bit() {
+    for number in [-10.627_122_653_446_511_f64, 4.768_899_906_391_166e180, 0.000_099_940_395_355_224_61] {
+        let begin = &b"\x80\x02csklearn.base\nX\n)\x81}U\x01aG"[..];
+        let facts = read_bytes("model.pkl", &[begin, &number.to_be_bytes()[..], b"sb."].concat());
+        assert_eq!(facts.hyperparameters["a"], number);
+        let kept: FileFacts = serde_json::from_str(&serde_json::to_string(&facts).unwrap()).unwrap();
+        assert_eq!(kept, facts);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
 
