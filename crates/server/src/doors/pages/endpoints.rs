@@ -54,7 +54,11 @@ pub async fn endpoint_box(
     };
     Ok(Some(EndpointBox {
         state: described.state.as_str(),
-        reason: told(&described.reason),
+        // Of the other states the box says itself what they mean.
+        reason: match described.state {
+            EndpointState::Failed => told(&described.reason),
+            _ => String::new(),
+        },
         url: String::new(),
         revision: short(&described.row.oid.to_string()),
         is_newest: described.row.oid == newest,
