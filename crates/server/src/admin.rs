@@ -28,7 +28,12 @@ pub async fn add_user(settings: &Settings, name: &str, is_admin: IsAdmin) -> Res
 pub async fn add_token(settings: &Settings, name: &str) -> Result<Secret, Error> {
     let app = open(settings).await?;
     let account = accounts::by_name(&app, name).await?;
-    let new = NewToken { name: "made by the operator".to_owned(), scope: TokenScope::Write };
+    let new = NewToken {
+        name: "made by the operator".to_owned(),
+        scope: TokenScope::Write,
+        expires: None,
+        repository: None,
+    };
     let created = tokens::create_for(&app, &accounts::known(&account), &new).await?;
     Ok(Secret::new(created.secret))
 }

@@ -9,7 +9,7 @@ use store::Store;
 use tokio::sync::{Notify, Semaphore};
 
 use crate::gateway::Gateway;
-use crate::ops::access::Actor;
+use crate::ops::access::{Actor, Rights};
 use crate::ops::endpoints::predict::KnownEndpoints;
 use crate::ops::repositories::Downloads;
 use crate::settings::Settings;
@@ -25,6 +25,8 @@ pub struct App {
     pub gateway: Gateway,
     /// Who stands behind a token or session that was seen a moment ago.
     pub actors: Actors,
+    /// What was granted to whom, as it was a moment ago.
+    pub rights: Rights,
     /// Who may ask which endpoint, as it was a moment ago.
     pub known_endpoints: KnownEndpoints,
     /// Downloads that are not written down yet.
@@ -46,6 +48,7 @@ impl App {
             store,
             gateway,
             actors: Actors::default(),
+            rights: Rights::default(),
             downloads: Downloads::default(),
             known_endpoints: KnownEndpoints::default(),
             job_added: Notify::new(),

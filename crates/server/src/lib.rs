@@ -5,6 +5,7 @@
 
 pub mod admin;
 pub mod app;
+mod deadline;
 pub mod doors;
 pub mod error;
 pub mod gateway;

@@ -152,19 +152,29 @@ pub struct Token {
     pub created: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_used: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<String>,
+    /// `owner/name` of the one repository it is for, with `datasets/` before a dataset's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repository: Option<String>,
 }
 
 /// What a token may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum TokenScope {
+    /// Ask endpoints, and nothing else.
+    Predict,
+    /// Read what its account may read.
     Read,
+    /// All that its account may do, but for making tokens and passwords.
     Write,
 }
 
 impl TokenScope {
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Predict => "predict",
             Self::Read => "read",
             Self::Write => "write",
         }
@@ -178,6 +188,12 @@ pub struct NewToken {
     /// What it is for, in the owner's words; 1 to 96 characters.
     pub name: String,
     pub scope: TokenScope,
+    /// When it ends by itself: a date (`2027-03-01`), a time (RFC 3339) or a time from now (`90d`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<String>,
+    /// `owner/name` of the one model it is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repository: Option<String>,
 }
 
 /// A new token with its secret, which is shown this once.

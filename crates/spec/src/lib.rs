@@ -12,5 +12,6 @@ pub mod git;
 pub mod limits;
 pub mod manifest;
 pub mod name;
+pub mod rights;
 pub mod schema;
 pub mod tensor;

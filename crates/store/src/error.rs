@@ -32,6 +32,10 @@ pub enum Error {
     #[error("`{path}` cannot be a file: `{other}` needs it as a folder, or the other way round")]
     PathConflict { path: String, other: String },
 
+    /// Nobody would be left to administer an organisation.
+    #[error("an organisation keeps at least one member who administers it")]
+    LastAdmin,
+
     /// A job is no longer the worker's: its lease ran out, or it is finished.
     #[error("the job `{job}` is not leased to the worker `{worker}`")]
     LeaseLost { job: i64, worker: String },

@@ -42,7 +42,12 @@ pub async fn create_user(app: &App, name: &AccountName, is_admin: bool) -> Resul
 /// Makes a user and a token that may write, whose secret is returned: for the operator's own command.
 pub async fn create_user_with_token(app: &App, name: &AccountName, is_admin: bool) -> Result<Secret, Error> {
     let account = create_user(app, name, is_admin).await?;
-    let new = NewToken { name: "made with the account".to_owned(), scope: TokenScope::Write };
+    let new = NewToken {
+        name: "made with the account".to_owned(),
+        scope: TokenScope::Write,
+        expires: None,
+        repository: None,
+    };
     let created = tokens::create_for(app, &known(&account), &new).await?;
     Ok(Secret::new(created.secret))
 }
@@ -73,6 +78,7 @@ pub fn known(account: &Account) -> Known {
         name: account.name.clone(),
         is_admin: account.is_admin,
         scope: TokenScope::Write,
+        only: None,
         by: By::Session { csrf: String::new() },
     }
 }

@@ -58,7 +58,7 @@ pub async fn deploy(app: &Arc<App>, actor: &Actor, wanted: &api::Deploy) -> Resu
     let row = endpoints::put(&app.store.db, &new).await.during("store an endpoint")?;
     app.known_endpoints.forget(&row.full_name());
     jobs::enqueue(app, &jobs::start_endpoint::task(repository.id)).await?;
-    Ok(describe(app, actor, row))
+    describe(app, actor, row).await
 }
 
 /// The endpoint of a repository.
@@ -75,7 +75,8 @@ pub async fn get_for(
 ) -> Result<Described, Error> {
     let repository = repositories::get(app, actor, RepositoryKind::Model, name, action).await?;
     let row = endpoints::by_repository(&app.store.db, repository.id).await.during("look up an endpoint")?;
-    row.map(|row| describe(app, actor, row)).ok_or_else(|| Error::EndpointNotFound(name.to_string()))
+    let row = row.ok_or_else(|| Error::EndpointNotFound(name.to_string()))?;
+    describe(app, actor, row).await
 }
 
 /// The endpoints that the actor may see, by name.
@@ -87,10 +88,11 @@ pub async fn list(
 ) -> Result<api::Page<Described>, Error> {
     let page = endpoints::list(&app.store.db, access::viewer(actor), after, limit).await;
     let page = page.during("list endpoints")?;
-    Ok(api::Page {
-        items: page.items.into_iter().map(|row| describe(app, actor, row)).collect(),
-        next: page.next,
-    })
+    let mut items = Vec::with_capacity(page.items.len());
+    for row in page.items {
+        items.push(describe(app, actor, row).await?);
+    }
+    Ok(api::Page { items, next: page.next })
 }
 
 /// Stops an endpoint; requests under way come to their end.
@@ -115,7 +117,7 @@ pub async fn logs(app: &App, actor: &Actor, name: &RepositoryName) -> Result<Vec
 }
 
 /// An endpoint with the state it has at this moment in this process.
-pub fn describe(app: &App, actor: &Actor, row: Endpoint) -> Described {
+pub async fn describe(app: &App, actor: &Actor, row: Endpoint) -> Result<Described, Error> {
     let slot = app.gateway.slot(row.repository_id);
     let live = slot.live();
     let stored = EndpointState::from_name(&row.state).unwrap_or(EndpointState::Pending);
@@ -129,17 +131,19 @@ pub fn describe(app: &App, actor: &Actor, row: Endpoint) -> Described {
     };
     let reason = match state {
         EndpointState::Ready => String::new(),
-        EndpointState::Failed if !may_know_why(actor, &row) => UNTOLD.to_owned(),
+        EndpointState::Failed if !may_know_why(app, actor, &row).await? => UNTOLD.to_owned(),
         _ => row.reason.clone(),
     };
     let weights = live.map(|live| format!("sha256:{}", live.target.weights));
-    Described { repository: row.full_name(), row, state, reason, weights }
+    Ok(Described { repository: row.full_name(), row, state, reason, weights })
 }
 
-/// A failed start quotes the runtime's log, and that is its owner's to read.
-fn may_know_why(actor: &Actor, row: &Endpoint) -> bool {
-    let subject = Subject { name: &row.repository_name, owner: row.owner_id, is_private: row.is_private };
-    access::check(actor, Action::Write, &subject).is_ok()
+/// A failed start quotes the runtime's log, and that is for those who may read it.
+async fn may_know_why(app: &App, actor: &Actor, row: &Endpoint) -> Result<bool, Error> {
+    let (id, owner, is_private) = (row.repository_id, row.owner_id, row.is_private);
+    let granted = access::granted(app, actor, id, owner).await?;
+    let subject = Subject { name: &row.repository_name, id, owner, is_private, granted };
+    Ok(access::check(actor, Action::Write, &subject).is_ok())
 }
 
 /// Writes down what became of an endpoint.

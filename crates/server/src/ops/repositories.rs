@@ -87,7 +87,7 @@ pub async fn create(app: &App, actor: &Actor, new: &NewRepository<'_>) -> Result
     let known = access::signed_in(actor)?;
     let name = RepositoryName::new(new.owner.unwrap_or(&known.name), new.name)?;
     let owner_id = owner_id(app, known, name.owner()).await?;
-    access::check_create(actor, owner_id, &name.to_string())?;
+    access::check_create(app, actor, owner_id, &name.to_string()).await?;
     if let Some(existing) = by_name(app, new.kind, &name).await? {
         return Err(already_exists(&existing));
     }
@@ -137,7 +137,8 @@ pub async fn get(
     let found = by_name(app, kind, name).await?;
     let repository = found.ok_or_else(|| Error::RepositoryNotFound(name.to_string()))?;
     // A refusal repeats the name as it was asked for: the real one's case of letters tells that it is there.
-    access::check(actor, action, &access::subject(&repository, &name.to_string()))?;
+    let name = name.to_string();
+    access::check(actor, action, &access::subject(app, actor, &repository, &name).await?)?;
     Ok(repository)
 }
 

@@ -94,6 +94,7 @@ pub async fn actor(app: &App, session: &Secret) -> Result<Actor, Error> {
         name: account.name,
         is_admin: account.is_admin,
         scope: TokenScope::Write,
+        only: None,
         by: By::Session { csrf: session.csrf },
     });
     app.actors.keep(hash, &actor);
@@ -110,6 +111,7 @@ async fn start(app: &App, account: &Account) -> Result<Secret, Error> {
         csrf: csrf.expose(),
         created_ms: now_ms,
         expires_ms: now_ms.saturating_add(lifetime_ms),
+        label: "",
     };
     sessions::create(&app.store.db, &new).await.during("store a session").map(|()| secret)
 }

@@ -114,7 +114,8 @@ impl Server {
             self.tokens.insert(actor, token.unwrap().expose().to_owned());
         }
         let alice = accounts::by_name(&self.app, "alice").await.unwrap();
-        let new = NewToken { name: "reader".to_owned(), scope: TokenScope::Read };
+        let new =
+            NewToken { name: "reader".to_owned(), scope: TokenScope::Read, expires: None, repository: None };
         let reader = tokens::create_for(&self.app, &accounts::known(&alice), &new).await.unwrap();
         self.tokens.insert(Actor::Reader, reader.secret);
         self.tokens.insert(Actor::BadToken, "rn_not-a-token".to_owned());

@@ -6,7 +6,7 @@ use spec::digest::Oid;
 use spec::name::RepositoryKind;
 
 use super::ids::{AccountId, EndpointId, RepositoryId, RevisionId};
-use super::repositories::Viewer;
+use super::repositories::{Viewer, visible};
 use super::{Db, Page, id_cursor, page, page_limit, query};
 use crate::Error;
 
@@ -87,9 +87,7 @@ pub async fn by_repository(db: &Db, repository: RepositoryId) -> Result<Option<E
 pub async fn list(db: &Db, viewer: Viewer, after: Option<&str>, limit: u32) -> Result<Page<Endpoint>, Error> {
     let limit = page_limit(limit);
     let (sees_all, account) = viewer.values();
-    let sql = format!(
-        "{SELECT} WHERE p.id < $1 AND ($2 OR NOT r.is_private OR r.owner_id = $3) ORDER BY p.id DESC LIMIT $4"
-    );
+    let sql = format!("{SELECT} WHERE p.id < $1 AND ($2 OR {}) ORDER BY p.id DESC LIMIT $4", visible(3));
     let list = query("list endpoints", sql)
         .bind(id_cursor(after, i64::MAX)?)
         .bind(sees_all)

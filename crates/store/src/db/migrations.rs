@@ -9,7 +9,10 @@ use super::{Db, Dialect, Tx, query};
 use crate::{Error, clock};
 
 /// The steps in their order; a step once released is never edited.
-const STEPS: &[(&str, &str)] = &[("initial", include_str!("../../migrations/0001_initial.sql"))];
+const STEPS: &[(&str, &str)] = &[
+    ("initial", include_str!("../../migrations/0001_initial.sql")),
+    ("sharing", include_str!("../../migrations/0002_sharing.sql")),
+];
 
 /// Any number, as long as no other program takes PostgreSQL's advisory lock of that number in our database.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(7236834)";

@@ -153,6 +153,12 @@ pub(super) enum Value {
     Boolean(bool),
 }
 
+impl From<spec::rights::Action> for Value {
+    fn from(action: spec::rights::Action) -> Self {
+        action.as_str().into()
+    }
+}
+
 impl From<i64> for Value {
     fn from(value: i64) -> Self {
         Self::Integer(Some(value))

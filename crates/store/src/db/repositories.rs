@@ -71,14 +71,14 @@ pub enum Viewer {
     /// Sees what is public.
     #[default]
     Nobody,
-    /// Sees what is public or theirs.
+    /// Sees what is public, theirs, their organisations', or granted to any of these.
     Account(AccountId),
     /// Sees all, as an admin does.
     Everything,
 }
 
 impl Viewer {
-    /// For `($n OR NOT r.is_private OR r.owner_id = $m)`. No account has the id 0.
+    /// For `($n OR visible($m))`. No account has the id 0.
     pub(super) fn values(self) -> (bool, i64) {
         match self {
             Self::Nobody => (false, 0),
@@ -86,6 +86,17 @@ impl Viewer {
             Self::Everything => (true, 0),
         }
     }
+}
+
+/// Whether the account bound at `$n` sees the repository `r`. What it asks of members and grants does not depend on
+/// `r`, so it is asked once.
+pub(super) fn visible(n: usize) -> String {
+    format!(
+        "(NOT r.is_private OR r.owner_id = ${n}
+            OR r.owner_id IN (SELECT organization_id FROM members WHERE account_id = ${n})
+            OR r.id IN (SELECT repository_id FROM grants WHERE account_id = ${n} OR account_id IN
+                (SELECT organization_id FROM members WHERE account_id = ${n})))"
+    )
 }
 
 const SELECT: &str = "SELECT r.id, r.owner_id, a.name AS owner_name, r.kind, r.name, r.is_private, r.created_ms,
@@ -147,6 +158,9 @@ pub async fn delete(db: &Db, id: RepositoryId) -> Result<(), Error> {
         return Err(Error::not_found("repository", id));
     }
     let parts = [
+        "DELETE FROM links WHERE repository_id = $1",
+        "DELETE FROM grants WHERE repository_id = $1",
+        "DELETE FROM tokens WHERE repository_id = $1",
         "DELETE FROM endpoints WHERE repository_id = $1",
         "DELETE FROM refs WHERE repository_id = $1",
         "DELETE FROM facts WHERE revision_id IN (SELECT id FROM revisions WHERE repository_id = $1)",

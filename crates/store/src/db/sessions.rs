@@ -5,17 +5,21 @@
 
 use super::accounts::{self, Account};
 use super::ids::AccountId;
-use super::{Db, query};
+use super::{Db, page_limit, query};
 use crate::Error;
 
 /// A signed-in browser.
 #[derive(Clone, PartialEq, Eq, sqlx::FromRow)]
 pub struct Session {
+    /// SHA-256 of the cookie's secret in hex.
+    pub hash: String,
     pub account_id: AccountId,
     /// What a form must send back.
     pub csrf: String,
     pub created_ms: i64,
     pub expires_ms: i64,
+    /// What the browser calls itself.
+    pub label: String,
 }
 
 #[derive(Clone)]
@@ -26,18 +30,21 @@ pub struct NewSession<'a> {
     pub csrf: &'a str,
     pub created_ms: i64,
     pub expires_ms: i64,
+    pub label: &'a str,
 }
+
+const COLUMNS: &str = "hash, account_id, csrf, created_ms, expires_ms, label";
 
 /// Begins a session. [`Error::NotFound`] without the account.
 pub async fn create(db: &Db, new: &NewSession<'_>) -> Result<(), Error> {
-    let sql =
-        "INSERT INTO sessions (hash, account_id, csrf, created_ms, expires_ms) VALUES ($1, $2, $3, $4, $5)";
+    let sql = "INSERT INTO sessions (hash, account_id, csrf, created_ms, expires_ms, label) VALUES ($1, $2, $3, $4, $5, $6)";
     let created = query("begin a session", sql)
         .bind(new.hash)
         .bind(new.account_id)
         .bind(new.csrf)
         .bind(new.created_ms)
         .bind(new.expires_ms)
+        .bind(new.label)
         .run(db.writer())
         .await;
     created.map(|_| ()).map_err(|error| error.if_missing("account", new.account_id))
@@ -45,14 +52,30 @@ pub async fn create(db: &Db, new: &NewSession<'_>) -> Result<(), Error> {
 
 /// The session with that hash and whose it is, unless it has expired.
 pub async fn by_hash(db: &Db, hash: &str, now_ms: i64) -> Result<Option<(Session, Account)>, Error> {
-    let sql =
-        "SELECT account_id, csrf, created_ms, expires_ms FROM sessions WHERE hash = $1 AND expires_ms > $2";
+    let sql = format!("SELECT {COLUMNS} FROM sessions WHERE hash = $1 AND expires_ms > $2");
     let session = query("find a session", sql).bind(hash).bind(now_ms).optional::<Session>(db).await?;
     let Some(session) = session else {
         return Ok(None);
     };
     let account = accounts::by_id(db, session.account_id).await?;
     Ok(account.map(|account| (session, account)))
+}
+
+/// The sessions of an account that have not expired, newest first; at most `limit`.
+pub async fn list(db: &Db, account: AccountId, now_ms: i64, limit: u32) -> Result<Vec<Session>, Error> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM sessions WHERE account_id = $1 AND expires_ms > $2
+         ORDER BY created_ms DESC, hash LIMIT $3"
+    );
+    query("list sessions", sql).bind(account).bind(now_ms).bind(page_limit(limit)).all(db).await
+}
+
+/// Ends the session of an account whose hash begins with these digits. [`Error::NotFound`] if there is none.
+pub async fn delete_of(db: &Db, account: AccountId, digits: &str) -> Result<(), Error> {
+    let sql = "DELETE FROM sessions WHERE account_id = $1 AND substr(hash, 1, CAST($3 AS INTEGER)) = $2";
+    let n_digits = i64::try_from(digits.len()).unwrap_or(i64::MAX);
+    let deleted = query("end a session", sql).bind(account).bind(digits).bind(n_digits);
+    if deleted.run(db.writer()).await? == 0 { Err(Error::not_found("session", digits)) } else { Ok(()) }
 }
 
 /// Ends a session; one that is not there has ended already.

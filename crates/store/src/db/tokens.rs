@@ -1,17 +1,17 @@
 //! Tokens: revocable secrets that act for an account.
 //!
-//! Refuses to know the secret: only its SHA-256 in hex comes here. Invariant: a revoked token is never found
-//! by its hash again.
+//! Refuses to know the secret: only its SHA-256 in hex comes here. Invariant: a token that was revoked or has
+//! expired is never found by its hash again.
 
 use super::accounts::{self, Account};
-use super::ids::{AccountId, TokenId};
+use super::ids::{AccountId, RepositoryId, TokenId};
 use super::words::words;
 use super::{Db, Page, id_cursor, page, page_limit, query};
 use crate::Error;
 
 words!(
     /// What a token may do.
-    Scope, "scope", { Read = "read", Write = "write" }
+    Scope, "scope", { Predict = "predict", Read = "read", Write = "write" }
 );
 
 /// A token, without its hash.
@@ -25,6 +25,10 @@ pub struct Token {
     pub is_revoked: bool,
     pub created_ms: i64,
     pub last_used_ms: Option<i64>,
+    /// When it ends by itself.
+    pub expires_ms: Option<i64>,
+    /// The one repository it is for.
+    pub repository_id: Option<RepositoryId>,
 }
 
 #[derive(Clone)]
@@ -36,15 +40,18 @@ pub struct NewToken<'a> {
     pub hash: &'a str,
     pub scope: Scope,
     pub created_ms: i64,
+    pub expires_ms: Option<i64>,
+    pub repository_id: Option<RepositoryId>,
 }
 
-const COLUMNS: &str = "id, account_id, name, scope, is_revoked, created_ms, last_used_ms";
+const COLUMNS: &str =
+    "id, account_id, name, scope, is_revoked, created_ms, last_used_ms, expires_ms, repository_id";
 
 /// Creates a token. [`Error::NotFound`] without the account.
 pub async fn create(db: &Db, new: &NewToken<'_>) -> Result<Token, Error> {
     let sql = format!(
-        "INSERT INTO tokens (account_id, name, hash, scope, is_revoked, created_ms)
-         VALUES ($1, $2, $3, $4, FALSE, $5) RETURNING {COLUMNS}"
+        "INSERT INTO tokens (account_id, name, hash, scope, is_revoked, created_ms, expires_ms, repository_id)
+         VALUES ($1, $2, $3, $4, FALSE, $5, $6, $7) RETURNING {COLUMNS}"
     );
     let created = query("create a token", sql)
         .bind(new.account_id)
@@ -52,15 +59,20 @@ pub async fn create(db: &Db, new: &NewToken<'_>) -> Result<Token, Error> {
         .bind(new.hash)
         .bind(new.scope)
         .bind(new.created_ms)
+        .bind(new.expires_ms)
+        .bind(new.repository_id.map(|id| id.0))
         .one(db.writer())
         .await;
     created.map_err(|error| error.if_taken("token", new.name).if_missing("account", new.account_id))
 }
 
-/// The token with that hash and whom it acts for, unless it is revoked.
-pub async fn by_hash(db: &Db, hash: &str) -> Result<Option<(Token, Account)>, Error> {
-    let sql = format!("SELECT {COLUMNS} FROM tokens WHERE hash = $1 AND NOT is_revoked");
-    let Some(token) = query("find a token", sql).bind(hash).optional::<Token>(db).await? else {
+/// The token with that hash and whom it acts for, unless it is revoked or has expired.
+pub async fn by_hash(db: &Db, hash: &str, now_ms: i64) -> Result<Option<(Token, Account)>, Error> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM tokens
+         WHERE hash = $1 AND NOT is_revoked AND (expires_ms IS NULL OR expires_ms > $2)"
+    );
+    let Some(token) = query("find a token", sql).bind(hash).bind(now_ms).optional::<Token>(db).await? else {
         return Ok(None);
     };
     let account = accounts::by_id(db, token.account_id).await?;

@@ -17,6 +17,8 @@ on_both_databases!(
     a_revoked_token_is_not_found,
     a_token_is_revoked_only_by_its_account,
     the_use_of_a_token_never_goes_back,
+    an_expired_token_is_not_found,
+    a_session_is_ended_by_its_account_alone,
     an_expired_session_is_not_found,
     a_sign_in_link_is_taken_once,
     an_expired_link_is_not_taken,
@@ -74,62 +76,90 @@ async fn admins_are_counted(db: Db) {
 
 async fn a_revoked_token_is_not_found(db: Db) {
     let alice = account(&db, "alice").await;
-    let new = NewToken {
-        account_id: alice.id,
-        name: "laptop",
-        hash: "ab12",
-        scope: Scope::Write,
-        created_ms: NOW_MS,
-    };
+    let new = NewToken { scope: Scope::Write, ..token_of(&alice) };
     let token = tokens::create(&db, &new).await.unwrap();
-    let (found, whose) = tokens::by_hash(&db, "ab12").await.unwrap().unwrap();
+    let (found, whose) = tokens::by_hash(&db, "ab12", NOW_MS).await.unwrap().unwrap();
     assert_eq!((found.id, found.scope, whose), (token.id, Scope::Write, alice.clone()));
     tokens::revoke(&db, alice.id, token.id).await.unwrap();
-    assert_eq!(tokens::by_hash(&db, "ab12").await.unwrap(), None);
+    assert_eq!(tokens::by_hash(&db, "ab12", NOW_MS).await.unwrap(), None);
     let listed = tokens::list(&db, alice.id, None, 10).await.unwrap().items;
     assert!(listed.len() == 1 && listed[0].is_revoked);
     assert!(tokens::create(&db, &new).await.unwrap_err().is_already_exists());
 }
 
-async fn a_token_is_revoked_only_by_its_account(db: Db) {
-    let (alice, bob) = (account(&db, "alice").await, account(&db, "bob").await);
-    let new = NewToken {
-        account_id: alice.id,
+fn token_of(account: &accounts::Account) -> NewToken<'static> {
+    NewToken {
+        account_id: account.id,
         name: "laptop",
         hash: "ab12",
-        scope: Scope::Read,
+        scope: Scope::Write,
         created_ms: NOW_MS,
+        expires_ms: None,
+        repository_id: None,
+    }
+}
+
+async fn an_expired_token_is_not_found(db: Db) {
+    let alice = account(&db, "alice").await;
+    let new = NewToken { expires_ms: Some(NOW_MS + 5), ..token_of(&alice) };
+    tokens::create(&db, &new).await.unwrap();
+    assert!(tokens::by_hash(&db, "ab12", NOW_MS + 4).await.unwrap().is_some());
+    assert!(tokens::by_hash(&db, "ab12", NOW_MS + 5).await.unwrap().is_none());
+}
+
+async fn a_session_is_ended_by_its_account_alone(db: Db) {
+    let (alice, bob) = (account(&db, "alice").await, account(&db, "bob").await);
+    for (hash, created_ms) in [("aa11", NOW_MS), ("bb22", NOW_MS + 1)] {
+        let expires_ms = NOW_MS + 10;
+        let new =
+            NewSession { account_id: alice.id, hash, csrf: "c", created_ms, expires_ms, label: "Firefox" };
+        sessions::create(&db, &new).await.unwrap();
+    }
+    let hashes = async || {
+        let list = sessions::list(&db, alice.id, NOW_MS, 10).await.unwrap();
+        list.into_iter().map(|session| session.hash).collect::<Vec<_>>()
     };
+    assert_eq!(hashes().await, ["bb22", "aa11"]);
+    assert!(matches!(sessions::delete_of(&db, bob.id, "aa").await, Err(Error::NotFound { .. })));
+    sessions::delete_of(&db, alice.id, "aa").await.unwrap();
+    assert_eq!(hashes().await, ["bb22"]);
+    assert!(sessions::list(&db, alice.id, NOW_MS + 10, 10).await.unwrap().is_empty());
+}
+
+async fn a_token_is_revoked_only_by_its_account(db: Db) {
+    let (alice, bob) = (account(&db, "alice").await, account(&db, "bob").await);
+    let new = NewToken { scope: Scope::Read, ..token_of(&alice) };
     let token = tokens::create(&db, &new).await.unwrap();
     assert!(matches!(
         tokens::revoke(&db, bob.id, token.id).await,
         Err(Error::NotFound { what: "token", .. })
     ));
-    assert!(tokens::by_hash(&db, "ab12").await.unwrap().is_some());
+    assert!(tokens::by_hash(&db, "ab12", NOW_MS).await.unwrap().is_some());
 }
 
 async fn the_use_of_a_token_never_goes_back(db: Db) {
     let alice = account(&db, "alice").await;
-    let new = NewToken {
-        account_id: alice.id,
-        name: "laptop",
-        hash: "ab12",
-        scope: Scope::Read,
-        created_ms: NOW_MS,
-    };
+    let new = NewToken { scope: Scope::Read, ..token_of(&alice) };
     let token = tokens::create(&db, &new).await.unwrap();
     assert_eq!(token.last_used_ms, None);
     for at_ms in [NOW_MS + 5, NOW_MS + 3] {
         tokens::touch(&db, token.id, at_ms).await.unwrap();
     }
-    let (found, _) = tokens::by_hash(&db, "ab12").await.unwrap().unwrap();
+    let (found, _) = tokens::by_hash(&db, "ab12", NOW_MS).await.unwrap().unwrap();
     assert_eq!(found.last_used_ms, Some(NOW_MS + 5));
 }
 
 async fn an_expired_session_is_not_found(db: Db) {
     let alice = account(&db, "alice").await;
     let expires_ms = NOW_MS + 1000;
-    let new = NewSession { account_id: alice.id, hash: "s", csrf: "c", created_ms: NOW_MS, expires_ms };
+    let new = NewSession {
+        account_id: alice.id,
+        hash: "s",
+        csrf: "c",
+        created_ms: NOW_MS,
+        expires_ms,
+        label: "Firefox",
+    };
     sessions::create(&db, &new).await.unwrap();
     let (session, whose) = sessions::by_hash(&db, "s", expires_ms - 1).await.unwrap().unwrap();
     assert_eq!((session.csrf.as_str(), whose.name.as_str()), ("c", "alice"));
@@ -176,8 +206,17 @@ async fn all_who_ask_for_a_secret_get_the_same(db: Db) {
 
 async fn what_hangs_on_no_account_is_refused(db: Db) {
     let nobody = store::db::ids::AccountId(12345);
-    let token = NewToken { account_id: nobody, name: "t", hash: "h", scope: Scope::Read, created_ms: NOW_MS };
+    let token = NewToken {
+        account_id: nobody,
+        name: "t",
+        hash: "h",
+        scope: Scope::Read,
+        created_ms: NOW_MS,
+        expires_ms: None,
+        repository_id: None,
+    };
     assert!(matches!(tokens::create(&db, &token).await, Err(Error::NotFound { what: "account", .. })));
-    let session = NewSession { account_id: nobody, hash: "s", csrf: "c", created_ms: 0, expires_ms: 1 };
+    let session =
+        NewSession { account_id: nobody, hash: "s", csrf: "c", created_ms: 0, expires_ms: 1, label: "" };
     assert!(matches!(sessions::create(&db, &session).await, Err(Error::NotFound { what: "account", .. })));
 }

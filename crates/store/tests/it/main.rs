@@ -50,6 +50,8 @@ mod entries;
 #[cfg(test)]
 mod jobs;
 #[cfg(test)]
+mod links;
+#[cfg(test)]
 mod lists;
 #[cfg(test)]
 mod opening;
@@ -59,5 +61,7 @@ mod postgres;
 mod repositories;
 #[cfg(test)]
 mod revisions;
+#[cfg(test)]
+mod rights;
 #[cfg(test)]
 mod world;

@@ -50,7 +50,8 @@ pub struct Opened {
 pub async fn open(app: &App, visitor: &Visitor, place: &Place, action: Action) -> Result<Opened, Error> {
     let (repository, revision) = revisions::resolve(app, &visitor.actor, &place.at(), action).await?;
     let name = ops::repositories::full_name(&repository);
-    let may = |action| access::check(&visitor.actor, action, &access::subject(&repository, &name)).is_ok();
+    let subject = access::subject(app, &visitor.actor, &repository, &name).await?;
+    let may = |action| access::check(&visitor.actor, action, &subject).is_ok();
     let (may_write, may_administer) = (may(Action::Write), may(Action::Administer));
     let path = format!("/{}{name}", repository.kind.web_prefix());
     Ok(Opened { repository, revision, path, may_write, may_administer })

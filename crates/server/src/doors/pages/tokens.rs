@@ -61,7 +61,12 @@ pub async fn create(
 ) -> Shown {
     visitor.check_form(&form.csrf)?;
     let scope = if form.scope == "write" { TokenScope::Write } else { TokenScope::Read };
-    let made = tokens::create(&app, &visitor.actor, &NewToken { name: form.name, scope }).await;
+    let made = tokens::create(
+        &app,
+        &visitor.actor,
+        &NewToken { name: form.name, scope, expires: None, repository: None },
+    )
+    .await;
     let page = list(&app, &visitor, &base, "").await?;
     match made {
         Ok(created) => show(&TokensPage { made: Some((created.token.name, created.secret)), ..page }),

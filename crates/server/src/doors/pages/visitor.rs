@@ -91,6 +91,7 @@ mod tests {
             name: "alice".to_owned(),
             is_admin: false,
             scope: TokenScope::Write,
+            only: None,
             by: By::Session { csrf: "s3cret".to_owned() },
         };
         let visitor = Visitor { actor: Actor::Account(known), here: "/".to_owned() };

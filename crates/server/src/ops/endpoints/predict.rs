@@ -86,7 +86,9 @@ pub struct Told {
 pub async fn open(app: &Arc<App>, actor: &Actor, name: &str, n_bytes: u64) -> Result<Open, Error> {
     let began = Instant::now();
     let known = known(app, name).await?;
-    let subject = Subject { name, owner: known.owner, is_private: known.is_private };
+    let (id, owner, is_private) = (known.repository, known.owner, known.is_private);
+    let granted = access::granted(app, actor, id, owner).await?;
+    let subject = Subject { name, id, owner, is_private, granted };
     access::check(actor, Action::Predict, &subject)?;
     if !known.is_deployed {
         return Err(Error::EndpointNotFound(known.name.clone()));

@@ -7,7 +7,7 @@ use spec::name::RepositoryKind;
 use super::reach::Reach;
 use super::{ListQuery, Part, Sort, Tier, is_descending};
 use crate::db::query::{Query, Value};
-use crate::db::repositories::{SELECT, Viewer};
+use crate::db::repositories::{SELECT, Viewer, visible};
 use crate::db::search::Terms;
 use crate::db::{Db, Dialect, accounts, query};
 
@@ -76,7 +76,7 @@ impl Conditions {
 fn filter(conditions: &mut Conditions, wanted: &ListQuery<'_>, tags: &[(String, Reach)]) {
     if wanted.viewer != Viewer::Everything {
         let (_, account) = wanted.viewer.values();
-        conditions.add(account, |n| format!("(NOT r.is_private OR r.owner_id = ${n})"));
+        conditions.add(account, visible);
     }
     if let Some(owner) = wanted.owner {
         conditions.add(owner, |n| format!("r.owner_id = ${n}"));

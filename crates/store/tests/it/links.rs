@@ -1,0 +1,99 @@
+//! Links: found by their hash, counted exactly, ended for good.
+
+use spec::rights::Action;
+use store::db::ids::LinkId;
+use store::db::links::{self, Change, Link, NewLink};
+use store::db::repositories::{self, Repository};
+use store::{Db, Error};
+
+use crate::world::{NOW_MS, account, commit, put, repository};
+
+on_both_databases!(
+    a_link_leads_to_one_revision,
+    a_budget_is_never_overdrawn,
+    a_link_that_ended_grants_no_call,
+    a_link_can_live_longer_but_not_again,
+    links_go_with_their_repository,
+);
+
+async fn world(db: &Db) -> Repository {
+    repository(db, &account(db, "alice").await, "iris").await
+}
+
+async fn link(db: &Db, to: &Repository, max_calls: Option<i64>) -> Link {
+    let revision = commit(db, to, "files", &[put("a", &format!("{max_calls:?}"))]).await.unwrap().revision;
+    let new = NewLink {
+        hash: "h",
+        repository_id: to.id,
+        revision_id: revision.id,
+        action: Action::Predict,
+        is_anonymous: true,
+        hidden: "[]",
+        expires_ms: Some(NOW_MS + 100),
+        max_calls,
+        calls_per_minute: None,
+        n_decimals: Some(3),
+        top_k: None,
+        created_by: "alice",
+        created_ms: NOW_MS,
+    };
+    links::create(db, &new).await.unwrap()
+}
+
+async fn a_link_leads_to_one_revision(db: Db) {
+    let iris = world(&db).await;
+    let made = link(&db, &iris, None).await;
+    commit(&db, &iris, "later", &[put("a", "new")]).await.unwrap();
+    let found = links::by_hash(&db, "h").await.unwrap().unwrap();
+    assert_eq!(found, made);
+    assert_eq!((found.repository_name.as_str(), found.owner_name.as_str()), ("iris", "alice"));
+    assert_eq!((found.action, found.n_decimals, found.n_calls), (Action::Predict, Some(3), 0));
+    assert_eq!(links::by_hash(&db, "g").await.unwrap(), None);
+    assert_eq!(links::list(&db, iris.id, None, 10).await.unwrap().items, [made.clone()]);
+    assert_eq!(links::made_by(&db, "alice", None, 10).await.unwrap().items, [made]);
+    assert!(links::made_by(&db, "bob", None, 10).await.unwrap().items.is_empty());
+}
+
+async fn a_budget_is_never_overdrawn(db: Db) {
+    let made = link(&db, &world(&db).await, Some(20)).await;
+    let asked = (0..40).map(|_| {
+        let db = db.clone();
+        tokio::spawn(async move { links::take_calls(&db, made.id, 1, NOW_MS).await.unwrap() })
+    });
+    let mut n_granted = 0;
+    for call in asked.collect::<Vec<_>>() {
+        n_granted += usize::from(call.await.unwrap());
+    }
+    assert_eq!(n_granted, 20);
+    links::give_back_calls(&db, made.id, 3).await.unwrap();
+    assert!(!links::take_calls(&db, made.id, 4, NOW_MS).await.unwrap());
+    assert!(links::take_calls(&db, made.id, 3, NOW_MS).await.unwrap());
+    assert_eq!(links::by_id(&db, made.id).await.unwrap().unwrap().n_calls, 20);
+}
+
+async fn a_link_that_ended_grants_no_call(db: Db) {
+    let made = link(&db, &world(&db).await, None).await;
+    assert!(links::take_calls(&db, made.id, 1, NOW_MS + 99).await.unwrap());
+    assert!(!links::take_calls(&db, made.id, 1, NOW_MS + 100).await.unwrap());
+    links::revoke(&db, made.id).await.unwrap();
+    assert!(!links::take_calls(&db, made.id, 1, NOW_MS).await.unwrap());
+    assert!(links::by_hash(&db, "h").await.unwrap().unwrap().is_revoked);
+}
+
+async fn a_link_can_live_longer_but_not_again(db: Db) {
+    let made = link(&db, &world(&db).await, Some(1)).await;
+    let longer = Change { expires_ms: Some(NOW_MS + 200), max_calls: None };
+    links::change(&db, made.id, longer).await.unwrap();
+    let found = links::by_id(&db, made.id).await.unwrap().unwrap();
+    assert_eq!((found.expires_ms, found.max_calls), (Some(NOW_MS + 200), Some(1)));
+    links::revoke(&db, made.id).await.unwrap();
+    assert!(matches!(links::change(&db, made.id, longer).await, Err(Error::NotFound { .. })));
+    assert!(matches!(links::revoke(&db, LinkId(made.id.0 + 1)).await, Err(Error::NotFound { .. })));
+}
+
+async fn links_go_with_their_repository(db: Db) {
+    let iris = world(&db).await;
+    link(&db, &iris, None).await;
+    repositories::delete(&db, iris.id).await.unwrap();
+    assert_eq!(links::by_hash(&db, "h").await.unwrap(), None);
+}
