@@ -33,6 +33,8 @@ pub enum Error {
     BadPassword,
     #[error("the sign-in link was used already or is too old")]
     BadSignInLink,
+    #[error("the invitation was taken, taken back or is too old")]
+    BadInvitation,
     #[error("the form was not sent from a page of this server, or its session has ended")]
     BadCsrf,
     #[error("`{actor}` may not {action} `{what}`")]
@@ -55,6 +57,10 @@ pub enum Error {
     Method(String),
     #[error("there is already {what} `{name}`")]
     AlreadyExists { what: &'static str, name: String },
+    #[error("an organisation keeps at least one member who administers it")]
+    LastAdmin,
+    #[error("`{0}` still owns repositories")]
+    NotEmpty(String),
     #[error("the branch moved on to `{current}` since `{expected}`")]
     StaleParent { expected: String, current: String },
     #[error("the range of bytes lies outside the file of {size} bytes")]
@@ -154,6 +160,9 @@ impl Error {
             Self::MediaType(_) => Code::MediaType,
             Self::EndpointNotFound(_) => Code::EndpointNotFound,
             Self::NotServable { .. } => Code::NotServable,
+            Self::BadInvitation => Code::BadInvitation,
+            Self::LastAdmin => Code::LastAdmin,
+            Self::NotEmpty(_) => Code::NotEmpty,
             Self::EndpointDown { .. } => Code::EndpointDown,
             Self::BadInput(_) => Code::BadInput,
             Self::Overloaded => Code::Overloaded,

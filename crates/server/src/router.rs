@@ -46,9 +46,37 @@ fn our_api() -> Router<Arc<App>> {
         .route("/api/v1/tokens/{id}", delete(api::tokens::revoke))
         .route("/api/v1/models/{owner}/{name}", get(api::repositories::model))
         .route("/api/v1/datasets/{owner}/{name}", get(api::repositories::dataset))
+        .nest("/api/v1/models/{owner}/{name}", our_repository().layer(Extension(RepositoryKind::Model)))
+        .nest("/api/v1/datasets/{owner}/{name}", our_repository().layer(Extension(RepositoryKind::Dataset)))
+        .route("/api/v1/events", get(api::events::list))
+        .route("/api/v1/organizations", get(api::organizations::list).post(api::organizations::create))
+        .route("/api/v1/organizations/{organization}", get(api::organizations::get))
+        .route("/api/v1/organizations/{organization}/members", get(api::organizations::members))
+        .route(
+            "/api/v1/organizations/{organization}/members/{member}",
+            put(api::organizations::put_member).delete(api::organizations::delete_member),
+        )
+        .route(
+            "/api/v1/organizations/{organization}/invitations",
+            get(api::organizations::invitations).post(api::organizations::invite),
+        )
+        .route(
+            "/api/v1/organizations/{organization}/invitations/{id}",
+            delete(api::organizations::delete_invitation),
+        )
+        .route("/api/v1/invitations", get(api::invitations::list).post(api::invitations::create))
+        .route("/api/v1/invitations/{id}", delete(api::invitations::delete))
+        .route("/api/v1/invitations/accept", post(api::invitations::accept))
         .route("/api/v1/endpoints", get(api::endpoints::list).post(api::endpoints::deploy))
         .route("/api/v1/endpoints/{owner}/{name}", get(api::endpoints::get).delete(api::endpoints::stop))
         .route("/api/v1/endpoints/{owner}/{name}/logs", get(api::endpoints::logs))
+}
+
+/// What our own API knows of one repository, besides what it is.
+fn our_repository() -> Router<Arc<App>> {
+    Router::new()
+        .route("/grants", get(api::grants::list))
+        .route("/grants/{who}", put(api::grants::put).delete(api::grants::delete))
 }
 
 /// Clients of the Hugging Face Hub.

@@ -8,6 +8,13 @@ use serde::{Deserialize, Serialize};
 use crate::facts::Facts;
 use crate::name::RepositoryKind;
 
+mod sharing;
+
+pub use sharing::{
+    AcceptInvitation, CreatedInvitation, CreatedLink, Event, Grant, Invitation, Link, LinkChange, Member,
+    NewGrant, NewInvitation, NewLink, NewMember, NewOrganization, Organization, Trace,
+};
+
 /// One page of a list. Ask again with `after` set to `next` for the rest.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Page<T> {

@@ -32,6 +32,10 @@ pub enum Error {
     #[error("`{path}` cannot be a file: `{other}` needs it as a folder, or the other way round")]
     PathConflict { path: String, other: String },
 
+    /// What is to be deleted still holds something.
+    #[error("the {what} `{name}` is not empty")]
+    NotEmpty { what: &'static str, name: String },
+
     /// Nobody would be left to administer an organisation.
     #[error("an organisation keeps at least one member who administers it")]
     LastAdmin,

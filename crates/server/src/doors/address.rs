@@ -50,6 +50,11 @@ impl Base {
         format!("{}/{name}/try", self.0)
     }
 
+    /// Where an invitation is taken.
+    pub fn invitation(&self, secret: &str) -> String {
+        format!("{}/invitations/{secret}", self.0)
+    }
+
     /// The base address of an endpoint; it ends in `/`.
     pub fn endpoint(&self, name: &str) -> String {
         format!("{}/endpoints/{name}/", self.0)

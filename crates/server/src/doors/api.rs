@@ -16,7 +16,11 @@ use crate::error::Error;
 
 pub mod accounts;
 pub mod endpoints;
+pub mod events;
+pub mod grants;
+pub mod invitations;
 pub mod openapi;
+pub mod organizations;
 pub mod repositories;
 pub mod tokens;
 

@@ -47,6 +47,7 @@ codes! {
     BadToken: "bad-token", 401, "The token is not valid", "make a new one on the page `/settings/tokens` and run `reenact login`";
     BadPassword: "bad-password", 401, "User name or password is wrong", "try again, or ask an admin for a new sign-in link";
     BadSignInLink: "bad-sign-in-link", 410, "The sign-in link no longer works", "`reenact admin sign-in-link NAME` makes a new one";
+    BadInvitation: "bad-invitation", 410, "The invitation no longer works", "ask whoever sent it for a new one";
     BadCsrf: "bad-csrf", 403, "The form could not be trusted", "load the page again and send the form once more";
     Forbidden: "forbidden", 403, "You may not do this", "ask the owner for the right to it, or use another account";
     ReadOnlyToken: "read-only-token", 403, "The token may read only", "make a token with the scope `write` on the page `/settings/tokens`";
@@ -57,6 +58,8 @@ codes! {
     PageNotFound: "page-not-found", 404, "There is no such page", "start from the front page and search";
     Method: "method-not-allowed", 405, "This address does not take that method", "the API's description is at `/api/v1/`";
     AlreadyExists: "already-exists", 409, "It exists already", "choose another name";
+    LastAdmin: "last-admin", 409, "Somebody must administer it", "give another member the role `admin` first";
+    NotEmpty: "not-empty", 409, "It is not empty", "delete or transfer its repositories first";
     StaleParent: "stale-parent", 412, "The branch has moved on", "pull the newest revision and send the change again";
     Range: "bad-range", 416, "The range lies outside the file", "ask for bytes the file has";
     BadName: "bad-name", 400, "A name is not allowed", "use letters, digits, `-`, `_` and `.`";

@@ -24,13 +24,18 @@ pub fn me(actor: &Actor) -> Result<Me, Error> {
 
 /// Makes a user without asking who asks: for the operator's own command.
 pub async fn create_user(app: &App, name: &AccountName, is_admin: bool) -> Result<Account, Error> {
-    let new = NewAccount {
-        name,
-        kind: AccountKind::User,
-        password_hash: None,
-        is_admin,
-        created_ms: clock::now_ms(),
-    };
+    create(app, name, None, is_admin).await
+}
+
+/// Makes a user without asking who asks.
+pub(super) async fn create(
+    app: &App,
+    name: &AccountName,
+    password_hash: Option<&str>,
+    is_admin: bool,
+) -> Result<Account, Error> {
+    let new =
+        NewAccount { name, kind: AccountKind::User, password_hash, is_admin, created_ms: clock::now_ms() };
     match accounts::create(&app.store.db, &new).await {
         Err(store::Error::AlreadyExists { .. }) => {
             Err(Error::AlreadyExists { what: "an account", name: name.to_string() })

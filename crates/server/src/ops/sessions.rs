@@ -9,6 +9,7 @@ use store::db::accounts::{self, Account};
 use store::db::sessions;
 
 use super::access::{Actor, By, Known};
+use super::events::{self, Done};
 use crate::app::App;
 use crate::error::{During, Error};
 use crate::secrets::{self, Secret};
@@ -67,11 +68,23 @@ pub async fn set_password(app: &App, known: &Known, password: String) -> Result<
         let (actor, what) = (known.name.clone(), "password".to_owned());
         return Err(Error::Forbidden { actor, action: "set with a token the", what });
     }
+    let hash = hash_password(app, password).await?;
+    accounts::set_password(&app.store.db, known.id, Some(&hash)).await.during("store a password")?;
+    events::note(
+        app,
+        &Actor::Account(known.clone()),
+        Done { verb: "password.set", subject: &known.name, detail: "" },
+    )
+    .await;
+    Ok(())
+}
+
+/// What is stored of a password that will do.
+pub async fn hash_password(app: &App, password: String) -> Result<String, Error> {
     if password.chars().count() < PASSWORD_CHARACTERS || password.len() > PASSWORD_BYTES {
         return Err(Error::BadRequest("a password has 8 to 1,024 characters".to_owned()));
     }
-    let hash = slowly(app, move || secrets::hash_password(&password)).await??;
-    accounts::set_password(&app.store.db, known.id, Some(&hash)).await.during("store a password")
+    slowly(app, move || secrets::hash_password(&password)).await?
 }
 
 /// Whether the account behind this session has a password to come back with.
@@ -101,7 +114,8 @@ pub async fn actor(app: &App, session: &Secret) -> Result<Actor, Error> {
     Ok(actor)
 }
 
-async fn start(app: &App, account: &Account) -> Result<Secret, Error> {
+/// Begins a session of an account; returns its secret.
+pub async fn start(app: &App, account: &Account) -> Result<Secret, Error> {
     let (secret, csrf) = (secrets::generate("")?, secrets::generate("")?);
     let lifetime_ms = i64::try_from(app.settings.session_lifetime.0.as_millis()).unwrap_or(i64::MAX);
     let now_ms = clock::now_ms();

@@ -16,7 +16,8 @@ use crate::server::{Actor, Server, file, header, ndjson};
 const ROUTER: &str = include_str!("../../src/router.rs");
 
 /// Functions of the router whose routes lie below other addresses, and below which.
-const NESTED: [(&str, &[&str]); 3] = [
+const NESTED: [(&str, &[&str]); 4] = [
+    ("our_repository", &["/api/v1/models/{owner}/{name}", "/api/v1/datasets/{owner}/{name}"]),
     ("hub_repository", &["/api/models/{owner}/{name}", "/api/datasets/{owner}/{name}"]),
     ("repository_pages", &["/{owner}/{name}", "/datasets/{owner}/{name}"]),
     ("inference_clients", &["/endpoints/{owner}/{name}"]),

@@ -3,8 +3,10 @@
 //! Refuses to know how a password is hashed. Invariant: no two names differ only in the case of letters.
 
 use spec::name::AccountName;
+use spec::rights::Action;
 
 use super::ids::AccountId;
+use super::members;
 use super::words::words;
 use super::{Db, Page, Tx, id_cursor, page, page_limit, query};
 use crate::Error;
@@ -40,6 +42,43 @@ const COLUMNS: &str = "id, name, kind, is_admin, created_ms";
 
 /// Creates an account. [`Error::AlreadyExists`] if the name is taken, in any case of its letters.
 pub async fn create(db: &Db, new: &NewAccount<'_>) -> Result<Account, Error> {
+    let mut tx = db.begin().await?;
+    let created = create_in(&mut tx, new).await?;
+    tx.commit().await?;
+    Ok(created)
+}
+
+/// Creates an organisation with its first member, who administers it. Errors as for [`create`].
+pub async fn create_organization(db: &Db, new: &NewAccount<'_>, admin: AccountId) -> Result<Account, Error> {
+    let mut tx = db.begin().await?;
+    let created = create_in(&mut tx, new).await?;
+    members::put_in(&mut tx, created.id, admin, Action::Administer, new.created_ms).await?;
+    tx.commit().await?;
+    Ok(created)
+}
+
+/// Deletes an account with its tokens, sessions, memberships and grants. [`Error::NotEmpty`] if it owns
+/// repositories, [`Error::LastAdmin`] if it alone administers an organisation.
+pub async fn delete(db: &Db, id: AccountId) -> Result<(), Error> {
+    let mut tx = db.begin().await?;
+    let alone = "SELECT organization_id FROM members m WHERE m.account_id = $1 AND m.role = 'admin'
+        AND NOT EXISTS (SELECT 1 FROM members o WHERE o.organization_id = m.organization_id
+            AND o.account_id <> $1 AND o.role = 'admin') LIMIT 1";
+    if query("look at organisations", alone).bind(id).optional::<(i64,)>(&mut tx).await?.is_some() {
+        return Err(Error::LastAdmin);
+    }
+    let owned = "SELECT id FROM repositories WHERE owner_id = $1 LIMIT 1";
+    if query("look at repositories", owned).bind(id).optional::<(i64,)>(&mut tx).await?.is_some() {
+        return Err(Error::NotEmpty { what: "account", name: id.to_string() });
+    }
+    let deleted = query("delete an account", "DELETE FROM accounts WHERE id = $1").bind(id);
+    if deleted.run(&mut tx).await? == 0 {
+        return Err(Error::not_found("account", id));
+    }
+    tx.commit().await
+}
+
+async fn create_in(tx: &mut Tx, new: &NewAccount<'_>) -> Result<Account, Error> {
     let sql = format!(
         "INSERT INTO accounts (name, name_key, kind, password_hash, is_admin, created_ms)
          VALUES ($1, $2, $3, $4, $5, $6) RETURNING {COLUMNS}"
@@ -51,7 +90,7 @@ pub async fn create(db: &Db, new: &NewAccount<'_>) -> Result<Account, Error> {
         .bind(new.password_hash)
         .bind(new.is_admin)
         .bind(new.created_ms)
-        .one(db.writer())
+        .one(tx)
         .await;
     created.map_err(|error| error.if_taken("account", new.name))
 }

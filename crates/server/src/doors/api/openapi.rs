@@ -5,7 +5,7 @@
 use axum::Json;
 use utoipa::OpenApi;
 
-use super::{accounts, endpoints, repositories, tokens};
+use super::{accounts, endpoints, events, grants, invitations, organizations, repositories, tokens};
 
 /// The document.
 #[derive(Debug, OpenApi)]
@@ -17,15 +17,22 @@ use super::{accounts, endpoints, repositories, tokens};
             scoring; files move by the Hugging Face Hub protocol."
     ),
     paths(
-        accounts::me,
+        accounts::me, events::list,
         tokens::list, tokens::create, tokens::revoke,
         repositories::model, repositories::dataset,
+        grants::list, grants::put, grants::delete,
+        organizations::list, organizations::create, organizations::get, organizations::members,
+        organizations::put_member, organizations::delete_member, organizations::invitations,
+        organizations::invite, organizations::delete_invitation,
+        invitations::list, invitations::create, invitations::delete, invitations::accept,
         endpoints::list, endpoints::deploy, endpoints::get, endpoints::stop, endpoints::logs,
     ),
     tags(
         (name = "accounts", description = "Who asks"),
         (name = "tokens", description = "Secrets that act for an account"),
         (name = "repositories", description = "Models and data sets"),
+        (name = "sharing", description = "Who may do what"),
+        (name = "organizations", description = "Accounts with members"),
         (name = "endpoints", description = "Where models answer"),
     )
 )]

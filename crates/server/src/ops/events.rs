@@ -1,0 +1,62 @@
+//! Events: what was done to what by whom, for those who must answer for it.
+//!
+//! Invariants: an event is noted after what it tells has happened; one that cannot be noted goes to the log and
+//! undoes nothing; no secret and no content is ever part of one.
+
+use spec::api::{Event, Page};
+use store::clock;
+use store::db::events::{self, Filter, NewEvent};
+
+use super::access::{self, Actor};
+use crate::app::App;
+use crate::error::{During, Error};
+use crate::text;
+
+/// What is to be noted.
+#[derive(Debug, Clone, Copy)]
+pub struct Done<'a> {
+    /// Such as `grant` or `link.create`.
+    pub verb: &'static str,
+    pub subject: &'a str,
+    pub detail: &'a str,
+}
+
+/// Notes what the actor did.
+pub async fn note(app: &App, actor: &Actor, done: Done<'_>) {
+    let name = match actor {
+        Actor::Account(known) => known.name.as_str(),
+        Actor::Nobody => "",
+    };
+    let Done { verb, subject, detail } = done;
+    tracing::info!(actor = name, verb, subject, detail, "done");
+    let new = NewEvent { at_ms: clock::now_ms(), actor: name, verb, subject, detail };
+    if let Err(error) = events::add(&app.store.db, &new).await {
+        tracing::error!(actor = name, verb, subject, %error, "an event was not noted");
+    }
+}
+
+/// What is to be listed.
+#[derive(Debug, Clone, Default)]
+pub struct Wanted {
+    pub actor: Option<String>,
+    pub subject: Option<String>,
+    pub after: Option<String>,
+    pub limit: u32,
+}
+
+/// Events, newest first: an admin sees all, everybody else what they did themselves.
+pub async fn list(app: &App, actor: &Actor, wanted: &Wanted) -> Result<Page<Event>, Error> {
+    let known = access::signed_in(actor)?;
+    let by = if known.is_admin { wanted.actor.as_deref() } else { Some(known.name.as_str()) };
+    let filter = Filter { actor: by, subject: wanted.subject.as_deref() };
+    let page = events::list(&app.store.db, filter, wanted.after.as_deref(), wanted.limit).await;
+    let page = page.during("list events")?;
+    let items = page.items.into_iter().map(|event| Event {
+        at: text::rfc3339(event.at_ms),
+        actor: event.actor,
+        verb: event.verb,
+        subject: event.subject,
+        detail: event.detail,
+    });
+    Ok(Page { items: items.collect(), next: page.next })
+}
