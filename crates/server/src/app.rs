@@ -11,6 +11,7 @@ use tokio::sync::{Notify, Semaphore};
 use crate::gateway::Gateway;
 use crate::ops::access::{Actor, Rights};
 use crate::ops::endpoints::predict::KnownEndpoints;
+use crate::ops::links::Guests;
 use crate::ops::repositories::Downloads;
 use crate::settings::Settings;
 
@@ -27,6 +28,8 @@ pub struct App {
     pub actors: Actors,
     /// What was granted to whom, as it was a moment ago.
     pub rights: Rights,
+    /// Links that were used a moment ago.
+    pub guests: Guests,
     /// Who may ask which endpoint, as it was a moment ago.
     pub known_endpoints: KnownEndpoints,
     /// Downloads that are not written down yet.
@@ -49,6 +52,7 @@ impl App {
             gateway,
             actors: Actors::default(),
             rights: Rights::default(),
+            guests: Guests::default(),
             downloads: Downloads::default(),
             known_endpoints: KnownEndpoints::default(),
             job_added: Notify::new(),

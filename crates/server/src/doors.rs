@@ -44,6 +44,9 @@ impl<D: Dialect> IntoResponse for Refusal<D> {
         let entry = self.0.entry();
         *response.status_mut() =
             StatusCode::from_u16(entry.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        if self.0.code() == Code::LinkTooFast {
+            response.headers_mut().insert("retry-after", HeaderValue::from_static("60"));
+        }
         if matches!(self.0.code(), Code::Overloaded | Code::EndpointDown) {
             response.headers_mut().insert("retry-after", HeaderValue::from_static("1"));
         }

@@ -35,6 +35,14 @@ pub enum Error {
     BadSignInLink,
     #[error("the invitation was taken, taken back or is too old")]
     BadInvitation,
+    #[error("there is no such link")]
+    LinkNotFound,
+    #[error("the link is {0}")]
+    LinkEnded(&'static str),
+    #[error("the link has {n_left} calls left")]
+    LinkUsedUp { n_left: i64 },
+    #[error("the link allows {per_minute} calls a minute")]
+    LinkTooFast { per_minute: i64 },
     #[error("the form was not sent from a page of this server, or its session has ended")]
     BadCsrf,
     #[error("`{actor}` may not {action} `{what}`")]
@@ -160,6 +168,10 @@ impl Error {
             Self::MediaType(_) => Code::MediaType,
             Self::EndpointNotFound(_) => Code::EndpointNotFound,
             Self::NotServable { .. } => Code::NotServable,
+            Self::LinkNotFound => Code::LinkNotFound,
+            Self::LinkEnded(_) => Code::LinkEnded,
+            Self::LinkUsedUp { .. } => Code::LinkUsedUp,
+            Self::LinkTooFast { .. } => Code::LinkTooFast,
             Self::BadInvitation => Code::BadInvitation,
             Self::LastAdmin => Code::LastAdmin,
             Self::NotEmpty(_) => Code::NotEmpty,

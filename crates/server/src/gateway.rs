@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use store::db::ids::RepositoryId;
+use store::db::ids::{RepositoryId, RevisionId};
 
 use crate::provider::Launcher;
 
@@ -21,10 +21,27 @@ pub use slot::Slot;
 
 use metrics::Metrics;
 
-/// Every endpoint that was asked for in this process.
+/// What a slot's runtime answers for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Key {
+    /// The endpoint of a repository, at whatever revision it is deployed.
+    Endpoint(RepositoryId),
+    /// One revision for good, which links lead to.
+    Pinned(RepositoryId, RevisionId),
+}
+
+impl Key {
+    fn repository(self) -> RepositoryId {
+        match self {
+            Self::Endpoint(repository) | Self::Pinned(repository, _) => repository,
+        }
+    }
+}
+
+/// Everything that was asked for in this process.
 #[derive(Debug)]
 pub struct Gateway {
-    slots: RwLock<BTreeMap<RepositoryId, Arc<Slot>>>,
+    slots: RwLock<BTreeMap<Key, Arc<Slot>>>,
     pub launcher: Launcher,
     pub metrics: Metrics,
 }
@@ -36,25 +53,40 @@ impl Gateway {
 
     /// The slot of this repository's endpoint; made when it is first asked for.
     pub fn slot(&self, id: RepositoryId) -> Arc<Slot> {
-        if let Some(slot) = self.slots.read().unwrap_or_else(PoisonError::into_inner).get(&id) {
+        self.slot_of(Key::Endpoint(id))
+    }
+
+    /// The slot of this key; made when it is first asked for.
+    pub fn slot_of(&self, key: Key) -> Arc<Slot> {
+        if let Some(slot) = self.slots.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
             return Arc::clone(slot);
         }
         let mut slots = self.slots.write().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(slots.entry(id).or_insert_with(|| Arc::new(Slot::new(id))))
+        Arc::clone(slots.entry(key).or_insert_with(|| Arc::new(Slot::new(key))))
     }
 
-    /// Ends the runtime of a repository that is gone or whose endpoint was stopped.
+    /// Ends every runtime of a repository that is gone.
     pub fn forget(&self, id: RepositoryId) {
-        let slot = self.slots.write().unwrap_or_else(PoisonError::into_inner).remove(&id);
-        if let Some(slot) = slot {
-            slot.close();
-        }
+        let mut slots = self.slots.write().unwrap_or_else(PoisonError::into_inner);
+        slots.retain(|key, slot| {
+            let is_kept = key.repository() != id;
+            if !is_kept {
+                slot.close();
+            }
+            is_kept
+        });
     }
 
-    /// Ends every runtime that nobody asked for so long; returns whose they were.
+    /// Ends every runtime that nobody asked for so long; returns whose endpoints they were.
     pub fn put_to_sleep(&self, idle_after: Duration) -> Vec<RepositoryId> {
         let slots: Vec<_> = self.all();
-        slots.iter().filter(|slot| slot.sleep_if_idle(idle_after)).map(|slot| slot.repository).collect()
+        let slept = slots.iter().filter(|slot| slot.sleep_if_idle(idle_after));
+        slept
+            .filter_map(|slot| match slot.key {
+                Key::Endpoint(repository) => Some(repository),
+                Key::Pinned(..) => None,
+            })
+            .collect()
     }
 
     /// Ends every runtime, as the server stops.

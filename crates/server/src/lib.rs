@@ -4,6 +4,7 @@
 //! `router` (which) -> `doors` (translate) -> `ops` (decide) -> `store` (remember), and nothing skips a room.
 
 pub mod admin;
+mod anonymity;
 pub mod app;
 mod deadline;
 pub mod doors;

@@ -13,6 +13,7 @@ pub mod facts;
 pub mod grants;
 pub mod health;
 pub mod invitations;
+pub mod links;
 pub mod organizations;
 pub mod refs;
 pub mod repositories;

@@ -5,6 +5,7 @@
 //! input means the same by whichever way it came. Invariant: tensors that come out of here fit the schema.
 
 pub mod answers;
+pub mod blunt;
 pub mod plan;
 pub mod rows;
 pub mod scalar;

@@ -48,6 +48,9 @@ fn our_api() -> Router<Arc<App>> {
         .route("/api/v1/datasets/{owner}/{name}", get(api::repositories::dataset))
         .nest("/api/v1/models/{owner}/{name}", our_repository().layer(Extension(RepositoryKind::Model)))
         .nest("/api/v1/datasets/{owner}/{name}", our_repository().layer(Extension(RepositoryKind::Dataset)))
+        .route("/api/v1/models/{owner}/{name}/links", get(api::links::list).post(api::links::create))
+        .route("/api/v1/links", get(api::links::mine))
+        .route("/api/v1/links/{id}", get(api::links::get).put(api::links::change).delete(api::links::revoke))
         .route("/api/v1/events", get(api::events::list))
         .route("/api/v1/organizations", get(api::organizations::list).post(api::organizations::create))
         .route("/api/v1/organizations/{organization}", get(api::organizations::get))
@@ -143,7 +146,7 @@ fn inference_clients() -> Router<Arc<App>> {
         .route("/health", get(infer::mlflow::ping))
         .route("/version", get(infer::mlflow::version))
         .route("/invocations", post(infer::mlflow::invocations));
-    Router::new().nest("/endpoints/{owner}/{name}", routes)
+    Router::new().nest("/endpoints/{owner}/{name}", routes.clone()).nest("/r/{link}", routes)
 }
 
 /// People, with a browser.

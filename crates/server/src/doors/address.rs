@@ -50,6 +50,11 @@ impl Base {
         format!("{}/{name}/try", self.0)
     }
 
+    /// The page of a link.
+    pub fn link(&self, secret: &str) -> String {
+        format!("{}/r/{secret}", self.0)
+    }
+
     /// Where an invitation is taken.
     pub fn invitation(&self, secret: &str) -> String {
         format!("{}/invitations/{secret}", self.0)

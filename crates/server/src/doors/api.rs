@@ -19,6 +19,7 @@ pub mod endpoints;
 pub mod events;
 pub mod grants;
 pub mod invitations;
+pub mod links;
 pub mod openapi;
 pub mod organizations;
 pub mod repositories;

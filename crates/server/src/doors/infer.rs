@@ -10,13 +10,17 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, HeaderValue, Method};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
+use spec::api::EndpointState;
 
 use super::Dialect;
 use super::identity;
 use crate::app::App;
 use crate::error::Error;
-use crate::gateway::Live;
-use crate::ops::endpoints::predict::{self, Open};
+use crate::ops::access::Action;
+use crate::ops::endpoints;
+use crate::ops::endpoints::predict::{self, Names, Open};
+use crate::ops::links::guard;
+use crate::secrets::Secret;
 
 mod body;
 pub mod mlflow;
@@ -50,27 +54,63 @@ impl Dialect for Infer {
     }
 }
 
-/// Opens the endpoint that an address names, for a request of this size.
-async fn open(app: &Arc<App>, name: &Name, headers: &HeaderMap, n_bytes: usize) -> Result<Open, Error> {
-    let actor = identity::recognise(app, &Method::POST, headers).await?;
-    predict::open(app, &actor, &name.full(), n_bytes as u64).await
-}
-
-/// `OWNER` and `NAME` of the address.
+/// What an address asks: the endpoint `OWNER/NAME`, or the model that a link leads to.
 #[derive(Debug, serde::Deserialize)]
 pub struct Name {
+    #[serde(default)]
     owner: String,
+    #[serde(default)]
     name: String,
+    /// A link's secret.
+    #[serde(default)]
+    link: Option<String>,
 }
 
+/// What the model is called that a link leads to, whatever its repository is called.
+const LINKED: &str = "model";
+
 impl Name {
+    /// Opens it for a request of this size.
+    async fn open(&self, app: &Arc<App>, headers: &HeaderMap, n_bytes: usize) -> Result<Open, Error> {
+        match &self.link {
+            Some(secret) => {
+                let guest = guard::admit(app, &Secret::new(secret.clone())).await?;
+                predict::open_link(app, &guest, n_bytes as u64).await
+            }
+            None => {
+                let actor = identity::recognise(app, &Method::POST, headers).await?;
+                predict::open(app, &actor, &self.full(), n_bytes as u64).await
+            }
+        }
+    }
+
+    /// How its endpoint stands, for whoever may ask it.
+    async fn described(&self, app: &App, headers: &HeaderMap) -> Result<State, Error> {
+        if let Some(secret) = &self.link {
+            let guest = guard::admit(app, &Secret::new(secret.clone())).await?;
+            // Whatever a link leads to wakes when it is asked.
+            let (version, reason) = (guest.link.oid.to_string(), String::new());
+            return Ok(State { version, is_servable: true, state: EndpointState::Idle, reason });
+        }
+        let actor = identity::recognise(app, &Method::GET, headers).await?;
+        let described = endpoints::get_for(app, &actor, &self.full().parse()?, Action::Predict).await?;
+        let is_servable = described.state.is_servable();
+        let (version, reason) = (described.row.oid.to_string(), described.reason);
+        Ok(State { version, is_servable, state: described.state, reason })
+    }
+
     fn full(&self) -> String {
         format!("{}/{}", self.owner, self.name)
     }
 
+    /// What the one model at this address is called.
+    fn model(&self) -> &str {
+        if self.link.is_some() { LINKED } else { &self.name }
+    }
+
     /// The model at this address has the repository's name, and no other is here.
     fn check_model(&self, model: &str) -> Result<(), Error> {
-        match model.eq_ignore_ascii_case(&self.name) {
+        match model.eq_ignore_ascii_case(self.model()) {
             true => Ok(()),
             false => Err(Error::NotFound {
                 what: "model at this endpoint, but for its own name:",
@@ -78,6 +118,14 @@ impl Name {
             }),
         }
     }
+}
+
+/// How what an address asks stands.
+struct State {
+    version: String,
+    is_servable: bool,
+    state: EndpointState,
+    reason: String,
 }
 
 /// Does work on a body here, or apart if there is much of it.
@@ -92,22 +140,22 @@ async fn parse<T: Send + 'static>(
 }
 
 /// A JSON answer that names the model.
-fn told(live: &Live, value: &Value) -> Response {
+fn told(names: &Names, value: &Value) -> Response {
     let mut response = axum::Json(value).into_response();
-    name_model(live, response.headers_mut());
+    name_model(names, response.headers_mut());
     response
 }
 
-fn name_model(live: &Live, headers: &mut HeaderMap) {
-    for (name, value) in &live.names {
+fn name_model(names: &Names, headers: &mut HeaderMap) {
+    for (name, value) in names {
         headers.insert(*name, value.clone());
     }
 }
 
 /// A body with its media type and the model's names.
-fn sent(live: &Live, body: Vec<u8>, media_type: &'static str) -> Response {
+fn sent(names: &Names, body: Vec<u8>, media_type: &'static str) -> Response {
     let mut response = Bytes::from(body).into_response();
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
-    name_model(live, response.headers_mut());
+    name_model(names, response.headers_mut());
     response
 }

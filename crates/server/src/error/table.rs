@@ -48,6 +48,10 @@ codes! {
     BadPassword: "bad-password", 401, "User name or password is wrong", "try again, or ask an admin for a new sign-in link";
     BadSignInLink: "bad-sign-in-link", 410, "The sign-in link no longer works", "`reenact admin sign-in-link NAME` makes a new one";
     BadInvitation: "bad-invitation", 410, "The invitation no longer works", "ask whoever sent it for a new one";
+    LinkNotFound: "link-not-found", 404, "There is no such link", "copy the whole address that you were sent";
+    LinkEnded: "link-ended", 410, "The link no longer works", "ask whoever sent it for a new one, or to extend it";
+    LinkUsedUp: "link-used-up", 429, "The link has too few calls left", "ask with fewer rows, or ask whoever sent it for more calls";
+    LinkTooFast: "link-too-fast", 429, "That was too fast for this link", "wait as long as `Retry-After` says and try again";
     BadCsrf: "bad-csrf", 403, "The form could not be trusted", "load the page again and send the form once more";
     Forbidden: "forbidden", 403, "You may not do this", "ask the owner for the right to it, or use another account";
     ReadOnlyToken: "read-only-token", 403, "The token may read only", "make a token with the scope `write` on the page `/settings/tokens`";

@@ -1,4 +1,4 @@
-//! One endpoint in this process: its runtime if it has one, its queue, and how it is woken and swapped.
+//! One model that answers in this process: its runtime if it has one, its queue, and how it is woken and swapped.
 //!
 //! Knows no database: what to start it is told. Invariants: at most one runtime of an endpoint is being started
 //! at a time; a request that is let in is counted until it ends, however it ends.
@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use store::clock;
-use store::db::ids::RepositoryId;
 use tokio::sync::Mutex;
 
+use super::Key;
 use super::live::Live;
 use crate::error::Error;
 use crate::provider::Log;
@@ -20,10 +20,10 @@ use crate::provider::Log;
 /// How long after a failed start requests are refused at once, in milliseconds.
 const RETRY_AFTER_MS: i64 = 5_000;
 
-/// One endpoint in this process.
+/// One model that answers in this process.
 #[derive(Debug)]
 pub struct Slot {
-    pub repository: RepositoryId,
+    pub key: Key,
     pub log: Log,
     live: ArcSwapOption<Live>,
     /// Held while a runtime is started; what the last start failed of, and when.
@@ -57,9 +57,9 @@ pub struct Room {
 }
 
 impl Slot {
-    pub(super) fn new(repository: RepositoryId) -> Self {
+    pub(super) fn new(key: Key) -> Self {
         Self {
-            repository,
+            key,
             log: Log::default(),
             live: ArcSwapOption::empty(),
             starting: Mutex::default(),

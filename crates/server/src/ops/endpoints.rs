@@ -26,7 +26,7 @@ mod start;
 /// What others than its owner are told of why an endpoint failed.
 const UNTOLD: &str = "its owner can see why";
 
-pub use start::start;
+pub use start::{check_servable, start};
 
 /// An endpoint as its row and this process's runtime tell it.
 #[derive(Debug, Clone)]
@@ -47,7 +47,7 @@ pub async fn deploy(app: &Arc<App>, actor: &Actor, wanted: &api::Deploy) -> Resu
     let at = At { kind: RepositoryKind::Model, name: &name, revision };
     let (repository, revision) = revisions::resolve(app, actor, &at, Action::Write).await?;
     if let Some(facts) = facts::get(app, revision.id).await? {
-        start::check_servable(&wanted.repository, &facts)?;
+        check_servable(&wanted.repository, &facts)?;
     }
     let new = NewEndpoint {
         repository_id: repository.id,

@@ -20,7 +20,7 @@ const NESTED: [(&str, &[&str]); 4] = [
     ("our_repository", &["/api/v1/models/{owner}/{name}", "/api/v1/datasets/{owner}/{name}"]),
     ("hub_repository", &["/api/models/{owner}/{name}", "/api/datasets/{owner}/{name}"]),
     ("repository_pages", &["/{owner}/{name}", "/datasets/{owner}/{name}"]),
-    ("inference_clients", &["/endpoints/{owner}/{name}"]),
+    ("inference_clients", &["/endpoints/{owner}/{name}", "/r/{link}"]),
 ];
 
 #[tokio::test]

@@ -5,7 +5,7 @@
 use axum::Json;
 use utoipa::OpenApi;
 
-use super::{accounts, endpoints, events, grants, invitations, organizations, repositories, tokens};
+use super::{accounts, endpoints, events, grants, invitations, links, organizations, repositories, tokens};
 
 /// The document.
 #[derive(Debug, OpenApi)]
@@ -21,6 +21,7 @@ use super::{accounts, endpoints, events, grants, invitations, organizations, rep
         tokens::list, tokens::create, tokens::revoke,
         repositories::model, repositories::dataset,
         grants::list, grants::put, grants::delete,
+        links::list, links::create, links::mine, links::get, links::change, links::revoke,
         organizations::list, organizations::create, organizations::get, organizations::members,
         organizations::put_member, organizations::delete_member, organizations::invitations,
         organizations::invite, organizations::delete_invitation,

@@ -15,13 +15,11 @@ use spec::frame::IndexedTensor;
 
 use super::body::Sent;
 use super::v1::no_rows;
-use super::{Infer, Name, open, parse, told};
+use super::{Infer, Name, parse, told};
 use crate::app::App;
 use crate::doors::Answer;
-use crate::doors::identity::Asker;
 use crate::error::Error;
-use crate::ops::access::Action;
-use crate::ops::endpoints::{self, predict};
+use crate::ops::endpoints::predict;
 use crate::predict::Misfit;
 use crate::predict::answers;
 use crate::predict::plan::Plan;
@@ -57,10 +55,9 @@ enum Form {
 pub async fn ping(
     State(app): State<Arc<App>>,
     Path(name): Path<Name>,
-    asker: Asker<Infer>,
+    headers: HeaderMap,
 ) -> Answer<&'static str, Infer> {
-    let name = name.full().parse().map_err(Error::from)?;
-    endpoints::get_for(&app, &asker.actor, &name, Action::Predict).await?;
+    name.described(&app, &headers).await?;
     Ok("\n")
 }
 
@@ -75,7 +72,7 @@ pub async fn invocations(
     Sent(body): Sent,
 ) -> Answer<Response, Infer> {
     let form = form(&headers)?;
-    let open = open(&app, &name, &headers, body.len()).await?;
+    let open = name.open(&app, &headers, body.len()).await?;
     let (live, n_bytes) = (Arc::clone(&open.live), body.len());
     let read = move || {
         let plan = live.plan.as_ref().ok_or_else(no_rows)?;
@@ -88,7 +85,7 @@ pub async fn invocations(
     let tensors = parse(n_bytes, read).await?;
     let predicted = predict::infer(&app, &open, &tensors).await?;
     let predictions = answers::predictions(&predicted.live.schema, &predicted.answer.tensors);
-    Ok(told(&predicted.live, &json!({ "predictions": predictions })))
+    Ok(told(predicted.names(), &json!({ "predictions": predictions })))
 }
 
 fn form(headers: &HeaderMap) -> Result<Form, Error> {

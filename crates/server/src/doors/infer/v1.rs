@@ -12,12 +12,11 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::body::Sent;
-use super::{Infer, Name, open, parse, told};
+use super::{Infer, Name, parse, told};
 use crate::app::App;
 use crate::doors::Answer;
-use crate::doors::identity::Asker;
 use crate::error::Error;
-use crate::ops::endpoints::{self, predict};
+use crate::ops::endpoints::predict;
 use crate::predict::Misfit;
 use crate::predict::answers;
 use crate::predict::rows::Rows;
@@ -37,18 +36,17 @@ struct Request<'a> {
 }
 
 pub async fn models(Path(name): Path<Name>) -> Response {
-    axum::Json(json!({ "models": [name.name] })).into_response()
+    axum::Json(json!({ "models": [name.model()] })).into_response()
 }
 
 pub async fn model(
     State(app): State<Arc<App>>,
     Path(verb): Path<Verb>,
-    asker: Asker<Infer>,
+    headers: HeaderMap,
 ) -> Answer<Response, Infer> {
     verb.name.check_model(&verb.verb)?;
-    let name = verb.name.full().parse().map_err(Error::from)?;
-    let described = endpoints::get(&app, &asker.actor, &name).await?;
-    Ok(axum::Json(json!({ "name": verb.verb, "ready": described.state.is_servable() })).into_response())
+    let now = verb.name.described(&app, &headers).await?;
+    Ok(axum::Json(json!({ "name": verb.verb, "ready": now.is_servable })).into_response())
 }
 
 pub async fn predict(
@@ -65,7 +63,7 @@ pub async fn predict(
         None => return Err(Error::Method(verb.verb).into()),
     };
     verb.name.check_model(model)?;
-    let open = open(&app, &verb.name, &headers, body.len()).await?;
+    let open = verb.name.open(&app, &headers, body.len()).await?;
     let (live, n_bytes) = (Arc::clone(&open.live), body.len());
     let read = move || {
         let plan = live.plan.as_ref().ok_or_else(no_rows)?;
@@ -78,7 +76,7 @@ pub async fn predict(
     let tensors = parse(n_bytes, read).await?;
     let predicted = predict::infer(&app, &open, &tensors).await?;
     let predictions = answers::predictions(&predicted.live.schema, &predicted.answer.tensors);
-    Ok(told(&predicted.live, &json!({ "predictions": predictions })))
+    Ok(told(predicted.names(), &json!({ "predictions": predictions })))
 }
 
 /// What a model without rows answers to protocols that know rows only.

@@ -11,13 +11,11 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use super::body::Sent;
-use super::{Infer, Name, name_model, open, parse, sent};
+use super::{Infer, Name, name_model, parse, sent};
 use crate::app::App;
-use crate::doors::identity::Asker;
 use crate::doors::{Answer, Refusal};
 use crate::error::Error;
-use crate::ops::access::Action;
-use crate::ops::endpoints::{self, predict};
+use crate::ops::endpoints::predict;
 use crate::predict::answers::{self, About};
 use crate::predict::tensors;
 
@@ -47,19 +45,19 @@ pub async fn live(Path(_): Path<Name>) -> Response {
 pub async fn ready(
     State(app): State<Arc<App>>,
     Path(name): Path<Name>,
-    asker: Asker<Infer>,
+    headers: HeaderMap,
 ) -> Answer<Response, Infer> {
-    check(&app, &asker, &name).await?;
+    check(&app, &headers, &name).await?;
     Ok(axum::Json(json!({ "ready": true })).into_response())
 }
 
 pub async fn model_ready(
     State(app): State<Arc<App>>,
     Path(model): Path<Model>,
-    asker: Asker<Infer>,
+    headers: HeaderMap,
 ) -> Answer<Response, Infer> {
     model.name.check_model(&model.model)?;
-    check(&app, &asker, &model.name).await?;
+    check(&app, &headers, &model.name).await?;
     Ok(axum::Json(json!({ "name": model.model, "ready": true })).into_response())
 }
 
@@ -69,7 +67,7 @@ pub async fn metadata(
     headers: HeaderMap,
 ) -> Answer<Response, Infer> {
     model.name.check_model(&model.model)?;
-    let open = open(&app, &model.name, &headers, 0).await?;
+    let open = model.name.open(&app, &headers, 0).await?;
     let live = &open.live;
     let version = live.target.revision.to_string();
     let body = json!({
@@ -79,20 +77,19 @@ pub async fn metadata(
         "inputs": live.schema.inputs,
         "outputs": live.schema.outputs,
     });
-    Ok(super::told(live, &body))
+    Ok(super::told(open.names(), &body))
 }
 
 /// The one model of this endpoint, as a list.
 pub async fn index(
     State(app): State<Arc<App>>,
     Path(name): Path<Name>,
-    asker: Asker<Infer>,
+    headers: HeaderMap,
 ) -> Answer<Response, Infer> {
-    let described = endpoints::get(&app, &asker.actor, &name.full().parse().map_err(Error::from)?).await?;
-    let state = if described.state.is_servable() { "READY" } else { "UNAVAILABLE" };
-    let version = described.row.oid.to_string();
-    let reason = described.reason;
-    Ok(axum::Json(json!([{ "name": name.name, "version": version, "state": state, "reason": reason }]))
+    let now = name.described(&app, &headers).await?;
+    let state = if now.is_servable { "READY" } else { "UNAVAILABLE" };
+    let (version, reason) = (now.version, now.reason);
+    Ok(axum::Json(json!([{ "name": name.model(), "version": version, "state": state, "reason": reason }]))
         .into_response())
 }
 
@@ -103,7 +100,7 @@ pub async fn infer(
     Sent(body): Sent,
 ) -> Answer<Response, Infer> {
     model.name.check_model(&model.model)?;
-    let open = open(&app, &model.name, &headers, body.len()).await?;
+    let open = model.name.open(&app, &headers, body.len()).await?;
     check_version(model.version.as_deref(), &open.live.target.revision.to_string())?;
     let n_json_bytes = json_length(&headers)?;
     let (live, n_bytes) = (Arc::clone(&open.live), body.len());
@@ -114,11 +111,11 @@ pub async fn infer(
     let about = About { model: &model.model, version: &version, id: request.id.as_deref() };
     let encoded = answers::encode(&predicted.live.schema, about, &predicted.answer.tensors, &request.wanted);
     let Some(n_json_bytes) = encoded.n_json_bytes else {
-        return Ok(sent(&predicted.live, encoded.body, "application/json"));
+        return Ok(sent(predicted.names(), encoded.body, "application/json"));
     };
-    let mut response = sent(&predicted.live, encoded.body, "application/octet-stream");
+    let mut response = sent(predicted.names(), encoded.body, "application/octet-stream");
     response.headers_mut().insert(JSON_LENGTH, HeaderValue::from(n_json_bytes));
-    name_model(&predicted.live, response.headers_mut());
+    name_model(predicted.names(), response.headers_mut());
     Ok(response)
 }
 
@@ -146,15 +143,14 @@ fn check_version(asked: Option<&str>, served: &str) -> Result<(), Error> {
     }
 }
 
-async fn check(app: &App, asker: &Asker<Infer>, name: &Name) -> Result<(), Error> {
-    let name = name.full().parse().map_err(Error::from)?;
-    let described = endpoints::get_for(app, &asker.actor, &name, Action::Predict).await?;
-    match described.state.is_servable() {
+async fn check(app: &App, headers: &HeaderMap, name: &Name) -> Result<(), Error> {
+    let now = name.described(app, headers).await?;
+    match now.is_servable {
         true => Ok(()),
         false => Err(Error::EndpointDown {
-            repository: described.repository,
-            state: described.state.as_str(),
-            reason: described.reason,
+            repository: name.full(),
+            state: now.state.as_str(),
+            reason: now.reason,
         }),
     }
 }

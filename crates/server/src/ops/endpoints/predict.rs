@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use axum::http::HeaderValue;
 use serde_json::Value;
 use spec::frame::{Answer, FailureCode, IndexedTensor};
 use spec::name::{RepositoryKind, RepositoryName};
@@ -14,13 +15,14 @@ use store::db::ids::{AccountId, RepositoryId};
 use store::db::repositories;
 
 use super::FullName;
-use super::start::{self, wake};
+use super::start::{self, Pinned, wake, wake_pinned};
 use crate::app::App;
 use crate::error::{During, Error};
 use crate::gateway::link::Broken;
 use crate::gateway::slot::{self, Place, Room};
-use crate::gateway::{Live, Slot};
+use crate::gateway::{Key, Live, Slot};
 use crate::ops::access::{self, Action, Actor, Subject};
+use crate::ops::links::{Guest, guard};
 use crate::predict::answers;
 use crate::predict::rows::Rows;
 
@@ -57,11 +59,19 @@ impl KnownEndpoints {
 /// An endpoint that somebody may ask, with a place in its queue.
 #[derive(Debug)]
 pub struct Open {
-    pub known: Arc<KnownEndpoint>,
     pub live: Arc<Live>,
+    source: Source,
     slot: Arc<Slot>,
     _place: Place,
     began: Instant,
+}
+
+/// What is asked, and on whose behalf.
+#[derive(Debug, Clone)]
+enum Source {
+    Endpoint(RepositoryId),
+    /// A link, and the revision that it leads to.
+    Link(Arc<Guest>, Pinned),
 }
 
 /// What a model answered.
@@ -70,6 +80,35 @@ pub struct Predicted {
     /// The runtime that answered; its schema is the one to read the tensors by.
     pub live: Arc<Live>,
     pub answer: Answer,
+    is_anonymous: bool,
+}
+
+/// Headers that name what answered.
+pub type Names = [(&'static str, HeaderValue)];
+
+impl Open {
+    /// What names the model to whoever asks.
+    pub fn names(&self) -> &Names {
+        names(&self.live, self.source.is_anonymous())
+    }
+}
+
+impl Predicted {
+    /// What names the model to whoever asked.
+    pub fn names(&self) -> &Names {
+        names(&self.live, self.is_anonymous)
+    }
+}
+
+impl Source {
+    fn is_anonymous(&self) -> bool {
+        matches!(self, Self::Link(guest, _) if guest.identity.is_some())
+    }
+}
+
+/// The repository comes first, and tells whose it is.
+fn names(live: &Live, is_anonymous: bool) -> &Names {
+    &live.names[usize::from(is_anonymous)..]
 }
 
 /// One answer for people, from rows as people write them.
@@ -96,6 +135,7 @@ pub async fn open(app: &Arc<App>, actor: &Actor, name: &str, n_bytes: u64) -> Re
     if known.is_stopped {
         return Err(start::stopped(&known.name));
     }
+    let source = Source::Endpoint(known.repository);
     let slot = app.gateway.slot(known.repository);
     let room = Room { n_requests: app.settings.queue, n_bytes: app.settings.queue_bytes.0 };
     let place = slot
@@ -103,9 +143,38 @@ pub async fn open(app: &Arc<App>, actor: &Actor, name: &str, n_bytes: u64) -> Re
         .inspect_err(|_| app.gateway.metrics.predicted("overloaded", began.elapsed()))?;
     let live = match slot.live() {
         Some(live) => live,
-        None => wake_apart(app, known.repository).await.map_err(|error| discreet(error, actor, &subject))?,
+        None => wake_apart(app, &source).await.map_err(|error| discreet(error, actor, &subject))?,
     };
-    Ok(Open { known, live, slot, _place: place, began })
+    Ok(Open { live, source, slot, _place: place, began })
+}
+
+/// Opens what a link leads to, for one request of so many bytes; wakes it if it sleeps.
+pub async fn open_link(app: &Arc<App>, guest: &Arc<Guest>, n_bytes: u64) -> Result<Open, Error> {
+    let began = Instant::now();
+    let link = &guest.link;
+    let name = match guest.identity {
+        Some(_) => "the model".to_owned(),
+        None => format!("{}/{}", link.owner_name, link.repository_name),
+    };
+    let pinned = Pinned { repository: link.repository_id, revision: link.revision_id, name };
+    let slot = app.gateway.slot_of(Key::Pinned(pinned.repository, pinned.revision));
+    let room = Room { n_requests: app.settings.queue, n_bytes: app.settings.queue_bytes.0 };
+    let place = slot.enter(n_bytes, room)?;
+    let source = Source::Link(Arc::clone(guest), pinned);
+    // The endpoint's runtime will do while it serves just this revision.
+    let endpoint = app.gateway.slot(link.repository_id).live();
+    let live = match slot.live().or(endpoint.filter(|live| live.target.revision == link.oid)) {
+        Some(live) => live,
+        None => wake_apart(app, &source).await.map_err(discreet_to_guest)?,
+    };
+    Ok(Open { live, source, slot, _place: place, began })
+}
+
+fn discreet_to_guest(error: Error) -> Error {
+    match error {
+        Error::EndpointDown { repository, state: "failed", .. } => slot::failed(&repository, super::UNTOLD),
+        other => other,
+    }
 }
 
 /// Why a model did not start is for its owner; everybody else is told that it did not.
@@ -123,9 +192,25 @@ fn discreet(error: Error, actor: &Actor, subject: &Subject<'_>) -> Error {
 /// Asks.
 pub async fn infer(app: &Arc<App>, open: &Open, tensors: &[IndexedTensor]) -> Result<Predicted, Error> {
     let limit = app.settings.predict_timeout.0;
+    let n_rows = tensors.iter().map(IndexedTensor::n_rows).max().unwrap_or(1);
+    if let Source::Link(guest, _) = &open.source {
+        guard::take(app, guest, n_rows).await?;
+    }
     let outcome = match tokio::time::timeout(limit, ask(app, open, tensors)).await {
         Ok(outcome) => outcome,
         Err(_) => Err(Error::PredictTimeout(format!("{limit:?}"))),
+    };
+    let outcome = match (outcome, &open.source) {
+        (Ok(mut predicted), Source::Link(guest, _)) => {
+            let schema = &predicted.live.schema;
+            guest.blunt().apply(schema, &mut predicted.answer.tensors);
+            Ok(predicted)
+        }
+        (Err(error), Source::Link(guest, _)) => {
+            guard::give_back(app, guest, n_rows).await;
+            Err(error)
+        }
+        (outcome, Source::Endpoint(_)) => outcome,
     };
     let name = match &outcome {
         Ok(_) => "answered",
@@ -144,7 +229,7 @@ pub async fn infer_texts(app: &Arc<App>, open: &Open, rows: &[Vec<String>]) -> R
         read.read_texts(row.iter().map(String::as_str))?;
     }
     let tensors = read.into_tensors()?;
-    let Predicted { live, answer } = infer(app, open, &tensors).await?;
+    let Predicted { live, answer, .. } = infer(app, open, &tensors).await?;
     let predictions = answers::predictions(&live.schema, &answer.tensors);
     let probabilities = answers::probabilities(&live.schema, &answer.tensors);
     Ok(Told { predictions, probabilities, live, took: open.began.elapsed() })
@@ -154,10 +239,12 @@ async fn ask(app: &Arc<App>, open: &Open, tensors: &[IndexedTensor]) -> Result<P
     let mut live = Arc::clone(&open.live);
     for attempt in 0.. {
         match live.infer(tensors, app.settings.predict_timeout.0).await {
-            Ok(answer) => return Ok(Predicted { live, answer }),
+            Ok(answer) => {
+                return Ok(Predicted { live, answer, is_anonymous: open.source.is_anonymous() });
+            }
             Err(Broken::Closed) if attempt == 0 => {
                 open.slot.drop_if(&live);
-                live = wake_apart(app, open.known.repository).await?;
+                live = wake_apart(app, &open.source).await?;
             }
             Err(Broken::Closed) => break,
             Err(Broken::TooLarge(error)) => return Err(Error::BadInput(error.to_string())),
@@ -177,9 +264,14 @@ async fn ask(app: &Arc<App>, open: &Open, tensors: &[IndexedTensor]) -> Result<P
 }
 
 /// Wakes in a task of its own, so that a client who goes away does not stop what others wait for.
-async fn wake_apart(app: &Arc<App>, repository: RepositoryId) -> Result<Arc<Live>, Error> {
-    let app_of_task = Arc::clone(app);
-    let woken = app.background.spawn(async move { wake(&app_of_task, repository).await });
+async fn wake_apart(app: &Arc<App>, source: &Source) -> Result<Arc<Live>, Error> {
+    let (app_of_task, source) = (Arc::clone(app), source.clone());
+    let woken = app.background.spawn(async move {
+        match source {
+            Source::Endpoint(repository) => wake(&app_of_task, repository).await,
+            Source::Link(_, pinned) => wake_pinned(&app_of_task, &pinned).await,
+        }
+    });
     woken.await.map_err(|_| Error::Internal("wake an endpoint"))?
 }
 

@@ -9,13 +9,13 @@ use spec::api::EndpointState;
 use spec::facts::Facts;
 use spec::schema::Schema;
 use store::db::endpoints::{self, Endpoint};
-use store::db::ids::RepositoryId;
+use store::db::ids::{RepositoryId, RevisionId};
 use store::db::revisions;
 
 use super::{FullName, facts, files, set_state};
 use crate::app::App;
 use crate::error::{During, Error};
-use crate::gateway::{Live, Target, slot};
+use crate::gateway::{Key, Live, Slot, Target, slot};
 use crate::provider::{self, Order, StartError};
 
 /// Starts what the row says, and puts it in the place of what runs.
@@ -24,8 +24,8 @@ pub async fn start(app: &Arc<App>, repository: RepositoryId) -> Result<(), Error
     // It may have been stopped or deleted while its job waited.
     let Some(row) = row.filter(|row| !row.is_stopped) else { return Ok(()) };
     set_state(app, repository, EndpointState::Starting, "").await?;
-    let slot = app.gateway.slot(repository);
-    let started = slot.swap(|| run(app, &row)).await;
+    let served = Served::of(app, &row);
+    let started = served.slot.swap(|| run(app, &served)).await;
     settle(app, &row, started.map(|_| ()).as_ref().err()).await
 }
 
@@ -36,19 +36,56 @@ pub(super) async fn wake(app: &Arc<App>, repository: RepositoryId) -> Result<Arc
     if row.is_stopped {
         return Err(stopped(&row.full_name()));
     }
-    let slot = app.gateway.slot(repository);
+    let served = Served::of(app, &row);
     let mut has_started = false;
-    let live = slot
+    let live = served
+        .slot
         .wake(|| {
             has_started = true;
             app.gateway.metrics.cold_start();
-            run(app, &row)
+            run(app, &served)
         })
         .await;
     if has_started {
         settle(app, &row, live.as_ref().err()).await?;
     }
     live
+}
+
+/// A runtime for one revision, whatever its repository's endpoint serves: that one's if it serves just this.
+pub(super) async fn wake_pinned(app: &Arc<App>, pinned: &Pinned) -> Result<Arc<Live>, Error> {
+    let key = Key::Pinned(pinned.repository, pinned.revision);
+    let served =
+        Served { name: pinned.name.clone(), revision: pinned.revision, slot: app.gateway.slot_of(key) };
+    let start = || {
+        app.gateway.metrics.cold_start();
+        run(app, &served)
+    };
+    served.slot.wake(start).await
+}
+
+/// One revision of a repository, for good.
+#[derive(Debug, Clone)]
+pub struct Pinned {
+    pub repository: RepositoryId,
+    pub revision: RevisionId,
+    /// What errors call it.
+    pub name: String,
+}
+
+/// What is to be started, and where it is put.
+struct Served {
+    /// What errors call it.
+    name: String,
+    revision: RevisionId,
+    slot: Arc<Slot>,
+}
+
+impl Served {
+    fn of(app: &App, row: &Endpoint) -> Self {
+        let slot = app.gateway.slot(row.repository_id);
+        Self { name: row.full_name(), revision: row.revision_id, slot }
+    }
 }
 
 /// What a request to a stopped endpoint is told.
@@ -58,7 +95,7 @@ pub(super) fn stopped(repository: &str) -> Error {
 }
 
 /// Whether there is something to serve, in words for the model's owner.
-pub(super) fn check_servable(repository: &str, facts: &Facts) -> Result<(), Error> {
+pub fn check_servable(repository: &str, facts: &Facts) -> Result<(), Error> {
     let refuse = |reason: String| Err(Error::NotServable { repository: repository.to_owned(), reason });
     let Some(model) = &facts.model else {
         return refuse("it has no ONNX file; other formats are shown but not served".to_owned());
@@ -87,8 +124,8 @@ async fn settle(app: &App, row: &Endpoint, failure: Option<&Error>) -> Result<()
     }
 }
 
-async fn run(app: &Arc<App>, row: &Endpoint) -> Result<Arc<Live>, Error> {
-    let target = target(app, row).await?;
+async fn run(app: &Arc<App>, served: &Served) -> Result<Arc<Live>, Error> {
+    let target = target(app, served).await?;
     let settings = &app.settings;
     let order = Order {
         files: target.files.clone(),
@@ -98,23 +135,23 @@ async fn run(app: &Arc<App>, row: &Endpoint) -> Result<Arc<Live>, Error> {
         allow_unsandboxed: settings.unsandboxed == "allow",
         load_timeout: settings.load_timeout.0,
     };
-    let log = app.gateway.slot(row.repository_id).log.clone();
+    let log = served.slot.log.clone();
     let app_of_task = Arc::clone(app);
     // Processes belong to the background threads, which outlive every request and reactor.
     let started = app
         .background
         .spawn(async move { provider::start(&app_of_task.gateway.launcher, &order, &log).await });
     let process = started.await.map_err(|_| Error::Internal("start a runtime"))?;
-    let process = process.map_err(|error| down(row, error))?;
+    let process = process.map_err(|error| down(&served.name, error))?;
     Ok(Arc::new(Live::new(target, process, settings.n_reactors())))
 }
 
-fn down(row: &Endpoint, error: StartError) -> Error {
+fn down(name: &str, error: StartError) -> Error {
     let reason = match error {
         StartError::Spawn(source) => format!("the runtime could not be started: {source}"),
         other => other.to_string(),
     };
-    slot::failed(&row.full_name(), &reason)
+    slot::failed(name, &reason)
 }
 
 /// Why an endpoint failed, for its row, which names the endpoint itself.
@@ -125,11 +162,11 @@ fn reason(failure: &Error) -> String {
     }
 }
 
-async fn target(app: &App, row: &Endpoint) -> Result<Target, Error> {
-    let facts = facts::ensure(app, row.revision_id).await?;
-    let repository = row.full_name();
+async fn target(app: &App, served: &Served) -> Result<Target, Error> {
+    let facts = facts::ensure(app, served.revision).await?;
+    let repository = served.name.clone();
     check_servable(&repository, &facts)?;
-    let revision = revisions::by_id(&app.store.db, row.revision_id).await.during("look up a revision")?;
+    let revision = revisions::by_id(&app.store.db, served.revision).await.during("look up a revision")?;
     let revision = revision.ok_or(Error::Internal("find the revision of an endpoint"))?;
     let (weights, files) = files::check_out(app, &revision, &facts).await?;
     let schema: Schema = facts.schema.unwrap_or_default();

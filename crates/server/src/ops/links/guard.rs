@@ -1,0 +1,145 @@
+//! Whoever holds a link: letting them in, and counting what they ask.
+//!
+//! Knows no names of theirs, and keeps none. Invariants: a link that has ended lets nobody in; the rows that are
+//! answered are never more than it allows, however many ask at the same moment; rows that could not be answered are
+//! given back.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use store::clock;
+use store::db::ids::LinkId;
+use store::db::links::{self, Link};
+
+use crate::anonymity::Identity;
+use crate::app::App;
+use crate::error::{During, Error};
+use crate::predict::blunt::Blunt;
+use crate::secrets::Secret;
+
+use super::identity;
+
+/// Somebody who holds a link that works.
+#[derive(Debug)]
+pub struct Guest {
+    pub link: Link,
+    /// What is hidden from them; none if they may know whose the model is.
+    pub identity: Option<Identity>,
+    limiter: Option<DefaultDirectRateLimiter>,
+}
+
+/// Links that were used a moment ago, by their hash. A change by another process may stay unseen so long.
+#[derive(Debug)]
+pub struct Guests(moka::sync::Cache<String, Arc<Guest>>);
+
+impl Default for Guests {
+    fn default() -> Self {
+        Self(moka::sync::Cache::builder().max_capacity(20_000).time_to_live(Duration::from_mins(1)).build())
+    }
+}
+
+impl Guests {
+    /// Forgets a link that has changed.
+    pub fn forget(&self, id: LinkId) {
+        let known = self.0.iter().find(|(_, guest)| guest.link.id == id).map(|(hash, _)| hash);
+        if let Some(hash) = known {
+            self.0.invalidate(hash.as_str());
+        }
+    }
+}
+
+/// Who comes with this secret. [`Error::LinkNotFound`] for one that is no link's, [`Error::LinkEnded`] for one whose
+/// link no longer works.
+pub async fn admit(app: &App, secret: &Secret) -> Result<Arc<Guest>, Error> {
+    let hash = secret.hash();
+    let guest = match app.guests.0.get(&hash) {
+        Some(guest) => guest,
+        None => {
+            let found = links::by_hash(&app.store.db, &hash).await.during("look up a link")?;
+            let guest = Arc::new(guest(found.ok_or(Error::LinkNotFound)?)?);
+            app.guests.0.insert(hash, Arc::clone(&guest));
+            guest
+        }
+    };
+    match state(&guest.link, clock::now_ms()) {
+        // Whether calls are left is asked when one is made: the page is there after the last of them.
+        OPEN | USED_UP => Ok(guest),
+        ended => Err(Error::LinkEnded(ended)),
+    }
+}
+
+/// Counts rows that are about to be asked.
+pub async fn take(app: &App, guest: &Guest, n_rows: usize) -> Result<(), Error> {
+    let rows = u32::try_from(n_rows.max(1)).unwrap_or(u32::MAX);
+    if let (Some(limiter), Some(rows)) = (&guest.limiter, NonZeroU32::new(rows)) {
+        let per_minute = guest.link.calls_per_minute.unwrap_or_default();
+        match limiter.check_n(rows) {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) => return Err(Error::LinkTooFast { per_minute }),
+            Err(_) => return Err(Error::LinkTooFast { per_minute }),
+        }
+    }
+    let taken = links::take_calls(&app.store.db, guest.link.id, i64::from(rows), clock::now_ms()).await;
+    if taken.during("count a call")? {
+        return Ok(());
+    }
+    let now = links::by_id(&app.store.db, guest.link.id).await.during("look up a link")?;
+    app.guests.forget(guest.link.id);
+    let now = now.ok_or(Error::LinkNotFound)?;
+    match state(&now, clock::now_ms()) {
+        OPEN | USED_UP => Err(Error::LinkUsedUp { n_left: now.max_calls.unwrap_or_default() - now.n_calls }),
+        ended => Err(Error::LinkEnded(ended)),
+    }
+}
+
+/// Gives rows back that were counted and not answered.
+pub async fn give_back(app: &App, guest: &Guest, n_rows: usize) {
+    let rows = i64::try_from(n_rows.max(1)).unwrap_or(i64::MAX);
+    if let Err(error) = links::give_back_calls(&app.store.db, guest.link.id, rows).await {
+        tracing::error!(link = guest.link.id.0, %error, "calls were not given back");
+    }
+}
+
+/// A link that lets people in.
+pub const OPEN: &str = "open";
+const USED_UP: &str = "used up";
+
+/// How a link stands, in one word or two.
+pub fn state(link: &Link, now_ms: i64) -> &'static str {
+    if link.is_revoked {
+        return "revoked";
+    }
+    if link.expires_ms.is_some_and(|end| end <= now_ms) {
+        return "expired";
+    }
+    match link.max_calls {
+        Some(most) if link.n_calls >= most => USED_UP,
+        _ => OPEN,
+    }
+}
+
+impl Guest {
+    /// How much answers tell them.
+    pub fn blunt(&self) -> Blunt {
+        Blunt {
+            n_decimals: self.link.n_decimals.and_then(|n| u32::try_from(n).ok()),
+            top_k: self.link.top_k.and_then(|k| usize::try_from(k).ok()),
+        }
+    }
+
+    /// A text as they may read it.
+    pub fn shown(&self, text: &str) -> String {
+        self.identity.as_ref().map_or_else(|| text.to_owned(), |identity| identity.hide(text).into_owned())
+    }
+}
+
+fn guest(link: Link) -> Result<Guest, Error> {
+    let hidden: Vec<String> =
+        serde_json::from_str(&link.hidden).map_err(|_| Error::Internal("read a link's hidden words"))?;
+    let identity = link.is_anonymous.then(|| identity::of(hidden)).transpose()?;
+    let quota = link.calls_per_minute.and_then(|n| NonZeroU32::new(u32::try_from(n).ok()?));
+    let limiter = quota.map(|per_minute| RateLimiter::direct(Quota::per_minute(per_minute)));
+    Ok(Guest { link, identity, limiter })
+}
