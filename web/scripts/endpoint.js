@@ -4,6 +4,7 @@ const PERIOD_MS = 1000;
 
 /** What an endpoint is doing, or null if that cannot be learned now. */
 export async function state(repository) {
+  if (!repository) return null;
   try {
     const response = await fetch(`/api/v1/endpoints/${repository}`);
     return response.ok ? await response.json() : null;

@@ -6,6 +6,7 @@
 pub mod local;
 pub mod remote;
 pub mod setting;
+pub mod sharing;
 
 use clap::{Parser, Subcommand};
 
@@ -38,6 +39,11 @@ pub enum Command {
     Deploy(remote::Deploy),
     Predict(remote::Predict),
     Endpoints(remote::Endpoints),
+    Share(sharing::Share),
+    Grant(sharing::Grant),
+    Revoke(sharing::Revoke),
+    Org(sharing::Org),
+    Token(sharing::Token),
     Admin(local::Admin),
     Setup(local::Setup),
     Completions(local::Completions),

@@ -7,8 +7,10 @@ mod completions;
 mod demo;
 mod deploy;
 mod endpoints;
+mod grant;
 mod info;
 mod login;
+mod org;
 mod predict;
 mod pull;
 mod push;
@@ -16,6 +18,8 @@ mod reference;
 mod runtime;
 mod serve;
 mod setup;
+mod share;
+mod token;
 
 use std::process::ExitCode;
 
@@ -59,6 +63,11 @@ pub fn run(command: Command, printer: &Printer) -> anyhow::Result<ExitStatus> {
         Command::Deploy(args) => wait_for(deploy::run(args, printer)),
         Command::Predict(args) => wait_for(predict::run(args, printer)),
         Command::Endpoints(args) => wait_for(endpoints::run(args, printer)),
+        Command::Share(args) => wait_for(share::run(args, printer)),
+        Command::Grant(args) => wait_for(grant::give(args, printer)),
+        Command::Revoke(args) => wait_for(grant::take_back(args, printer)),
+        Command::Org(args) => wait_for(org::run(args, printer)),
+        Command::Token(args) => wait_for(token::run(args, printer)),
         Command::Login(args) => wait_for(login::run(args, printer)),
     }
 }

@@ -14,6 +14,8 @@ pub enum Error {
     Input { source: io::Error },
     #[error("no token was given")]
     NoToken,
+    #[error("no model was named")]
+    NoModel,
     #[error("`{url}` does not know this token")]
     UnknownToken { url: String, source: Box<client::error::Error> },
     #[error("`{0}` has no rows")]
@@ -62,6 +64,7 @@ impl Error {
             Self::NoToken => {
                 "make one on the server's page Tokens, or with `reenact admin user add NAME --data DIR`, and give it on the standard input"
             }
+            Self::NoModel => "name it as `OWNER/NAME`: `reenact share alice/iris`",
             Self::UnknownToken { .. } => {
                 "copy the token again, or make a new one on the server's page Tokens"
             }

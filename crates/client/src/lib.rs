@@ -13,3 +13,4 @@ pub mod progress;
 pub mod pull;
 pub mod push;
 pub mod secret;
+pub mod sharing;

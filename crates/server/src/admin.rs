@@ -5,13 +5,13 @@
 
 use std::path::PathBuf;
 
-use spec::api::{NewToken, TokenScope};
+use spec::api::{NewInvitation, NewToken, TokenScope};
 use spec::name::AccountName;
 
 use crate::app::App;
 use crate::error::Error;
 use crate::gateway::Gateway;
-use crate::ops::{accounts, sessions, tokens};
+use crate::ops::{accounts, invitations, sessions, tokens};
 use crate::provider::Launcher;
 use crate::secrets::Secret;
 use crate::serve;
@@ -36,6 +36,13 @@ pub async fn add_token(settings: &Settings, name: &str) -> Result<Secret, Error>
     };
     let created = tokens::create_for(&app, &accounts::known(&account), &new).await?;
     Ok(Secret::new(created.secret))
+}
+
+/// Makes an invitation to the server; returns the address without scheme and host.
+pub async fn invite_user(settings: &Settings, new: &NewInvitation) -> Result<String, Error> {
+    let app = open(settings).await?;
+    let secret = invitations::create_for(&app, "the operator", new).await?;
+    Ok(format!("/invitations/{}", secret.expose()))
 }
 
 /// Makes a link that signs this user in once; returns the address without scheme and host.

@@ -72,6 +72,9 @@ CREATE INDEX events_by_actor ON events (actor, id);
 
 ALTER TABLE tokens ADD COLUMN expires_ms BIGINT;
 ALTER TABLE tokens ADD COLUMN repository_id BIGINT REFERENCES repositories (id) ON DELETE CASCADE;
+-- The token that made it, with which it is taken back.
+ALTER TABLE tokens ADD COLUMN parent_id BIGINT REFERENCES tokens (id) ON DELETE CASCADE;
+CREATE INDEX tokens_by_parent ON tokens (parent_id);
 CREATE INDEX tokens_by_repository ON tokens (repository_id);
 ALTER TABLE sessions ADD COLUMN label TEXT NOT NULL DEFAULT '';
 ALTER TABLE accounts ADD COLUMN full_name TEXT NOT NULL DEFAULT '';

@@ -52,6 +52,22 @@ pub struct AdminUser {
 #[derive(Debug, Subcommand)]
 pub enum AdminUserAction {
     Add(AdminUserAdd),
+    Invite(AdminUserInvite),
+}
+
+/// Print an address at which somebody makes an account of their own, once
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  reenact admin user invite --email grace@example.org --data ./reenact-data")]
+pub struct AdminUserInvite {
+    /// For whom it is meant; nothing is sent there
+    #[arg(long, value_name = "ADDRESS", default_value = "")]
+    pub email: String,
+    /// When it ends: a day (2027-03-01) or a time from now (7d)
+    #[arg(long, value_name = "END")]
+    pub expires: Option<String>,
+    #[command(flatten)]
+    pub place: Place,
 }
 
 /// Make a user, and print a token for them and nothing else

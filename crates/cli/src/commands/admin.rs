@@ -5,8 +5,11 @@ use std::env;
 
 use server::admin::{self, IsAdmin};
 use server::settings::Settings;
+use spec::api::NewInvitation;
 
-use crate::args::local::{Admin, AdminAction, AdminSignInLink, AdminUserAction, AdminUserAdd, Place};
+use crate::args::local::{
+    Admin, AdminAction, AdminSignInLink, AdminUserAction, AdminUserAdd, AdminUserInvite, Place,
+};
 use crate::commands::ExitStatus;
 use crate::printer::Printer;
 
@@ -14,6 +17,7 @@ pub async fn run(args: Admin, printer: &Printer) -> anyhow::Result<ExitStatus> {
     match args.action {
         AdminAction::User(user) => match user.action {
             AdminUserAction::Add(args) => add_user(args, printer).await,
+            AdminUserAction::Invite(args) => invite_user(args, printer).await,
         },
         AdminAction::SignInLink(args) => sign_in_link(args, printer).await,
     }
@@ -30,12 +34,24 @@ async fn add_user(args: AdminUserAdd, printer: &Printer) -> anyhow::Result<ExitS
 async fn sign_in_link(args: AdminSignInLink, printer: &Printer) -> anyhow::Result<ExitStatus> {
     let settings = settings(&args.place)?;
     let path = admin::sign_in_link(&settings, args.name.as_str()).await?;
-    let url = match settings.public_url.trim_end_matches('/') {
+    printer.answer(format_args!("{}{path}", address(&settings)))?;
+    Ok(ExitStatus::Success)
+}
+
+async fn invite_user(args: AdminUserInvite, printer: &Printer) -> anyhow::Result<ExitStatus> {
+    let settings = settings(&args.place)?;
+    let new = NewInvitation { email: args.email, expires: args.expires, role: None };
+    let path = admin::invite_user(&settings, &new).await?;
+    printer.answer(format_args!("{}{path}", address(&settings)))?;
+    Ok(ExitStatus::Success)
+}
+
+/// Where the server is, as far as its settings tell.
+fn address(settings: &Settings) -> String {
+    match settings.public_url.trim_end_matches('/') {
         "" => format!("http://{}", settings.listen),
         url => url.to_owned(),
-    };
-    printer.answer(format_args!("{url}{path}"))?;
-    Ok(ExitStatus::Success)
+    }
 }
 
 fn settings(place: &Place) -> anyhow::Result<Settings> {

@@ -19,6 +19,7 @@ pub mod protection;
 pub mod reference;
 pub mod refusal;
 pub mod repositories;
+pub mod review;
 pub mod sessions;
 pub mod tokens;
 pub mod views;

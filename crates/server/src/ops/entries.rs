@@ -109,6 +109,11 @@ pub async fn read_small(
     app.store.blobs.read_all(&file.sha256, max_bytes as u64).await.during("read a file").map(Some)
 }
 
+/// The digest of a file of a tree the actor was already found to be allowed to see; `None` where it is not there.
+pub async fn sha256(app: &App, tree: TreeId, path: &str) -> Result<Option<Sha256>, Error> {
+    Ok(in_tree(app, tree, path).await?.map(|file| file.sha256))
+}
+
 /// How many files a tree has, and their bytes together.
 pub async fn totals(app: &App, tree: TreeId) -> Result<Totals, Error> {
     entries::totals(&app.store.db, tree).await.during("measure a tree")

@@ -32,25 +32,43 @@ pub async fn create(
     new: &NewInvitation,
 ) -> Result<(CreatedInvitation, Secret), Error> {
     let place = place(app, actor, organization).await?;
-    let secret = secrets::generate("")?;
-    let now_ms = clock::now_ms();
-    let role = new.role.unwrap_or(Action::Read);
+    let (made, secret) = store(app, place.as_ref(), &access::signed_in(actor)?.name, new).await?;
+    let subject = place.as_ref().map_or("the server", |organization| organization.name.as_str());
+    events::note(app, actor, Done { verb: "invitation.create", subject, detail: &made.email }).await;
+    let invitation = describe(made, place.as_ref().map(|organization| organization.name.clone()));
+    Ok((CreatedInvitation { invitation, url: String::new() }, secret))
+}
+
+/// Invites to the server without asking who asks: for the operator's own command.
+pub async fn create_for(app: &App, by: &str, new: &NewInvitation) -> Result<Secret, Error> {
+    let (_, secret) = store(app, None, by, new).await?;
+    events::note(app, &Actor::Nobody, Done { verb: "invitation.create", subject: "the server", detail: by })
+        .await;
+    Ok(secret)
+}
+
+async fn store(
+    app: &App,
+    organization: Option<&Account>,
+    by: &str,
+    new: &NewInvitation,
+) -> Result<(invitations::Invitation, Secret), Error> {
     if new.email.len() > spec::limits::NAME_BYTES || new.email.chars().any(char::is_control) {
         return Err(Error::BadRequest("an e-mail address has at most 96 characters".to_owned()));
     }
+    let secret = secrets::generate("")?;
+    let now_ms = clock::now_ms();
+    let role = new.role.unwrap_or(Action::Read);
     let row = invitations::NewInvitation {
         hash: &secret.hash(),
-        organization: place.as_ref().map(|organization| (organization.id, role)),
+        organization: organization.map(|organization| (organization.id, role)),
         email: new.email.trim(),
-        invited_by: &access::signed_in(actor)?.name,
+        invited_by: by,
         created_ms: now_ms,
         expires_ms: deadline::parse(new.expires.as_deref().unwrap_or(LIFETIME), now_ms)?,
     };
     let made = invitations::create(&app.store.db, &row).await.during("store an invitation")?;
-    let subject = place.as_ref().map_or("the server", |organization| organization.name.as_str());
-    events::note(app, actor, Done { verb: "invitation.create", subject, detail: row.email }).await;
-    let invitation = describe(made, place.as_ref().map(|organization| organization.name.clone()));
-    Ok((CreatedInvitation { invitation, url: String::new() }, secret))
+    Ok((made, secret))
 }
 
 /// The invitations that nobody has taken yet.

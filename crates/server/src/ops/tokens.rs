@@ -1,6 +1,7 @@
 //! Tokens: secrets with a scope that act for an account and can be taken back.
 //!
-//! Invariants: the secret is told once, when it is made; only its hash is kept; a token never makes another.
+//! Invariants: the secret is told once, when it is made; only its hash is kept; a token makes only such as may do
+//! less than itself, and they go with it.
 
 use spec::api::{CreatedToken, NewToken, Page, Token, TokenScope};
 use spec::name::RepositoryKind;
@@ -23,9 +24,14 @@ pub const PREFIX: &str = "rn_";
 pub async fn create(app: &App, actor: &Actor, new: &NewToken) -> Result<CreatedToken, Error> {
     let known = access::signed_in(actor)?;
     access::can_write(known)?;
-    if let By::Token(_) = known.by {
+    let is_narrower = new.scope < TokenScope::Write || new.repository.is_some();
+    if matches!(known.by, By::Token(_)) && !is_narrower {
         let (actor, what) = (known.name.clone(), new.name.clone());
-        return Err(Error::Forbidden { actor, action: "make with a token the token", what });
+        return Err(Error::Forbidden {
+            actor,
+            action: "make with a token that may do no more the token",
+            what,
+        });
     }
     create_for(app, known, new).await
 }
@@ -49,6 +55,10 @@ pub async fn create_for(app: &App, known: &Known, new: &NewToken) -> Result<Crea
         repository_id: match &new.repository {
             Some(name) => Some(meant(app, known, name).await?),
             None => None,
+        },
+        parent_id: match known.by {
+            By::Token(id) => Some(id),
+            By::Session { .. } => None,
         },
     };
     let token = tokens::create(&app.store.db, &row).await.during("store a token")?;

@@ -42,6 +42,8 @@ pub struct NewToken<'a> {
     pub created_ms: i64,
     pub expires_ms: Option<i64>,
     pub repository_id: Option<RepositoryId>,
+    /// The token that makes it, with which it is taken back.
+    pub parent_id: Option<TokenId>,
 }
 
 const COLUMNS: &str =
@@ -50,8 +52,9 @@ const COLUMNS: &str =
 /// Creates a token. [`Error::NotFound`] without the account.
 pub async fn create(db: &Db, new: &NewToken<'_>) -> Result<Token, Error> {
     let sql = format!(
-        "INSERT INTO tokens (account_id, name, hash, scope, is_revoked, created_ms, expires_ms, repository_id)
-         VALUES ($1, $2, $3, $4, FALSE, $5, $6, $7) RETURNING {COLUMNS}"
+        "INSERT INTO tokens (account_id, name, hash, scope, is_revoked, created_ms, expires_ms, repository_id,
+            parent_id)
+         VALUES ($1, $2, $3, $4, FALSE, $5, $6, $7, $8) RETURNING {COLUMNS}"
     );
     let created = query("create a token", sql)
         .bind(new.account_id)
@@ -61,6 +64,7 @@ pub async fn create(db: &Db, new: &NewToken<'_>) -> Result<Token, Error> {
         .bind(new.created_ms)
         .bind(new.expires_ms)
         .bind(new.repository_id.map(|id| id.0))
+        .bind(new.parent_id.map(|id| id.0))
         .one(db.writer())
         .await;
     created.map_err(|error| error.if_taken("token", new.name).if_missing("account", new.account_id))
@@ -93,9 +97,9 @@ pub async fn list(
     Ok(page(list.all::<Token>(db).await?, limit, |token| token.id.to_string()))
 }
 
-/// Revokes a token for good. [`Error::NotFound`] if the account has no such token.
+/// Revokes a token for good, with those it made. [`Error::NotFound`] if the account has no such token.
 pub async fn revoke(db: &Db, account: AccountId, token: TokenId) -> Result<(), Error> {
-    let sql = "UPDATE tokens SET is_revoked = TRUE WHERE account_id = $1 AND id = $2";
+    let sql = "UPDATE tokens SET is_revoked = TRUE WHERE account_id = $1 AND (id = $2 OR parent_id = $2)";
     let n_rows = query("revoke a token", sql).bind(account).bind(token).run(db.writer()).await?;
     if n_rows == 0 { Err(Error::not_found("token", token)) } else { Ok(()) }
 }

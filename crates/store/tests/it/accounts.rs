@@ -18,6 +18,7 @@ on_both_databases!(
     a_token_is_revoked_only_by_its_account,
     the_use_of_a_token_never_goes_back,
     an_expired_token_is_not_found,
+    a_token_goes_with_the_one_that_made_it,
     a_session_is_ended_by_its_account_alone,
     an_expired_session_is_not_found,
     a_sign_in_link_is_taken_once,
@@ -96,7 +97,19 @@ fn token_of(account: &accounts::Account) -> NewToken<'static> {
         created_ms: NOW_MS,
         expires_ms: None,
         repository_id: None,
+        parent_id: None,
     }
+}
+
+async fn a_token_goes_with_the_one_that_made_it(db: Db) {
+    let alice = account(&db, "alice").await;
+    let parent = tokens::create(&db, &token_of(&alice)).await.unwrap();
+    let child = NewToken { hash: "cd34", parent_id: Some(parent.id), ..token_of(&alice) };
+    tokens::create(&db, &child).await.unwrap();
+    tokens::create(&db, &NewToken { hash: "ef56", ..token_of(&alice) }).await.unwrap();
+    tokens::revoke(&db, alice.id, parent.id).await.unwrap();
+    assert_eq!(tokens::by_hash(&db, "cd34", NOW_MS).await.unwrap(), None);
+    assert!(tokens::by_hash(&db, "ef56", NOW_MS).await.unwrap().is_some());
 }
 
 async fn an_expired_token_is_not_found(db: Db) {
@@ -214,6 +227,7 @@ async fn what_hangs_on_no_account_is_refused(db: Db) {
         created_ms: NOW_MS,
         expires_ms: None,
         repository_id: None,
+        parent_id: None,
     };
     assert!(matches!(tokens::create(&db, &token).await, Err(Error::NotFound { what: "account", .. })));
     let session =

@@ -30,7 +30,8 @@ use crate::text;
 mod about;
 mod snippets;
 
-pub use about::{dangers, domain, number};
+pub use about::{dangers, domain, in_short, number};
+pub use snippets::link_ways;
 
 /// Cards longer than this are rendered where that holds up no other request.
 const LONG_CARD_BYTES: usize = 64 * 1024;
@@ -93,6 +94,7 @@ impl Opened {
             downloads: text::count(u64::try_from(row.n_downloads).unwrap_or(0)),
             updated: when(row.updated_ms),
             tabs: tabs.into_iter().flatten().collect(),
+            review: None,
         }
     }
 
@@ -116,7 +118,7 @@ pub async fn card_page(State(app): State<Arc<App>>, place: Place, base: Base, vi
     let tags = ops::repositories::tags(&opened.repository);
     let kind = opened.repository.kind;
     let list = if kind == RepositoryKind::Model { "/models" } else { "/datasets" };
-    let mut short = facts.as_ref().map(about::in_short).unwrap_or_default();
+    let mut short = facts.as_ref().map(in_short).unwrap_or_default();
     short.push(("Files".to_owned(), text::count(u64::try_from(totals.n_files).unwrap_or(0))));
     short.push(("Size".to_owned(), text::bytes(u64::try_from(totals.n_bytes).unwrap_or(0))));
     let page = CardPage {

@@ -34,6 +34,7 @@ pages! {
     repository::CardPage => Ask;
     repository::AboutPage => Ask;
     repository::UsePage => Ask;
+    repository::ReviewFilesPage => Ask;
     repository::SettingsPage => Ask;
     files::TreePage => Ask;
     files::BlobPage => Ask;

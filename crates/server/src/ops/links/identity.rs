@@ -21,21 +21,11 @@ const COMMITS: u32 = 1000;
 const PEOPLE: u32 = 200;
 /// Words that are given beyond those that are known.
 const MORE_WORDS: usize = 100;
-/// Fields of a card that name people or their institution.
-const CARD_FIELDS: [&str; 12] = [
-    "author",
-    "authors",
-    "contact",
-    "contacts",
-    "creator",
-    "creators",
-    "developers",
-    "email",
-    "institution",
-    "maintainer",
-    "maintainers",
-    "organization",
-];
+/// Fields of a card that name people, each of whose names tells.
+const PEOPLE_FIELDS: [&str; 8] =
+    ["author", "authors", "contact", "creator", "creators", "developers", "maintainer", "maintainers"];
+/// Fields of a card that name an institution, of whose words only all together tell.
+const PLACE_FIELDS: [&str; 4] = ["affiliation", "email", "institution", "organization"];
 
 /// An identity of these words.
 pub fn of(words: Vec<String>) -> Result<Identity, Error> {

@@ -39,7 +39,7 @@ pub fn dangers(facts: &Facts) -> Dangers {
 }
 
 /// The few facts beside a card.
-pub(super) fn in_short(facts: &Facts) -> Vec<(String, String)> {
+pub fn in_short(facts: &Facts) -> Vec<(String, String)> {
     let mut pairs = Vec::new();
     let mut say = |name: &str, value: String| pairs.push((name.to_owned(), value));
     let model = facts.model.as_deref().and_then(|path| facts.file(path)).or_else(|| facts.files.first());

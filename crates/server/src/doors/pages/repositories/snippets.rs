@@ -29,6 +29,35 @@ pub(super) fn ways(usage: &Usage<'_>) -> Vec<Way> {
     ]
 }
 
+/// The ways to ask what a link leads to, at this address, which is the key as well.
+pub fn link_ways(endpoint: &str, schema: Option<Schema>) -> Vec<Way> {
+    let row = schema.as_ref().and_then(example_row);
+    let rows = row.as_ref().map_or_else(|| "rows".to_owned(), |row| format!("[{}]", spaced(row)));
+    let python = format!(
+        "import json, urllib.request\n\nrows = {rows}\nrequest = urllib.request.Request(\n    \"{endpoint}invocations\",\n    \
+         json.dumps({{\"inputs\": rows}}).encode(),\n    {{\"content-type\": \"application/json\"}},\n)\n\
+         print(json.load(urllib.request.urlopen(request))[\"predictions\"])"
+    );
+    let send = |path: &str, body: &Value| {
+        let body = body.to_string().replace('\'', "'\\''");
+        format!("curl -sS '{endpoint}{path}' \\\n  -H 'content-type: application/json' \\\n  -d '{body}'")
+    };
+    let mut curl = Vec::new();
+    if let Some(row) = row {
+        curl.push(snippet("One row:", &send("invocations", &json!({ "inputs": [row] }))));
+    }
+    if let Some(schema) = &schema {
+        let inputs: Vec<Value> = schema.inputs.iter().map(sample).collect();
+        let body = json!({ "inputs": inputs });
+        curl.push(snippet("By the Open Inference Protocol:", &send("v2/models/model/infer", &body)));
+    }
+    let says = "The address is the key, so nothing else is needed:";
+    vec![
+        Way { id: "python", title: "Python", steps: vec![snippet(says, &python)] },
+        Way { id: "curl", title: "curl", steps: curl },
+    ]
+}
+
 fn python(usage: &Usage<'_>) -> Vec<Snippet> {
     let Usage { base, name, .. } = usage;
     let token = if usage.is_private { ", token=\"…\"" } else { "" };
@@ -120,7 +149,11 @@ fn spaced(row: &Value) -> String {
 
 /// A row that the model takes, from the middle of what its features are known to be.
 fn row_of(usage: &Usage<'_>) -> Option<Value> {
-    let InputView::Table { features } = &usage.schema.as_ref()?.input else { return None };
+    usage.schema.as_ref().and_then(example_row)
+}
+
+fn example_row(schema: &Schema) -> Option<Value> {
+    let InputView::Table { features } = &schema.input else { return None };
     let value = |feature: &spec::schema::Feature| match feature.datatype {
         Datatype::Bytes => json!(feature.categories.first().map_or("…", String::as_str)),
         Datatype::Bool => json!(true),

@@ -20,6 +20,40 @@ pub struct Head {
     pub downloads: String,
     pub updated: When,
     pub tabs: Vec<Tab>,
+    /// Where the page is reached by a link: then nothing of the owner is shown.
+    pub review: Option<Review>,
+}
+
+/// A link, as whoever holds it sees it.
+#[derive(Debug, Clone, Default)]
+pub struct Review {
+    pub is_anonymous: bool,
+    pub revision: String,
+    /// Digest of the weights; empty where they are not known.
+    pub weights: String,
+    pub ends: String,
+    /// Such as `20 of 1000`; empty without a limit.
+    pub calls: String,
+    /// How answers are made to tell less; empty where they are not.
+    pub blunted: String,
+}
+
+/// A file that whoever holds a link may have.
+#[derive(Debug, Clone, Default)]
+pub struct ReviewFile {
+    pub name: String,
+    pub size: String,
+    pub address: Option<String>,
+    pub note: &'static str,
+}
+
+/// The files that whoever holds a link may have.
+#[derive(Debug, Template)]
+#[template(path = "review_files.html")]
+pub struct ReviewFilesPage {
+    pub frame: Frame,
+    pub head: Head,
+    pub files: Vec<ReviewFile>,
 }
 
 impl Head {

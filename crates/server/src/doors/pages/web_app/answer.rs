@@ -13,10 +13,8 @@ use crate::app::App;
 use crate::doors::address::Base;
 use crate::doors::pages::repositories::number;
 use crate::doors::pages::views::web_app::{Bar, ManyAnswers, Shown};
-use crate::doors::pages::visitor::Visitor;
 use crate::error::Error;
 use crate::ops::endpoints::predict::{self, Open, Told};
-use crate::ops::repositories;
 use crate::predict::plan::Plan;
 use crate::predict::{answers, tensors};
 
@@ -30,9 +28,8 @@ const SHOWN_BARS: usize = 10;
 const SHOWN_VALUES: usize = 64;
 
 /// Who asks what.
-pub(super) struct Asked<'a> {
+pub(in super::super) struct Asked<'a> {
     pub app: &'a Arc<App>,
-    pub visitor: &'a Visitor,
     pub base: &'a Base,
     pub tried: &'a Tried,
 }
@@ -45,9 +42,8 @@ pub(super) enum Answered {
 
 /// Asks with what the form holds.
 pub(super) async fn ask(asked: &Asked<'_>, filled: &Filled) -> Result<Answered, Error> {
-    let name = repositories::full_name(&asked.tried.opened.repository);
     let n_bytes = filled.csv.as_ref().or(filled.tensors.as_ref()).map_or(4096, String::len);
-    let open = predict::open(asked.app, &asked.visitor.actor, &name, n_bytes as u64).await?;
+    let open = asked.tried.at.open(asked.app, n_bytes as u64).await?;
     if let Some(csv) = &filled.csv {
         return many(asked, &open, csv).await.map(Answered::Many);
     }
@@ -87,10 +83,9 @@ fn row(tried: &Tried, filled: &Filled) -> Result<Vec<String>, Error> {
 }
 
 fn command(asked: &Asked<'_>, body: &str) -> String {
-    let repository = &asked.tried.opened.repository;
-    let endpoint = asked.base.endpoint(&repositories::full_name(repository));
-    let url = format!("{endpoint}v2/models/{}/infer", repository.name);
-    curl::command(curl::Target { url: &url, is_private: repository.is_private }, body)
+    let at = &asked.tried.at;
+    let url = format!("{}{}v2/models/{}/infer", asked.base.as_str(), at.endpoint, at.model);
+    curl::command(curl::Target { url: &url, is_private: at.is_private }, body)
 }
 
 fn shown(schema: &Schema, told: &Told) -> Shown {

@@ -20,7 +20,7 @@ const SAMPLE_VALUES: usize = 4096;
 
 /// What the browser sent.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Filled {
+pub(in super::super) struct Filled {
     pub csrf: String,
     /// Values by feature, in the order they came: the feature's place and its text.
     pub values: Vec<(usize, String)>,
@@ -33,7 +33,7 @@ pub(super) struct Filled {
 
 impl Filled {
     /// Reads the fields of the form; what is not of this form is passed over.
-    pub(super) fn read(fields: Vec<(String, String)>) -> Self {
+    pub(in super::super) fn read(fields: Vec<(String, String)>) -> Self {
         let mut filled = Self::default();
         for (name, value) in fields {
             match name.as_str() {
