@@ -86,8 +86,8 @@ fn is_whole(bytes: &[u8], range: Range<usize>) -> bool {
     let (Some(&first), Some(&last)) = (bytes.get(range.start), bytes[..range.end].last()) else {
         return false;
     };
-    // Bytes of letters beyond ASCII are letters too.
-    let is_letter = |byte: u8| byte.is_ascii_alphabetic() || !byte.is_ascii();
+    // Between letters of other scripts a word is rather found once too often.
+    let is_letter = |byte: u8| byte.is_ascii_alphabetic();
     let begins = !is_letter(before) || (before.is_ascii_lowercase() && first.is_ascii_uppercase());
     let ends = !is_letter(after) || (last.is_ascii_lowercase() && after.is_ascii_uppercase());
     (begins || !is_letter(first)) && (ends || !is_letter(last))

@@ -2,7 +2,8 @@
 //!
 //! Pure. Invariant: a deadline lies ahead of the moment it was set.
 
-use time::format_description::well_known::{Iso8601, Rfc3339};
+use time::format_description::well_known::Rfc3339;
+use time::macros::format_description;
 use time::{Date, OffsetDateTime, Time};
 
 use crate::error::Error;
@@ -37,7 +38,7 @@ fn from_now(text: &str, now_ms: i64) -> Option<i64> {
 }
 
 fn end_of_day(text: &str) -> Option<i64> {
-    let day = Date::parse(text, &Iso8601::DATE).ok()?;
+    let day = Date::parse(text, &format_description!("[year]-[month]-[day]")).ok()?;
     ms(OffsetDateTime::new_utc(day, Time::MIDNIGHT))?.checked_add(DAY_MS)
 }
 
