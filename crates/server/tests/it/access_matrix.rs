@@ -31,6 +31,8 @@ async fn who_may_do_what() {
             prepare(&server, visibility, (kind, visibility)).await;
         }
     }
+    let lab = json!({ "name": "alices-lab" });
+    assert!(server.post(Actor::Owner, "/api/v1/organizations", &lab).await.status().is_success());
     let mut table = String::new();
     let columns: Vec<String> = Actor::ALL.iter().map(|actor| format!("{actor:?}")).collect();
     writeln!(table, "{:8} {:75} {}", "", "", columns.join(" ")).unwrap();
@@ -133,9 +135,31 @@ async fn prepare(server: &Server, name: &str, (kind, visibility): (&str, &str)) 
     for (path, body) in [("branch/dev", json!({})), ("tag/main", json!({ "tag": "v1" }))] {
         assert!(server.post(Actor::Owner, &format!("{base}/{path}"), &body).await.status().is_success());
     }
+    for (who, action) in [("carol", "predict"), ("dave", "write")] {
+        let path = format!("/api/v1/{kind}s/alice/{name}/grants/{who}");
+        let put = server.request(Actor::Owner, Method::PUT, &path).json(&json!({ "action": action }));
+        assert!(put.send().await.unwrap().status().is_success());
+    }
     if kind == "model" {
         stop_endpoint(server, name).await;
     }
+}
+
+/// A link of Alice's to that model: its number and its secret.
+async fn link(server: &Server, name: &str) -> (String, String) {
+    let path = format!("/api/v1/models/alice/{name}/links");
+    let made = server.post(Actor::Owner, &path, &json!({ "files": true })).await;
+    let made: serde_json::Value = made.json().await.unwrap();
+    let secret = made["url"].as_str().unwrap().rsplit('/').next().unwrap().to_owned();
+    (made["link"]["id"].to_string(), secret)
+}
+
+/// An invitation to Alice's organisation: its number and its secret.
+async fn invitation(server: &Server) -> (String, String) {
+    let path = "/api/v1/organizations/alices-lab/invitations";
+    let made = server.post(Actor::Owner, path, &json!({ "role": "read" })).await;
+    let made: serde_json::Value = made.json().await.unwrap();
+    (made["id"].to_string(), made["url"].as_str().unwrap().rsplit('/').next().unwrap().to_owned())
 }
 
 /// Gives a model of Alice's an endpoint that is stopped.
@@ -163,10 +187,24 @@ async fn ask(server: &Server, actor: Actor, route: (&Method, &str), visibility: 
             name
         }
     };
-    let filled = fill(method, path, &name);
+    let mut filled = fill(method, path, &name);
+    let mut secret = String::new();
+    if path.starts_with("/r/") || path.starts_with("/api/v1/links/") {
+        let (id, link) = link(server, &name).await;
+        filled = filled.replace("{link}", &link).replace("999999", &id);
+    }
+    if path.contains("invitations") {
+        let id;
+        (id, secret) = invitation(server).await;
+        // An invitation to the server is another's.
+        if path.contains("/organizations/") {
+            filled = filled.replace("999999", &id);
+        }
+        filled = filled.replace("{secret}", &secret);
+    }
     let request = server.request(actor, method.clone(), &filled);
     let csrf = if actor == Actor::Session { server.csrf().await } else { String::new() };
-    let request = match body(method, path, &name).or_else(|| form(method, path, (&name, &csrf))) {
+    let request = match body(method, path, (&name, &secret)).or_else(|| form(method, path, (&name, &csrf))) {
         Some((content_type, body)) => request.header("content-type", content_type).body(body),
         None => request,
     };
@@ -187,22 +225,35 @@ fn fill(method: &Method, path: &str, name: &str) -> String {
         _ => "main",
     };
     let file = if path.contains("/tree/") { "sub" } else { "README.md" };
-    let verb = if path.contains("/repository/") { "load" } else { &format!("{name}:predict") };
+    let model = if path.starts_with("/r/") { "model" } else { name };
+    let verb = if path.contains("/repository/") { "load" } else { &format!("{model}:predict") };
     path.replace("{owner}", "alice")
         .replace("{name}", name)
         .replace("{revision}", revision)
         .replace("{*path}", file)
-        .replace("{model}", name)
-        .replace("{verb}", if *method == Method::GET { name } else { verb })
+        .replace("{model}", model)
+        .replace("{verb}", if *method == Method::GET { model } else { verb })
         .replace("{version}", "1")
         .replace("{digest}", "0")
         .replace("{id}", "999999")
+        .replace("{index}", "0")
+        .replace("{organization}", "alices-lab")
+        .replace("{member}", "bob")
+        .replace("{who}", "carol")
 }
 
 /// A body that would do what the route is for.
-fn body(method: &Method, path: &str, name: &str) -> Option<(&'static str, String)> {
+fn body(method: &Method, path: &str, of: (&str, &str)) -> Option<(&'static str, String)> {
+    let (name, secret) = of;
     let json = |body: serde_json::Value| Some(("application/json", body.to_string()));
     match (method.as_str(), path) {
+        ("POST", "/api/v1/organizations") => json(json!({ "name": format!("lab-of-{name}") })),
+        ("POST", "/api/v1/invitations/accept") => json(json!({ "secret": secret })),
+        ("POST", path) if path.ends_with("/invitations") => json(json!({ "email": "grace@example.org" })),
+        ("PUT", path) if path.ends_with("/members/{member}") => json(json!({ "role": "read" })),
+        ("PUT", path) if path.ends_with("/grants/{who}") => json(json!({ "action": "read" })),
+        ("POST", path) if path.ends_with("/links") => json(json!({ "files": true })),
+        ("PUT", "/api/v1/links/{id}") => json(json!({ "calls": 5 })),
         ("POST", "/api/v1/tokens") => json(json!({ "name": "another", "scope": "read" })),
         ("POST", "/api/v1/endpoints") => json(json!({ "repository": format!("alice/{name}") })),
         ("POST", "/api/repos/create") => {
@@ -220,6 +271,7 @@ fn body(method: &Method, path: &str, name: &str) -> Option<(&'static str, String
             Some(("application/x-ndjson", ndjson(&[header("x"), file("b.txt", b"b")])))
         }
         ("POST", path) if path.starts_with("/endpoints/") => json(json!({ "inputs": [] })),
+        ("POST", path) if path.starts_with("/r/") && !path.ends_with("/try") => json(json!({ "inputs": [] })),
         _ => None,
     }
 }

@@ -33,6 +33,10 @@ pub enum Actor {
     BadToken,
     /// Bob, who owns nothing here.
     Stranger,
+    /// Carol, whom Alice lets ask her models.
+    Asker,
+    /// Dave, whom Alice lets write to her repositories.
+    Writer,
     /// Alice with a token that may only read.
     Reader,
     /// Alice with a token that may write.
@@ -46,10 +50,12 @@ pub enum Actor {
 }
 
 impl Actor {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Nobody,
         Self::BadToken,
         Self::Stranger,
+        Self::Asker,
+        Self::Writer,
         Self::Reader,
         Self::Owner,
         Self::Admin,
@@ -73,7 +79,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts a server with the accounts `alice`, `bob` and the admin `root`.
+    /// Starts a server with the accounts `alice`, `bob`, `carol`, `dave` and the admin `root`.
     pub async fn start() -> Self {
         Self::start_with(&[]).await
     }
@@ -107,9 +113,13 @@ impl Server {
     }
 
     async fn make_actors(&mut self) {
-        for (name, actor, is_admin) in
-            [("alice", Actor::Owner, false), ("bob", Actor::Stranger, false), ("root", Actor::Admin, true)]
-        {
+        for (name, actor, is_admin) in [
+            ("alice", Actor::Owner, false),
+            ("bob", Actor::Stranger, false),
+            ("carol", Actor::Asker, false),
+            ("dave", Actor::Writer, false),
+            ("root", Actor::Admin, true),
+        ] {
             let token = accounts::create_user_with_token(&self.app, &name.parse().unwrap(), is_admin).await;
             self.tokens.insert(actor, token.unwrap().expose().to_owned());
         }
