@@ -1,4 +1,4 @@
-"""The user's guide, run as it stands: every `sh` and `python` block of `docs/guide.md`, in order, against a real server.
+"""The user's guide, run as it stands: every `sh` and `python` block of its pages, in order, against a real server.
 
 Knows nothing of what the blocks do. Invariant: a command that the guide shows and that fails, fails this test.
 """
@@ -11,12 +11,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-GUIDE = Path(__file__).parents[2] / "docs" / "guide.md"
+import pytest
+
+DOCS = Path(__file__).parents[2] / "docs"
 BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SHOWN_ADDRESS = "http://127.0.0.1:8484"
 
 
-def test_every_command_of_the_guide_runs(fresh_server, tmp_path, monkeypatch):
+@pytest.mark.parametrize("page", ["guide.md", "share-a-model.md"])
+def test_every_command_of_the_guide_runs(fresh_server, tmp_path, monkeypatch, page):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "reenact-data").symlink_to(fresh_server.data)
     monkeypatch.setenv("REENACT_HOME", str(tmp_path / "home"))
@@ -26,12 +29,13 @@ def test_every_command_of_the_guide_runs(fresh_server, tmp_path, monkeypatch):
     (binary_folder / "reenact").symlink_to(os.environ["REENACT_BINARY"])
     monkeypatch.setenv("PATH", f"{binary_folder}:{Path(sys.executable).parent}:{os.environ['PATH']}")
     names: dict[str, object] = {}
-    blocks = BLOCK.findall(GUIDE.read_text(encoding="utf-8"))
+    guide = DOCS / page
+    blocks = BLOCK.findall(guide.read_text(encoding="utf-8"))
     assert len(blocks) > 8
     for language, text in blocks:
         text = text.replace(SHOWN_ADDRESS, fresh_server.url)
         if language == "python":
-            exec(compile(text, str(GUIDE), "exec"), names)
+            exec(compile(text, str(guide), "exec"), names)
         else:
             run_shell(text, monkeypatch)
 

@@ -167,6 +167,7 @@ fn people(app: &Arc<App>) -> Router<Arc<App>> {
         .route("/settings/tokens", get(pages::tokens::page).post(pages::tokens::create))
         .route("/settings/tokens/{id}/revoke", post(pages::tokens::revoke))
         .route("/settings/endpoints", get(pages::endpoints::list))
+        .route("/invitations/{secret}", get(pages::invitations::page).post(pages::invitations::take))
         .route("/r/{link}", get(pages::review::card_page))
         .route("/r/{link}/use", get(pages::review::use_page))
         .route("/r/{link}/try", get(pages::review::try_page).post(pages::review::predict))

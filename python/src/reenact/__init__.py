@@ -27,6 +27,7 @@ from .errors import (
 )
 from .load import LoadedOnnx, load
 from .push import Pushed, push
+from .share import SharedLink, Trace, share
 
 __version__ = "0.1.0"
 
@@ -42,6 +43,8 @@ __all__ = [
     "Pushed",
     "ReenactError",
     "ServerError",
+    "SharedLink",
+    "Trace",
     "TrustError",
     "deploy",
     "info",
@@ -49,4 +52,5 @@ __all__ = [
     "login",
     "pull",
     "push",
+    "share",
 ]

@@ -21,6 +21,7 @@ const WITHOUT_RULES: &[(&str, &str)] = &[
     ("words", "types of the rows' small sets; it is no noun"),
     ("migrations", "the shape of the tables; it is no noun"),
     ("search", "words over repositories, whose rules hold"),
+    ("members", "members of organisations, whose rules hold"),
     ("entries", "the files of a revision, whose rules hold"),
     ("refs", "a branch or tag is decided with the revision that it names"),
     ("facts", "what a job read from a revision, whose rules hold"),

@@ -16,9 +16,10 @@ use super::Dialect;
 use super::identity;
 use crate::app::App;
 use crate::error::Error;
+use crate::gateway::live::Names;
 use crate::ops::access::Action;
 use crate::ops::endpoints;
-use crate::ops::endpoints::predict::{self, Names, Open};
+use crate::ops::endpoints::predict::{self, Open};
 use crate::ops::links::guard;
 use crate::secrets::Secret;
 

@@ -12,6 +12,7 @@ pub mod assets;
 pub mod endpoints;
 pub mod files;
 pub mod front;
+pub mod invitations;
 pub mod markdown;
 pub mod passwords;
 pub mod place;

@@ -29,6 +29,9 @@ pub struct Target {
     pub schema: Schema,
 }
 
+/// Headers that name what answered.
+pub type Names = [(&'static str, HeaderValue)];
+
 /// A runtime that answers.
 #[derive(Debug)]
 pub struct Live {
@@ -37,7 +40,7 @@ pub struct Live {
     pub schema: Schema,
     pub plan: Option<Plan>,
     /// Repository, revision and weights, as every answer's headers name them.
-    pub names: [(&'static str, HeaderValue); 3],
+    names: [(&'static str, HeaderValue); 3],
     process: Process,
     /// For each reactor a link for single rows and one for large requests, so that these hold up none of those.
     links: Vec<[OnceCell<Link>; 2]>,
@@ -64,6 +67,11 @@ impl Live {
         let links = (0..=n_reactors).map(|_| [OnceCell::new(), OnceCell::new()]).collect();
         let plan = Plan::new(&schema);
         Self { target, schema, plan, names, process, links }
+    }
+
+    /// Headers that name what answered. The repository comes first, and tells whose it is.
+    pub fn names(&self, is_anonymous: bool) -> &Names {
+        &self.names[usize::from(is_anonymous)..]
     }
 
     /// What the runtime said of itself.

@@ -128,6 +128,18 @@ pub async fn revoke(app: &App, actor: &Actor, id: i64) -> Result<(), Error> {
     Ok(())
 }
 
+/// The revision that a guest sees.
+pub async fn revision(app: &App, guest: &Guest) -> Result<Revision, Error> {
+    let found = store::db::revisions::by_id(&app.store.db, guest.link.revision_id).await;
+    found.during("look up a revision")?.ok_or(Error::LinkNotFound)
+}
+
+/// A guest's link with its latest calls, which what was remembered does not know.
+pub async fn now(app: &App, guest: &Guest) -> Result<links::Link, Error> {
+    let found = links::by_id(&app.store.db, guest.link.id).await.during("look up a link")?;
+    found.ok_or(Error::LinkNotFound)
+}
+
 /// The link, if the actor administers what it leads to.
 async fn administered(app: &App, actor: &Actor, id: i64) -> Result<links::Link, Error> {
     let missing = || Error::NotFound { what: "link", name: id.to_string() };

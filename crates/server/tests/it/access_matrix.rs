@@ -285,6 +285,7 @@ fn form(method: &Method, path: &str, of: (&str, &str)) -> Option<(&'static str, 
     let fields = match path.rsplit('/').next() {
         Some("sign-in") => "name=alice&password=wrong-password".to_owned(),
         Some("password") => "password=long-enough&again=long-enough".to_owned(),
+        Some("{secret}") => format!("name=grace-{name}&password=long-enough"),
         Some("tokens") => "name=another&scope=read".to_owned(),
         Some("endpoint") => "action=stop".to_owned(),
         Some("visibility") => "visibility=private".to_owned(),

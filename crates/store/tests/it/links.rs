@@ -49,7 +49,7 @@ async fn a_link_leads_to_one_revision(db: Db) {
     assert_eq!((found.repository_name.as_str(), found.owner_name.as_str()), ("iris", "alice"));
     assert_eq!((found.action, found.n_decimals, found.n_calls), (Action::Predict, Some(3), 0));
     assert_eq!(links::by_hash(&db, "g").await.unwrap(), None);
-    assert_eq!(links::list(&db, iris.id, None, 10).await.unwrap().items, [made.clone()]);
+    assert_eq!(links::list(&db, iris.id, None, 10).await.unwrap().items, std::slice::from_ref(&made));
     assert_eq!(links::made_by(&db, "alice", None, 10).await.unwrap().items, [made]);
     assert!(links::made_by(&db, "bob", None, 10).await.unwrap().items.is_empty());
 }

@@ -149,7 +149,7 @@ async fn an_invitation_is_taken_once(db: Db) {
     let again =
         invitations::create(&db, &NewInvitation { hash: "i", organization: None, ..new }).await.unwrap();
     assert!(matches!(invitations::delete(&db, Some(lab.id), again.id).await, Err(Error::NotFound { .. })));
-    assert_eq!(invitations::list(&db, None, None, 10).await.unwrap().items, [again.clone()]);
+    assert_eq!(invitations::list(&db, None, None, 10).await.unwrap().items, std::slice::from_ref(&again));
     invitations::delete(&db, None, again.id).await.unwrap();
 }
 

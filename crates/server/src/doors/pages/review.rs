@@ -16,7 +16,7 @@ use spec::facts::Facts;
 use spec::rights::Action;
 use spec::{card, limits};
 use store::db::entries::Entry;
-use store::db::revisions::{self as rows, Revision};
+use store::db::revisions::Revision;
 
 use super::markdown::{self, Home};
 use super::repositories::{in_short, link_ways};
@@ -30,7 +30,7 @@ use crate::doors::address::Base;
 use crate::error::{During, Error};
 use crate::ops::links::guard::{self, Guest};
 use crate::ops::links::traces::{self, Given};
-use crate::ops::{entries, facts};
+use crate::ops::{entries, facts, links};
 use crate::secrets::Secret;
 use crate::text;
 
@@ -99,7 +99,7 @@ pub async fn use_page(State(app): State<Arc<App>>, Path(place): Path<Place>, bas
         frame: opened.frame(),
         head: opened.head(&app, "Use").await?,
         endpoint: None,
-        ways: link_ways(&endpoint, opened.facts.schema.clone()),
+        ways: link_ways(&endpoint, opened.facts.schema.as_ref()),
     })
 }
 
@@ -209,8 +209,7 @@ async fn stored(app: &App, entry: &Entry) -> Result<Body, Error> {
 
 async fn open(app: &App, place: &Place) -> Result<Opened, Error> {
     let guest = guard::admit(app, &Secret::new(place.link.clone())).await?;
-    let revision = rows::by_id(&app.store.db, guest.link.revision_id).await.during("look up a revision")?;
-    let revision = revision.ok_or(Error::LinkNotFound)?;
+    let revision = links::revision(app, &guest).await?;
     let facts = facts::ensure(app, revision.id).await?;
     let bytes = entries::read_small(app, revision.tree_id, card::PATH, limits::CARD_BYTES).await?;
     let card = bytes.map(|bytes| guest.shown(&String::from_utf8_lossy(&bytes)));
@@ -263,9 +262,7 @@ impl Opened {
     }
 
     async fn review(&self, app: &App) -> Result<Review, Error> {
-        // What was remembered of the link does not know the latest calls.
-        let link = store::db::links::by_id(&app.store.db, self.guest.link.id).await;
-        let link = link.during("look up a link")?.ok_or(Error::LinkNotFound)?;
+        let link = links::now(app, &self.guest).await?;
         let weights = match &self.facts.model {
             Some(model) => entries::sha256(app, self.revision.tree_id, model).await?,
             None => None,

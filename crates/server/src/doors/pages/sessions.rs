@@ -115,7 +115,7 @@ fn form(visitor: &Visitor, next: &str, name: &str, complaint: Option<String>) ->
     show(&SignInPage { frame, name, next, complaint })
 }
 
-fn begin(app: &App, base: &Base, session: &Secret, next: &str) -> Response {
+pub(super) fn begin(app: &App, base: &Base, session: &Secret, next: &str) -> Response {
     let mut response = go_to(next);
     set_cookie(&mut response, &cookie(session.expose(), app.settings.session_lifetime.0.as_secs(), base));
     response

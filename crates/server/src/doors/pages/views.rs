@@ -41,6 +41,7 @@ pages! {
     files::HistoryPage => Ask;
     web_app::WebAppPage => Ask;
     account::SignInPage => Ask;
+    account::InvitationPage => Never;
     account::PasswordPage => Never;
     account::TokensPage => Never;
     account::EndpointsPage => Ask;

@@ -6,7 +6,6 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::http::HeaderValue;
 use serde_json::Value;
 use spec::frame::{Answer, FailureCode, IndexedTensor};
 use spec::name::{RepositoryKind, RepositoryName};
@@ -19,6 +18,7 @@ use super::start::{self, Pinned, wake, wake_pinned};
 use crate::app::App;
 use crate::error::{During, Error};
 use crate::gateway::link::Broken;
+use crate::gateway::live::Names;
 use crate::gateway::slot::{self, Place, Room};
 use crate::gateway::{Key, Live, Slot};
 use crate::ops::access::{self, Action, Actor, Subject};
@@ -83,20 +83,17 @@ pub struct Predicted {
     is_anonymous: bool,
 }
 
-/// Headers that name what answered.
-pub type Names = [(&'static str, HeaderValue)];
-
 impl Open {
     /// What names the model to whoever asks.
     pub fn names(&self) -> &Names {
-        names(&self.live, self.source.is_anonymous())
+        self.live.names(self.source.is_anonymous())
     }
 }
 
 impl Predicted {
     /// What names the model to whoever asked.
     pub fn names(&self) -> &Names {
-        names(&self.live, self.is_anonymous)
+        self.live.names(self.is_anonymous)
     }
 }
 
@@ -104,11 +101,6 @@ impl Source {
     fn is_anonymous(&self) -> bool {
         matches!(self, Self::Link(guest, _) if guest.identity.is_some())
     }
-}
-
-/// The repository comes first, and tells whose it is.
-fn names(live: &Live, is_anonymous: bool) -> &Names {
-    &live.names[usize::from(is_anonymous)..]
 }
 
 /// One answer for people, from rows as people write them.

@@ -30,8 +30,8 @@ pub(super) fn ways(usage: &Usage<'_>) -> Vec<Way> {
 }
 
 /// The ways to ask what a link leads to, at this address, which is the key as well.
-pub fn link_ways(endpoint: &str, schema: Option<Schema>) -> Vec<Way> {
-    let row = schema.as_ref().and_then(example_row);
+pub fn link_ways(endpoint: &str, schema: Option<&Schema>) -> Vec<Way> {
+    let row = schema.and_then(example_row);
     let rows = row.as_ref().map_or_else(|| "rows".to_owned(), |row| format!("[{}]", spaced(row)));
     let python = format!(
         "import json, urllib.request\n\nrows = {rows}\nrequest = urllib.request.Request(\n    \"{endpoint}invocations\",\n    \
@@ -46,7 +46,7 @@ pub fn link_ways(endpoint: &str, schema: Option<Schema>) -> Vec<Way> {
     if let Some(row) = row {
         curl.push(snippet("One row:", &send("invocations", &json!({ "inputs": [row] }))));
     }
-    if let Some(schema) = &schema {
+    if let Some(schema) = schema {
         let inputs: Vec<Value> = schema.inputs.iter().map(sample).collect();
         let body = json!({ "inputs": inputs });
         curl.push(snippet("By the Open Inference Protocol:", &send("v2/models/model/infer", &body)));

@@ -17,6 +17,22 @@ pub struct SignInPage {
 }
 
 #[derive(Debug, Template)]
+#[template(path = "invitation.html")]
+pub struct InvitationPage {
+    pub frame: Frame,
+    /// Where the form is sent.
+    pub action: String,
+    /// None for an invitation to the server alone.
+    pub organization: Option<String>,
+    /// What a member may do, as a verb.
+    pub role: &'static str,
+    pub invited_by: String,
+    /// What was typed as name, shown again.
+    pub name: String,
+    pub complaint: Option<String>,
+}
+
+#[derive(Debug, Template)]
 #[template(path = "password.html")]
 pub struct PasswordPage {
     pub frame: Frame,
