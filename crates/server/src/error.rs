@@ -39,6 +39,8 @@ pub enum Error {
     Forbidden { actor: String, action: &'static str, what: String },
     #[error("the token may read only")]
     ReadOnlyToken,
+    #[error("the address for an upload is not one of this server, or is good no longer")]
+    BadUploadAddress,
 
     // What is asked for.
     #[error("there is no {what} `{name}`")]
@@ -136,6 +138,7 @@ impl Error {
             Self::BadCsrf => Code::BadCsrf,
             Self::Forbidden { .. } => Code::Forbidden,
             Self::ReadOnlyToken => Code::ReadOnlyToken,
+            Self::BadUploadAddress => Code::BadUploadAddress,
             Self::NotFound { .. } => Code::NotFound,
             Self::RepositoryNotFound(_) => Code::RepositoryNotFound,
             Self::RevisionNotFound { .. } => Code::RevisionNotFound,

@@ -15,3 +15,4 @@ pub mod repositories;
 pub mod revisions;
 pub mod sessions;
 pub mod tokens;
+pub mod uploads;

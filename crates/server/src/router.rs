@@ -55,6 +55,7 @@ fn our_api() -> Router<Arc<App>> {
 fn hub_clients() -> Router<Arc<App>> {
     let file = get(hub::entries::download).head(hub::entries::head);
     let of_kind = |kind: RepositoryKind| hub_repository().layer(Extension(kind));
+    let of_kind_lfs = |kind: RepositoryKind| hub_lfs().layer(Extension(kind));
     Router::new()
         .route("/api/whoami-v2", get(hub::accounts::whoami))
         .route("/api/validate-yaml", post(hub::cards::validate_yaml))
@@ -62,8 +63,11 @@ fn hub_clients() -> Router<Arc<App>> {
         .route("/api/repos/delete", delete(hub::repositories::delete))
         .route("/api/models", get(hub::repositories::list_models))
         .route("/api/datasets", get(hub::repositories::list_datasets))
+        .route("/api/uploads/{oid}", put(hub::uploads::receive).post(hub::uploads::join))
         .nest("/api/models/{owner}/{name}", of_kind(RepositoryKind::Model))
         .nest("/api/datasets/{owner}/{name}", of_kind(RepositoryKind::Dataset))
+        .nest("/{owner}/{name}/info/lfs", of_kind_lfs(RepositoryKind::Model))
+        .nest("/datasets/{owner}/{name}/info/lfs", of_kind_lfs(RepositoryKind::Dataset))
         .route(
             "/{owner}/{name}/resolve/{revision}/{*path}",
             file.clone().layer(Extension(RepositoryKind::Model)),
@@ -92,6 +96,13 @@ fn hub_repository() -> Router<Arc<App>> {
         .route("/preupload/{revision}", post(hub::revisions::preupload))
         .route("/commit/{revision}", post(hub::revisions::commit))
         .fallback(hub::not_found)
+}
+
+/// What clients of the Hub ask of a repository before they send large files. They write its name as `name.git`.
+fn hub_lfs() -> Router<Arc<App>> {
+    Router::new()
+        .route("/objects/batch", post(hub::uploads::batch))
+        .route("/objects/verify", post(hub::uploads::verify))
 }
 
 /// Clients of the Open Inference Protocol, of KServe V1 and of MLflow scoring. Nothing but what they need is

@@ -32,6 +32,7 @@ mod search;
 pub mod secrets;
 pub mod sessions;
 pub mod tokens;
+pub mod uploads;
 mod words;
 
 use query::{Query, Target};

@@ -16,7 +16,8 @@ use crate::server::{Actor, Server, file, header, ndjson};
 const ROUTER: &str = include_str!("../../src/router.rs");
 
 /// Functions of the router whose routes lie below other addresses, and below which.
-const NESTED: [(&str, &[&str]); 3] = [
+const NESTED: [(&str, &[&str]); 4] = [
+    ("hub_lfs", &["/{owner}/{name}/info/lfs", "/datasets/{owner}/{name}/info/lfs"]),
     ("hub_repository", &["/api/models/{owner}/{name}", "/api/datasets/{owner}/{name}"]),
     ("repository_pages", &["/{owner}/{name}", "/datasets/{owner}/{name}"]),
     ("inference_clients", &["/endpoints/{owner}/{name}"]),
@@ -196,6 +197,7 @@ fn fill(method: &Method, path: &str, name: &str) -> String {
         .replace("{version}", "1")
         .replace("{digest}", "0")
         .replace("{id}", "999999")
+        .replace("{oid}", &"00".repeat(32))
 }
 
 /// A body that would do what the route is for.
@@ -217,6 +219,12 @@ fn body(method: &Method, path: &str, name: &str) -> Option<(&'static str, String
         }
         ("POST", path) if path.contains("/commit/") => {
             Some(("application/x-ndjson", ndjson(&[header("x"), file("b.txt", b"b")])))
+        }
+        ("POST", path) if path.ends_with("/objects/batch") => {
+            json(json!({ "operation": "upload", "objects": [{ "oid": "00".repeat(32), "size": 1 }] }))
+        }
+        ("POST", path) if path.ends_with("/objects/verify") => {
+            json(json!({ "oid": "00".repeat(32), "size": 1 }))
         }
         ("POST", path) if path.starts_with("/endpoints/") => json(json!({ "inputs": [] })),
         _ => None,

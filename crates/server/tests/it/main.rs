@@ -12,4 +12,5 @@ mod hub_commits;
 mod hub_files;
 mod hub_lists;
 mod hub_repositories;
+mod hub_uploads;
 mod server;

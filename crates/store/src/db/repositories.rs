@@ -148,6 +148,10 @@ pub async fn delete(db: &Db, id: RepositoryId) -> Result<(), Error> {
     }
     let parts = [
         "DELETE FROM endpoints WHERE repository_id = $1",
+        "DELETE FROM uploads WHERE repository_id = $1",
+        "DELETE FROM former_names WHERE repository_id = $1",
+        "DELETE FROM likes WHERE repository_id = $1",
+        "DELETE FROM access_requests WHERE repository_id = $1",
         "DELETE FROM refs WHERE repository_id = $1",
         "DELETE FROM facts WHERE revision_id IN (SELECT id FROM revisions WHERE repository_id = $1)",
         "DELETE FROM entries WHERE tree_id IN (SELECT id FROM trees WHERE repository_id = $1)",

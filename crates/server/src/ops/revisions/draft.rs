@@ -12,6 +12,7 @@ use spec::name::{FilePath, RefName};
 use store::blobs::Spool;
 use store::db::repositories::Repository;
 use store::db::revisions::{self, Change};
+use store::db::uploads;
 
 use crate::app::App;
 use crate::error::{During, Error};
@@ -88,18 +89,24 @@ impl Draft {
         if self.waiting.len() < WAITING_FILES { Ok(()) } else { self.store_waiting().await }
     }
 
-    /// A file gets bytes that the branch has already. [`Error::BadRequest`] where it has none of this digest: bytes
-    /// of other repositories must not be had for the knowledge of their digest.
-    pub async fn copy(&mut self, app: &App, path: FilePath, sha256: Sha256) -> Result<(), Error> {
+    /// A file gets bytes that were sent ahead, or that the branch has already. [`Error::BadRequest`] where there are
+    /// none of this digest, and of this length if one is named: bytes of other repositories must not be had for the
+    /// knowledge of their digest.
+    pub async fn copy(
+        &mut self,
+        app: &App,
+        path: FilePath,
+        (sha256, wanted_bytes): (Sha256, Option<u64>),
+    ) -> Result<(), Error> {
         self.check_room()?;
         self.store_waiting().await?;
-        let known = match self.known.take() {
-            Some(known) => known,
-            None => self.read_known(app).await?,
+        let found = match uploads::find(&app.store.db, self.repository.id, sha256).await {
+            Ok(Some(sent)) => Some((sent.git_oid, sent.n_bytes)),
+            Ok(None) => self.find_known(app, sha256).await?,
+            Err(error) => return Err(error).during("find an upload"),
         };
-        let found = known.get(&sha256).copied();
-        self.known = Some(known);
-        let Some((git_oid, n_bytes)) = found else {
+        let fits = |(_, n_bytes): &(Oid, u64)| wanted_bytes.is_none_or(|wanted| wanted == *n_bytes);
+        let Some((git_oid, n_bytes)) = found.filter(fits) else {
             let message =
                 format!("`{path}`: no bytes with the SHA-256 `{sha256}` were sent or are in the branch");
             return Err(Error::BadRequest(message));
@@ -145,6 +152,16 @@ impl Draft {
             n_bytes: stored.n_bytes,
         }));
         Ok(())
+    }
+
+    async fn find_known(&mut self, app: &App, sha256: Sha256) -> Result<Option<(Oid, u64)>, Error> {
+        let known = match self.known.take() {
+            Some(known) => known,
+            None => self.read_known(app).await?,
+        };
+        let found = known.get(&sha256).copied();
+        self.known = Some(known);
+        Ok(found)
     }
 
     async fn read_known(&self, app: &App) -> Result<Known, Error> {
