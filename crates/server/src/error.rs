@@ -47,6 +47,8 @@ pub enum Error {
     NotFound { what: &'static str, name: String },
     #[error("there is no repository `{0}`")]
     RepositoryNotFound(String),
+    #[error("the repository `{from}` is now `{to}`")]
+    Moved { from: String, to: String },
     #[error("`{repository}` has no revision `{revision}`")]
     RevisionNotFound { repository: String, revision: String },
     #[error("`{path}` is not in revision `{revision}`")]
@@ -141,6 +143,7 @@ impl Error {
             Self::BadUploadAddress => Code::BadUploadAddress,
             Self::NotFound { .. } => Code::NotFound,
             Self::RepositoryNotFound(_) => Code::RepositoryNotFound,
+            Self::Moved { .. } => Code::Moved,
             Self::RevisionNotFound { .. } => Code::RevisionNotFound,
             Self::EntryNotFound { .. } => Code::EntryNotFound,
             Self::PageNotFound(_) => Code::PageNotFound,

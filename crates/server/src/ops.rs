@@ -10,6 +10,7 @@ pub mod endpoints;
 pub mod entries;
 pub mod facts;
 pub mod health;
+pub mod likes;
 pub mod refs;
 pub mod repositories;
 pub mod revisions;

@@ -6,14 +6,14 @@
 use std::sync::Arc;
 
 use axum::extract::DefaultBodyLimit;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{delete, get, post, put};
 use axum::{Extension, Router};
 
 use spec::name::RepositoryKind;
 
 use crate::app::App;
-use crate::doors::{api, health, hub, infer, pages, trace};
+use crate::doors::{api, health, hub, infer, moved, pages, trace};
 
 /// The whole server.
 pub fn router(app: Arc<App>) -> Router {
@@ -26,6 +26,7 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(people(&app))
         .layer(DefaultBodyLimit::max(limit))
         .fallback(pages::not_found)
+        .layer(from_fn(moved::lead))
         .layer(traced)
         .merge(operators())
         .merge(inference_clients())
@@ -60,9 +61,11 @@ fn hub_clients() -> Router<Arc<App>> {
         .route("/api/whoami-v2", get(hub::accounts::whoami))
         .route("/api/validate-yaml", post(hub::cards::validate_yaml))
         .route("/api/repos/create", post(hub::repositories::create))
+        .route("/api/repos/move", post(hub::repositories::rename))
         .route("/api/repos/delete", delete(hub::repositories::delete))
         .route("/api/models", get(hub::repositories::list_models))
         .route("/api/datasets", get(hub::repositories::list_datasets))
+        .route("/api/users/{user}/likes", get(hub::likes::of_user))
         .route("/api/uploads/{oid}", put(hub::uploads::receive).post(hub::uploads::join))
         .nest("/api/models/{owner}/{name}", of_kind(RepositoryKind::Model))
         .nest("/api/datasets/{owner}/{name}", of_kind(RepositoryKind::Dataset))
@@ -86,6 +89,8 @@ fn hub_repository() -> Router<Arc<App>> {
         .route("/settings", put(hub::repositories::set))
         .route("/auth-check", get(hub::repositories::may_read))
         .route("/auth-check/write", get(hub::repositories::may_write))
+        .route("/like", post(hub::likes::like).delete(hub::likes::unlike))
+        .route("/likers", get(hub::likes::likers))
         .route("/refs", get(hub::refs::list))
         .route("/branch/{revision}", post(hub::refs::create_branch).delete(hub::refs::delete_branch))
         .route("/tag/{revision}", post(hub::refs::create_tag).delete(hub::refs::delete_tag))
@@ -156,9 +161,10 @@ fn people(app: &Arc<App>) -> Router<Arc<App>> {
 
 /// What people see of one repository.
 fn repository_pages() -> Router<Arc<App>> {
-    use pages::{endpoints, files, repositories, web_app};
+    use pages::{endpoints, files, likes, repositories, web_app};
     Router::new()
         .route("/", get(repositories::card_page))
+        .route("/like", post(likes::act))
         .route("/about", get(repositories::about_page))
         .route("/use", get(repositories::use_page))
         .route("/try", get(web_app::page).post(web_app::predict))
@@ -170,5 +176,6 @@ fn repository_pages() -> Router<Arc<App>> {
         .route("/commit/{revision}", get(files::commit))
         .route("/settings", get(repositories::settings_page))
         .route("/settings/visibility", post(repositories::set_visibility))
+        .route("/settings/move", post(repositories::rename))
         .route("/settings/delete", post(repositories::delete))
 }

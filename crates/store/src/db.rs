@@ -23,6 +23,7 @@ pub mod entries;
 pub mod facts;
 pub mod ids;
 pub mod jobs;
+pub mod likes;
 mod migrations;
 mod query;
 pub mod refs;

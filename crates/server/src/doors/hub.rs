@@ -25,6 +25,7 @@ use crate::ops::revisions::At;
 pub mod accounts;
 pub mod cards;
 pub mod entries;
+pub mod likes;
 pub mod refs;
 pub mod repositories;
 pub mod revisions;

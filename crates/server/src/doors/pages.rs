@@ -12,6 +12,7 @@ pub mod assets;
 pub mod endpoints;
 pub mod files;
 pub mod front;
+pub mod likes;
 pub mod markdown;
 pub mod passwords;
 pub mod place;

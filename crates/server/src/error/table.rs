@@ -53,6 +53,7 @@ codes! {
     BadUploadAddress: "bad-upload-address", 403, "The address for the upload cannot be used", "start the upload again: each address is for one file and some hours";
     NotFound: "not-found", 404, "It does not exist", "check the name";
     RepositoryNotFound: "repository-not-found", 404, "There is no such repository, or it is private", "check the name; if it is private, sign in or pass a token that may read it", hub "RepoNotFound";
+    Moved: "moved", 307, "The repository has another name now", "use the new name; the old one leads to it until somebody else takes it";
     RevisionNotFound: "revision-not-found", 404, "There is no such revision", "the page's history lists revisions, branches and tags", hub "RevisionNotFound";
     EntryNotFound: "entry-not-found", 404, "There is no such file in this revision", "the page's file list shows what there is", hub "EntryNotFound";
     PageNotFound: "page-not-found", 404, "There is no such page", "start from the front page and search";

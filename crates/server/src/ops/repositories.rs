@@ -134,8 +134,9 @@ pub async fn get(
     name: &RepositoryName,
     action: Action,
 ) -> Result<Repository, Error> {
-    let found = by_name(app, kind, name).await?;
-    let repository = found.ok_or_else(|| Error::RepositoryNotFound(name.to_string()))?;
+    let Some(repository) = by_name(app, kind, name).await? else {
+        return Err(missing(app, actor, kind, name).await?);
+    };
     // A refusal repeats the name as it was asked for: the real one's case of letters tells that it is there.
     access::check(actor, action, &access::subject(&repository, &name.to_string()))?;
     Ok(repository)
@@ -156,6 +157,34 @@ pub async fn delete(
     app.known_endpoints.forget(&full_name(&repository));
     app.gateway.forget(repository.id);
     Ok(())
+}
+
+/// Gives a repository another name or owner. The old name leads to the new one until another repository takes it.
+pub async fn rename(
+    app: &App,
+    actor: &Actor,
+    kind: RepositoryKind,
+    from: &RepositoryName,
+    to: &RepositoryName,
+) -> Result<Repository, Error> {
+    let repository = get(app, actor, kind, from, Action::Administer).await?;
+    let known = access::signed_in(actor)?;
+    let owner = owner_id(app, known, to.owner()).await?;
+    access::check_create(actor, owner, &to.to_string())?;
+    let former = full_name(&repository);
+    let renamed = match repositories::rename(&app.store.db, &repository, owner, to, clock::now_ms()).await {
+        Ok(renamed) => renamed,
+        Err(store::Error::AlreadyExists { name, .. }) => {
+            return Err(Error::AlreadyExists { what: "a repository", name });
+        }
+        Err(store::Error::NotFound { .. }) => return Err(Error::RepositoryNotFound(from.to_string())),
+        Err(error) => return Err(error).during("rename a repository"),
+    };
+    app.known_endpoints.forget(&former);
+    app.known_endpoints.forget(&full_name(&renamed));
+    // A runtime tells in each answer what it was called when it started.
+    app.gateway.forget(repository.id);
+    Ok(renamed)
 }
 
 /// Opens a repository to all or closes it.
@@ -216,6 +245,22 @@ async fn by_name(
     name: &RepositoryName,
 ) -> Result<Option<Repository>, Error> {
     repositories::by_name(&app.store.db, kind, name).await.during("look up a repository")
+}
+
+/// What to say of a name that no repository has. Where one had it before, whoever may see that is led there.
+async fn missing(
+    app: &App,
+    actor: &Actor,
+    kind: RepositoryKind,
+    name: &RepositoryName,
+) -> Result<Error, Error> {
+    let from = name.to_string();
+    let found = repositories::by_former_name(&app.store.db, kind, name).await;
+    let Some(found) = found.during("look up a former name")? else {
+        return Ok(Error::RepositoryNotFound(from));
+    };
+    access::check(actor, Action::See, &access::subject(&found, &from))?;
+    Ok(Error::Moved { from, to: full_name(&found) })
 }
 
 /// The account that is to own a repository. Who may not make one for it is not told whether it is there.

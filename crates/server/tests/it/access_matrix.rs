@@ -197,6 +197,7 @@ fn fill(method: &Method, path: &str, name: &str) -> String {
         .replace("{version}", "1")
         .replace("{digest}", "0")
         .replace("{id}", "999999")
+        .replace("{user}", "alice")
         .replace("{oid}", &"00".repeat(32))
 }
 
@@ -208,6 +209,9 @@ fn body(method: &Method, path: &str, name: &str) -> Option<(&'static str, String
         ("POST", "/api/v1/endpoints") => json(json!({ "repository": format!("alice/{name}") })),
         ("POST", "/api/repos/create") => {
             json(json!({ "name": format!("{name}-new"), "organization": "alice" }))
+        }
+        ("POST", "/api/repos/move") => {
+            json(json!({ "fromRepo": format!("alice/{name}"), "toRepo": format!("alice/{name}-new") }))
         }
         ("DELETE", "/api/repos/delete") => json(json!({ "name": name, "organization": "alice" })),
         ("POST", "/api/validate-yaml") => json(json!({ "content": "# Iris", "repoType": "model" })),
@@ -243,6 +247,8 @@ fn form(method: &Method, path: &str, of: (&str, &str)) -> Option<(&'static str, 
         Some("tokens") => "name=another&scope=read".to_owned(),
         Some("endpoint") => "action=stop".to_owned(),
         Some("visibility") => "visibility=private".to_owned(),
+        Some("like") => "action=like".to_owned(),
+        Some("move") => format!("name=alice/{name}-new"),
         Some("delete") => format!("name=alice/{name}"),
         _ => String::new(),
     };

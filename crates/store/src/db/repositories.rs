@@ -10,8 +10,10 @@ use super::revisions::{Committed, NewRevision, commit_in};
 use super::{Db, Tx, accounts, query, search};
 use crate::Error;
 
+mod former;
 mod list;
 
+pub use former::by_former_name;
 pub use list::{ListQuery, Sort, list};
 
 /// A repository and its summary.
@@ -88,7 +90,7 @@ impl Viewer {
     }
 }
 
-const SELECT: &str = "SELECT r.id, r.owner_id, a.name AS owner_name, r.kind, r.name, r.is_private, r.created_ms,
+pub(super) const SELECT: &str = "SELECT r.id, r.owner_id, a.name AS owner_name, r.kind, r.name, r.is_private, r.created_ms,
     r.updated_ms, r.n_downloads, r.n_likes, r.title, r.description, r.task, r.library, r.license, r.tags, r.card
     FROM repositories r JOIN accounts a ON a.id = r.owner_id";
 
@@ -164,6 +166,36 @@ pub async fn delete(db: &Db, id: RepositoryId) -> Result<(), Error> {
         query("delete a repository", part).bind(id).run(&mut tx).await?;
     }
     tx.commit().await
+}
+
+/// Gives a repository another name or owner. [`Error::AlreadyExists`] if that owner has one of that kind and name.
+pub async fn rename(
+    db: &Db,
+    repository: &Repository,
+    owner: AccountId,
+    name: &RepositoryName,
+    now_ms: i64,
+) -> Result<Repository, Error> {
+    let mut tx = db.begin().await?;
+    let owner_name = accounts::name_in(&mut tx, owner).await?;
+    let full_name = format!("{owner_name}/{}", name.name());
+    let sql =
+        "UPDATE repositories SET owner_id = $2, name = $3, name_key = $4, search_name = $5, updated_ms = $6
+        WHERE id = $1";
+    let renamed = query("rename a repository", sql)
+        .bind(repository.id)
+        .bind(owner)
+        .bind(name.name())
+        .bind(accounts::key(name.name()))
+        .bind(search::normalize(&full_name))
+        .bind(now_ms);
+    match renamed.run(&mut tx).await.map_err(|error| error.if_taken("repository", &full_name))? {
+        0 => return Err(Error::not_found("repository", repository.id)),
+        _ => former::keep(&mut tx, repository, now_ms).await?,
+    }
+    let renamed = read(&mut tx, repository.id).await?;
+    tx.commit().await?;
+    Ok(renamed)
 }
 
 /// Opens a repository to all or closes it.

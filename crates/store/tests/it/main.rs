@@ -50,6 +50,8 @@ mod entries;
 #[cfg(test)]
 mod jobs;
 #[cfg(test)]
+mod likes;
+#[cfg(test)]
 mod lists;
 #[cfg(test)]
 mod opening;

@@ -82,6 +82,28 @@ pub async fn delete(
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Renaming {
+    from_repo: RepositoryName,
+    to_repo: RepositoryName,
+    #[serde(rename = "type")]
+    kind: Option<String>,
+}
+
+/// `POST /api/repos/move`
+pub async fn rename(
+    State(app): State<Arc<App>>,
+    asker: Asker<Hub>,
+    base: Base,
+    Sent(renaming): Sent<Renaming>,
+) -> Answer<Json<Value>, Hub> {
+    let kind = renaming.kind.as_deref().unwrap_or("model").parse()?;
+    let (from, to) = (&renaming.from_repo, &renaming.to_repo);
+    let renamed = repositories::rename(&app, &asker.actor, kind, from, to).await?;
+    Ok(Json(json!({ "url": base.page(kind, &repositories::full_name(&renamed)) })))
+}
+
+#[derive(Deserialize)]
 pub struct Settings {
     visibility: Option<String>,
     private: Option<bool>,

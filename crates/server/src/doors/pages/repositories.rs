@@ -24,7 +24,7 @@ use crate::doors::address::Base;
 use crate::error::Error;
 use crate::ops::access::{self, Action};
 use crate::ops::repositories::Visibility;
-use crate::ops::{self, entries, revisions};
+use crate::ops::{self, entries, likes, revisions};
 use crate::text;
 
 mod about;
@@ -44,6 +44,7 @@ pub struct Opened {
     pub path: String,
     pub may_write: bool,
     pub may_administer: bool,
+    pub is_liked: bool,
 }
 
 /// Opens the repository that the address names at the revision it names.
@@ -53,7 +54,8 @@ pub async fn open(app: &App, visitor: &Visitor, place: &Place, action: Action) -
     let may = |action| access::check(&visitor.actor, action, &access::subject(&repository, &name)).is_ok();
     let (may_write, may_administer) = (may(Action::Write), may(Action::Administer));
     let path = format!("/{}{name}", repository.kind.web_prefix());
-    Ok(Opened { repository, revision, path, may_write, may_administer })
+    let is_liked = likes::is_liked(app, &visitor.actor, repository.id).await?;
+    Ok(Opened { repository, revision, path, may_write, may_administer, is_liked })
 }
 
 impl Opened {
@@ -90,6 +92,8 @@ impl Opened {
             library: row.library.clone(),
             license: row.license.clone(),
             downloads: text::count(u64::try_from(row.n_downloads).unwrap_or(0)),
+            likes: text::count(u64::try_from(row.n_likes).unwrap_or(0)),
+            is_liked: self.is_liked,
             updated: when(row.updated_ms),
             tabs: tabs.into_iter().flatten().collect(),
         }
@@ -214,6 +218,31 @@ pub async fn set_visibility(
     };
     ops::repositories::set_visibility(&app, &visitor.actor, place.kind, &place.name, visibility).await?;
     Ok(go_to(&format!("/{}{}/settings", place.kind.web_prefix(), place.name)))
+}
+
+/// `POST /{owner}/{name}/settings/move`
+pub async fn rename(
+    State(app): State<Arc<App>>,
+    place: Place,
+    visitor: Visitor,
+    Form(form): Form<SettingsForm>,
+) -> Answer<Response, Html> {
+    visitor.check_form(&form.csrf)?;
+    let opened = open(&app, &visitor, &place, Action::Administer).await?;
+    let renamed = match form.name.trim().parse() {
+        Ok(to) => ops::repositories::rename(&app, &visitor.actor, place.kind, &place.name, &to).await,
+        Err(error) => Err(Error::Name(error)),
+    };
+    match renamed {
+        Ok(renamed) => {
+            let name = ops::repositories::full_name(&renamed);
+            Ok(go_to(&format!("/{}{name}/settings", place.kind.web_prefix())))
+        }
+        Err(error @ (Error::AlreadyExists { .. } | Error::Name(_) | Error::Forbidden { .. })) => {
+            settings(&opened, &visitor, Some(&error.detail()))
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// `POST /{owner}/{name}/settings/delete`

@@ -18,6 +18,9 @@ pub struct Head {
     pub library: Option<String>,
     pub license: Option<String>,
     pub downloads: String,
+    pub likes: String,
+    /// By whoever looks.
+    pub is_liked: bool,
     pub updated: When,
     pub tabs: Vec<Tab>,
 }
