@@ -17,6 +17,7 @@ huggingface_hub = pytest.importorskip("huggingface_hub")
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi  # noqa: E402
 from huggingface_hub.errors import (  # noqa: E402
     EntryNotFoundError,
+    GatedRepoError,
     HfHubHTTPError,
     RepositoryNotFoundError,
     RevisionNotFoundError,
@@ -43,7 +44,9 @@ def repo(api, request) -> str:
 def ask(server: Running, method: str, path: str, *, token: str, body: dict | None = None) -> int:
     """The status of a plain request, for what the client has no call for."""
     data = None if body is None else json.dumps(body).encode()
-    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    is_page = not path.startswith("/api/")
+    content_type = "application/x-www-form-urlencoded" if is_page else "application/json"
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": content_type}
     request = urllib.request.Request(server.url + path, data=data, headers=headers, method=method)
     try:
         with urllib.request.urlopen(request, timeout=30) as response:
@@ -279,6 +282,37 @@ def test_a_snapshot_of_many_files_counts_as_one_download(api, tmp_path):
     api.snapshot_download("alice/counted", local_dir=tmp_path / "last")
     until(lambda: api.model_info("alice/counted").downloads >= 3)
     assert api.model_info("alice/counted").downloads == 3
+
+
+def test_access_to_a_gated_repository_is_asked_for_and_given(api, server, alice, bob, tmp_path):
+    repo = "alice/gated"
+    api.create_repo(repo, private=False)
+    api.upload_file(path_or_fileobj=CONTENT, path_in_repo="w.bin", repo_id=repo)
+    api.update_repo_settings(repo, gated="manual")
+    assert api.model_info(repo).gated == "manual"
+    stranger = HfApi(endpoint=server.url, token=bob.token)
+    with pytest.raises(GatedRepoError):
+        stranger.hf_hub_download(repo, "w.bin", local_dir=tmp_path)
+    with pytest.raises(GatedRepoError):
+        stranger.auth_check(repo)
+    with pytest.raises(GatedRepoError):
+        stranger.snapshot_download(repo, local_dir=tmp_path)
+    assert ask(server, "POST", f"/{repo}/ask-access", token=bob.token) == 200
+    (request,) = api.list_pending_access_requests(repo)
+    assert (request.username, request.status) == ("bob", "pending")
+    api.accept_access_request(repo, user="bob")
+    assert [request.username for request in api.list_accepted_access_requests(repo)] == ["bob"]
+    stranger.auth_check(repo)
+    assert Path(stranger.hf_hub_download(repo, "w.bin", local_dir=tmp_path)).read_bytes() == CONTENT
+    api.reject_access_request(repo, user="bob", rejection_reason="No more.")
+    assert [request.username for request in api.list_rejected_access_requests(repo)] == ["bob"]
+    with pytest.raises(GatedRepoError):
+        stranger.hf_hub_download(repo, "w.bin", local_dir=tmp_path / "again")
+    api.cancel_access_request(repo, user="bob")
+    api.grant_access(repo, "bob")
+    stranger.auth_check(repo)
+    api.update_repo_settings(repo, gated=False)
+    assert HfApi(endpoint=server.url, token=False).file_exists(repo, "w.bin")
 
 
 def test_a_repository_that_moved_is_used_under_its_old_name(api, tmp_path):

@@ -39,6 +39,8 @@ pub enum Error {
     Forbidden { actor: String, action: &'static str, what: String },
     #[error("the token may read only")]
     ReadOnlyToken,
+    #[error("the files of `{repository}` are had by asking: {reason}")]
+    Gated { repository: String, reason: &'static str },
     #[error("the address for an upload is not one of this server, or is good no longer")]
     BadUploadAddress,
 
@@ -140,6 +142,7 @@ impl Error {
             Self::BadCsrf => Code::BadCsrf,
             Self::Forbidden { .. } => Code::Forbidden,
             Self::ReadOnlyToken => Code::ReadOnlyToken,
+            Self::Gated { .. } => Code::Gated,
             Self::BadUploadAddress => Code::BadUploadAddress,
             Self::NotFound { .. } => Code::NotFound,
             Self::RepositoryNotFound(_) => Code::RepositoryNotFound,

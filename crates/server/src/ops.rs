@@ -4,6 +4,7 @@
 //! every operation that takes an actor asks [`access`] before it does or tells anything.
 
 pub mod access;
+pub mod access_requests;
 pub mod accounts;
 pub mod cards;
 pub mod endpoints;

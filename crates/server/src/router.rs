@@ -90,6 +90,10 @@ fn hub_repository() -> Router<Arc<App>> {
         .route("/auth-check", get(hub::repositories::may_read))
         .route("/auth-check/write", get(hub::repositories::may_write))
         .route("/like", post(hub::likes::like).delete(hub::likes::unlike))
+        .route("/user-access-request/{status}", get(hub::access_requests::list))
+        .route("/user-access-request/handle", post(hub::access_requests::handle))
+        .route("/user-access-request/grant", post(hub::access_requests::grant))
+        .route("/user-access-request/cancel", post(hub::access_requests::cancel))
         .route("/likers", get(hub::likes::likers))
         .route("/refs", get(hub::refs::list))
         .route("/branch/{revision}", post(hub::refs::create_branch).delete(hub::refs::delete_branch))
@@ -161,10 +165,12 @@ fn people(app: &Arc<App>) -> Router<Arc<App>> {
 
 /// What people see of one repository.
 fn repository_pages() -> Router<Arc<App>> {
-    use pages::{endpoints, files, likes, repositories, web_app};
+    use pages::{access_requests, endpoints, files, likes, repositories, web_app};
     Router::new()
         .route("/", get(repositories::card_page))
         .route("/like", post(likes::act))
+        .route("/ask-access", post(access_requests::ask))
+        .route("/settings/access", get(access_requests::page).post(access_requests::decide))
         .route("/about", get(repositories::about_page))
         .route("/use", get(repositories::use_page))
         .route("/try", get(web_app::page).post(web_app::predict))

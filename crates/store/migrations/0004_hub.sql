@@ -46,3 +46,32 @@ CREATE TABLE access_requests (
 );
 CREATE INDEX access_requests_by_state ON access_requests (repository_id, state, id);
 CREATE INDEX access_requests_by_account ON access_requests (account_id);
+
+-- Discussions, of which some are pull requests: those have a ref of the kind `pull`, named by the number, that began at
+-- the base. What was said and done is in the events, each with a JSON object of its kind.
+CREATE TABLE discussions (
+    id {id},
+    repository_id BIGINT NOT NULL REFERENCES repositories (id),
+    number BIGINT NOT NULL,
+    author_id BIGINT REFERENCES accounts (id) ON DELETE SET NULL,
+    title TEXT NOT NULL,
+    status TEXT NOT NULL,
+    is_pull_request BOOLEAN NOT NULL,
+    base_id BIGINT,
+    merge_oid TEXT,
+    created_ms BIGINT NOT NULL,
+    updated_ms BIGINT NOT NULL,
+    UNIQUE (repository_id, number)
+);
+CREATE INDEX discussions_by_author ON discussions (author_id);
+
+CREATE TABLE discussion_events (
+    id {id},
+    discussion_id BIGINT NOT NULL REFERENCES discussions (id) ON DELETE CASCADE,
+    author_id BIGINT REFERENCES accounts (id) ON DELETE SET NULL,
+    kind TEXT NOT NULL,
+    data TEXT NOT NULL,
+    created_ms BIGINT NOT NULL
+);
+CREATE INDEX discussion_events_by_discussion ON discussion_events (discussion_id, id);
+CREATE INDEX discussion_events_by_author ON discussion_events (author_id);

@@ -17,7 +17,9 @@ use sqlx::{Postgres, Sqlite, Transaction};
 use crate::Error;
 use crate::settings::{Database, Durability, Settings};
 
+pub mod access_requests;
 pub mod accounts;
+pub mod discussions;
 pub mod endpoints;
 pub mod entries;
 pub mod facts;

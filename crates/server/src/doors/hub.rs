@@ -22,6 +22,7 @@ use crate::app::App;
 use crate::error::{Code, Error};
 use crate::ops::revisions::At;
 
+pub mod access_requests;
 pub mod accounts;
 pub mod cards;
 pub mod entries;

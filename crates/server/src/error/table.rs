@@ -50,6 +50,7 @@ codes! {
     BadCsrf: "bad-csrf", 403, "The form could not be trusted", "load the page again and send the form once more";
     Forbidden: "forbidden", 403, "You may not do this", "ask the owner for the right to it, or use another account";
     ReadOnlyToken: "read-only-token", 403, "The token may read only", "make a token with the scope `write` on the page `/settings/tokens`";
+    Gated: "gated", 403, "The files are had by asking", "sign in and ask for access on the repository's page", hub "GatedRepo";
     BadUploadAddress: "bad-upload-address", 403, "The address for the upload cannot be used", "start the upload again: each address is for one file and some hours";
     NotFound: "not-found", 404, "It does not exist", "check the name";
     RepositoryNotFound: "repository-not-found", 404, "There is no such repository, or it is private", "check the name; if it is private, sign in or pass a token that may read it", hub "RepoNotFound";

@@ -88,6 +88,11 @@ pub fn check(actor: &Actor, action: Action, subject: &Subject<'_>) -> Result<(),
     can_write(known)
 }
 
+/// Whether the actor is one of those who may change it, by whatever token they came.
+pub fn is_writer(actor: &Actor, subject: &Subject<'_>) -> bool {
+    matches!(check(actor, Action::Write, subject), Ok(()) | Err(Error::ReadOnlyToken))
+}
+
 /// Whether the actor may make repositories of this account.
 pub fn check_create(actor: &Actor, owner: AccountId, name: &str) -> Result<(), Error> {
     let known = signed_in(actor)?;

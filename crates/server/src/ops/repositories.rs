@@ -6,6 +6,7 @@
 use spec::name::{AccountName, RefName, RepositoryKind, RepositoryName};
 use store::clock;
 use store::db::ids::AccountId;
+use store::db::refs::RefKind;
 use store::db::repositories::{self, ListQuery, Repository, Sort};
 use store::db::revisions::{Change, IfUnchanged, NewRevision, Revision};
 use store::db::{Page, accounts};
@@ -105,6 +106,7 @@ pub async fn create(app: &App, actor: &Actor, new: &NewRepository<'_>) -> Result
     let main: RefName = MAIN.parse()?;
     let first = NewRevision {
         repository_id: store::db::ids::RepositoryId(0),
+        ref_kind: RefKind::Branch,
         branch: &main,
         expected_parent: None,
         changes: &[attributes],

@@ -88,6 +88,7 @@ pub async fn commit(app: &App, draft: Draft) -> Result<Committed, Error> {
     let follow_up = task.due(now_ms);
     let new = NewRevision {
         repository_id: draft.repository.id,
+        ref_kind: RefKind::Branch,
         branch: &draft.branch,
         expected_parent,
         changes: &draft.changes,

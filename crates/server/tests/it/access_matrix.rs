@@ -197,6 +197,7 @@ fn fill(method: &Method, path: &str, name: &str) -> String {
         .replace("{version}", "1")
         .replace("{digest}", "0")
         .replace("{id}", "999999")
+        .replace("{status}", "pending")
         .replace("{user}", "alice")
         .replace("{oid}", &"00".repeat(32))
 }
@@ -220,6 +221,9 @@ fn body(method: &Method, path: &str, name: &str) -> Option<(&'static str, String
         ("POST", path) if path.contains("/preupload/") => json(json!({ "files": [{ "path": "a.txt" }] })),
         ("POST", path) if path.contains("/paths-info/") => {
             Some(("application/x-www-form-urlencoded", "paths=README.md".to_owned()))
+        }
+        ("POST", path) if path.contains("/user-access-request/") => {
+            json(json!({ "user": "alice", "status": "accepted" }))
         }
         ("POST", path) if path.contains("/commit/") => {
             Some(("application/x-ndjson", ndjson(&[header("x"), file("b.txt", b"b")])))
@@ -247,6 +251,7 @@ fn form(method: &Method, path: &str, of: (&str, &str)) -> Option<(&'static str, 
         Some("tokens") => "name=another&scope=read".to_owned(),
         Some("endpoint") => "action=stop".to_owned(),
         Some("visibility") => "visibility=private".to_owned(),
+        Some("access") => "action=manual".to_owned(),
         Some("like") => "action=like".to_owned(),
         Some("move") => format!("name=alice/{name}-new"),
         Some("delete") => format!("name=alice/{name}"),

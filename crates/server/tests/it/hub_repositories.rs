@@ -98,7 +98,8 @@ async fn a_repository_is_closed_and_opened() {
     assert_eq!(server.get(Actor::Nobody, "/api/models/alice/iris").await.status(), StatusCode::NOT_FOUND);
     assert_eq!(set(json!({ "private": false })).await, StatusCode::OK);
     assert_eq!(server.get(Actor::Nobody, "/api/models/alice/iris").await.status(), StatusCode::OK);
-    assert_eq!(set(json!({ "gated": "auto" })).await, StatusCode::BAD_REQUEST);
+    assert_eq!(set(json!({ "gated": "sometimes" })).await, StatusCode::BAD_REQUEST);
+    assert_eq!(set(json!({ "gated": true })).await, StatusCode::BAD_REQUEST);
     assert_eq!(set(json!({ "visibility": "secret" })).await, StatusCode::BAD_REQUEST);
 }
 

@@ -8,6 +8,7 @@
 )]
 
 mod access_matrix;
+mod hub_access_requests;
 mod hub_commits;
 mod hub_files;
 mod hub_lists;

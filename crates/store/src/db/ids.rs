@@ -35,4 +35,4 @@ macro_rules! id {
     )+};
 }
 
-id!(AccountId, TokenId, RepositoryId, RevisionId, TreeId, EndpointId, JobId);
+id!(AccountId, TokenId, RepositoryId, RevisionId, TreeId, EndpointId, JobId, AccessRequestId, DiscussionId);

@@ -7,6 +7,7 @@ use spec::name::{RepositoryKind, RepositoryName};
 
 use super::ids::{AccountId, RepositoryId};
 use super::revisions::{Committed, NewRevision, commit_in};
+use super::words::words;
 use super::{Db, Tx, accounts, query, search};
 use crate::Error;
 
@@ -26,6 +27,8 @@ pub struct Repository {
     pub kind: RepositoryKind,
     pub name: String,
     pub is_private: bool,
+    #[sqlx(try_from = "String")]
+    pub gate: Gate,
     pub created_ms: i64,
     /// When a commit or a setting last changed it.
     pub updated_ms: i64,
@@ -41,6 +44,18 @@ pub struct Repository {
     /// The card's front matter as a JSON object.
     pub card: String,
 }
+
+words!(
+    /// How the files of a repository are had by those who see it.
+    Gate, "gate", {
+        /// Without asking.
+        Open = "open",
+        /// By asking.
+        Auto = "auto",
+        /// By asking and being accepted.
+        Manual = "manual",
+    }
+);
 
 /// A repository to be.
 #[derive(Debug, Clone)]
@@ -90,7 +105,7 @@ impl Viewer {
     }
 }
 
-pub(super) const SELECT: &str = "SELECT r.id, r.owner_id, a.name AS owner_name, r.kind, r.name, r.is_private, r.created_ms,
+pub(super) const SELECT: &str = "SELECT r.id, r.owner_id, a.name AS owner_name, r.kind, r.name, r.is_private, r.gate, r.created_ms,
     r.updated_ms, r.n_downloads, r.n_likes, r.title, r.description, r.task, r.library, r.license, r.tags, r.card
     FROM repositories r JOIN accounts a ON a.id = r.owner_id";
 
@@ -154,6 +169,7 @@ pub async fn delete(db: &Db, id: RepositoryId) -> Result<(), Error> {
         "DELETE FROM former_names WHERE repository_id = $1",
         "DELETE FROM likes WHERE repository_id = $1",
         "DELETE FROM access_requests WHERE repository_id = $1",
+        "DELETE FROM discussions WHERE repository_id = $1",
         "DELETE FROM refs WHERE repository_id = $1",
         "DELETE FROM facts WHERE revision_id IN (SELECT id FROM revisions WHERE repository_id = $1)",
         "DELETE FROM entries WHERE tree_id IN (SELECT id FROM trees WHERE repository_id = $1)",
@@ -203,6 +219,13 @@ pub async fn set_private(db: &Db, id: RepositoryId, is_private: bool, now_ms: i6
     let sql = "UPDATE repositories SET is_private = $2, updated_ms = $3 WHERE id = $1";
     let n_rows =
         query("set a visibility", sql).bind(id).bind(is_private).bind(now_ms).run(db.writer()).await?;
+    if n_rows == 0 { Err(Error::not_found("repository", id)) } else { Ok(()) }
+}
+
+/// Sets how the files of a repository are had.
+pub async fn set_gate(db: &Db, id: RepositoryId, gate: Gate, now_ms: i64) -> Result<(), Error> {
+    let sql = "UPDATE repositories SET gate = $2, updated_ms = $3 WHERE id = $1";
+    let n_rows = query("set a gate", sql).bind(id).bind(gate).bind(now_ms).run(db.writer()).await?;
     if n_rows == 0 { Err(Error::not_found("repository", id)) } else { Ok(()) }
 }
 

@@ -1,4 +1,4 @@
-//! Likes and access requests.
+//! Likes.
 
 use store::Db;
 use store::db::{accounts, likes, repositories};

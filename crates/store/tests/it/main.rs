@@ -40,6 +40,8 @@ macro_rules! on_both_storages {
 }
 
 #[cfg(test)]
+mod access_requests;
+#[cfg(test)]
 mod accounts;
 #[cfg(test)]
 mod blobs;

@@ -18,7 +18,7 @@ use super::place::{Place, encode, with_query};
 use super::views::frame::{Frame, Link};
 use super::views::repository::{AboutPage, CardPage, Head, SettingsPage, Tab, UsePage};
 use super::visitor::Visitor;
-use super::{Answer, Html, Shown, endpoints, go_to, show, when};
+use super::{Answer, Html, Shown, access_requests, endpoints, go_to, show, when};
 use crate::app::App;
 use crate::doors::address::Base;
 use crate::error::Error;
@@ -128,6 +128,7 @@ pub async fn card_page(State(app): State<Arc<App>>, place: Place, base: Base, vi
         card: card_of(&app, &opened).await?,
         // The first commit holds one file, which says nothing of a model.
         is_empty: totals.n_files <= 1,
+        gate: access_requests::gate_box(&app, &visitor, &opened).await?,
         may_write: opened.may_write,
         base: base.as_str().to_owned(),
         dangers: facts.as_ref().map(dangers).unwrap_or_default(),

@@ -3,6 +3,7 @@
 //! Pure: they know no request, no rights and no storage, and hold texts that are ready to be read. Invariant:
 //! all text is escaped by the templates; the one field that is not, a rendered card, was sanitised before.
 
+pub mod access_requests;
 pub mod account;
 pub mod files;
 pub mod frame;
@@ -35,6 +36,7 @@ pages! {
     repository::AboutPage => Ask;
     repository::UsePage => Ask;
     repository::SettingsPage => Ask;
+    access_requests::AccessPage => Ask;
     files::TreePage => Ask;
     files::BlobPage => Ask;
     files::HistoryPage => Ask;

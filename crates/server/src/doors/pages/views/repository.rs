@@ -2,6 +2,7 @@
 
 use askama::Template;
 
+use super::access_requests::GateBox;
 use super::frame::{Frame, Link};
 use super::front::When;
 
@@ -113,6 +114,8 @@ pub struct CardPage {
     pub card: Option<String>,
     /// Whether the repository has no files at all.
     pub is_empty: bool,
+    /// What keeps whoever looks from the files.
+    pub gate: Option<GateBox>,
     pub may_write: bool,
     /// Where clients reach this server.
     pub base: String,
