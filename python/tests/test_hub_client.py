@@ -315,6 +315,46 @@ def test_access_to_a_gated_repository_is_asked_for_and_given(api, server, alice,
     assert HfApi(endpoint=server.url, token=False).file_exists(repo, "w.bin")
 
 
+def test_a_discussion_is_begun_answered_and_closed(api, repo):
+    begun = api.create_discussion(repo, title="Which data?", description="Is it public?")
+    assert (begun.num, begun.status, begun.is_pull_request) == (1, "open", False)
+    assert api.comment_discussion(repo, 1, "It is.").content == "It is."
+    api.rename_discussion(repo, 1, "Which data was it?")
+    assert api.change_discussion_status(repo, 1, "closed", comment="Done.").new_status == "closed"
+    details = api.get_discussion_details(repo, 1)
+    assert [event.type for event in details.events][:4] == ["comment", "comment", "title-change", "status-change"]
+    assert [found.title for found in api.get_repo_discussions(repo)] == ["Which data was it?"]
+    assert list(api.get_repo_discussions(repo, discussion_status="open")) == []
+
+
+def test_a_stranger_offers_a_change_and_its_owner_merges_it(api, server, bob, tmp_path):
+    repo = "alice/offered"
+    api.create_repo(repo, private=False)
+    api.upload_file(path_or_fileobj=b"1", path_in_repo="a.txt", repo_id=repo)
+    stranger = HfApi(endpoint=server.url, token=bob.token)
+    offered = stranger.upload_file(
+        path_or_fileobj=CONTENT, path_in_repo="w.bin", repo_id=repo, commit_message="Weights", create_pr=True
+    )
+    assert (offered.pr_num, offered.pr_revision) == (1, "refs/pr/1")
+    folder = tmp_path / "given"
+    folder.mkdir()
+    (folder / "more.txt").write_text("more")
+    stranger.upload_folder(repo_id=repo, folder_path=folder, revision="refs/pr/1")
+    assert paths(api, repo) == ["a.txt"]
+    assert paths(api, repo, revision="refs/pr/1") == ["a.txt", "more.txt", "w.bin"]
+    assert [ref.ref for ref in api.list_repo_refs(repo, include_pull_requests=True).pull_requests] == ["refs/pr/1"]
+    with pytest.raises(HfHubHTTPError) as caught:
+        stranger.merge_pull_request(repo, 1)
+    assert caught.value.response.status_code == 403
+    api.merge_pull_request(repo, 1, comment="Thanks")
+    assert paths(api, repo) == ["a.txt", "more.txt", "w.bin"]
+    details = api.get_discussion_details(repo, 1)
+    assert (details.status, details.merge_commit_oid) == ("merged", api.model_info(repo).sha)
+    # A folder too, whose pull request is made before its commit.
+    url = stranger.upload_folder(repo_id=repo, folder_path=folder, path_in_repo="sub", create_pr=True)
+    assert paths(api, repo, revision=url.pr_revision) == ["a.txt", "more.txt", "sub/more.txt", "w.bin"]
+
+
 def test_a_repository_that_moved_is_used_under_its_old_name(api, tmp_path):
     api.create_repo("alice/before", private=False)
     api.upload_file(path_or_fileobj=CONTENT, path_in_repo="w.bin", repo_id="alice/before")

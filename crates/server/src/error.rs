@@ -63,6 +63,8 @@ pub enum Error {
     AlreadyExists { what: &'static str, name: String },
     #[error("the branch moved on to `{current}` since `{expected}`")]
     StaleParent { expected: String, current: String },
+    #[error("the pull request {number} and the branch changed `{path}`, each in its own way")]
+    MergeConflict { number: i64, path: String },
     #[error("the range of bytes lies outside the file of {size} bytes")]
     Range { size: u64 },
 
@@ -153,6 +155,7 @@ impl Error {
             Self::Method(_) => Code::Method,
             Self::AlreadyExists { .. } => Code::AlreadyExists,
             Self::StaleParent { .. } => Code::StaleParent,
+            Self::MergeConflict { .. } => Code::MergeConflict,
             Self::Range { .. } => Code::Range,
             Self::Name(_) => Code::BadName,
             Self::BadRequest(_) => Code::BadRequest,

@@ -7,6 +7,7 @@ pub mod access;
 pub mod access_requests;
 pub mod accounts;
 pub mod cards;
+pub mod discussions;
 pub mod endpoints;
 pub mod entries;
 pub mod facts;

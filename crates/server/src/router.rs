@@ -90,6 +90,12 @@ fn hub_repository() -> Router<Arc<App>> {
         .route("/auth-check", get(hub::repositories::may_read))
         .route("/auth-check/write", get(hub::repositories::may_write))
         .route("/like", post(hub::likes::like).delete(hub::likes::unlike))
+        .route("/discussions", get(hub::discussions::list).post(hub::discussions::create))
+        .route("/discussions/{number}", get(hub::discussions::get))
+        .route("/discussions/{number}/comment", post(hub::discussions::comment))
+        .route("/discussions/{number}/status", post(hub::discussions::set_status))
+        .route("/discussions/{number}/title", post(hub::discussions::set_title))
+        .route("/discussions/{number}/merge", post(hub::discussions::merge))
         .route("/user-access-request/{status}", get(hub::access_requests::list))
         .route("/user-access-request/handle", post(hub::access_requests::handle))
         .route("/user-access-request/grant", post(hub::access_requests::grant))
@@ -165,10 +171,13 @@ fn people(app: &Arc<App>) -> Router<Arc<App>> {
 
 /// What people see of one repository.
 fn repository_pages() -> Router<Arc<App>> {
-    use pages::{access_requests, endpoints, files, likes, repositories, web_app};
+    use pages::{access_requests, discussions, endpoints, files, likes, repositories, web_app};
     Router::new()
         .route("/", get(repositories::card_page))
         .route("/like", post(likes::act))
+        .route("/discussions", get(discussions::list))
+        .route("/discussions/new", get(discussions::new).post(discussions::create))
+        .route("/discussions/{number}", get(discussions::page).post(discussions::act))
         .route("/ask-access", post(access_requests::ask))
         .route("/settings/access", get(access_requests::page).post(access_requests::decide))
         .route("/about", get(repositories::about_page))

@@ -61,6 +61,7 @@ codes! {
     Method: "method-not-allowed", 405, "This address does not take that method", "the API's description is at `/api/v1/`";
     AlreadyExists: "already-exists", 409, "It exists already", "choose another name";
     StaleParent: "stale-parent", 412, "The branch has moved on", "pull the newest revision and send the change again";
+    MergeConflict: "merge-conflict", 409, "The changes do not fit together", "begin a new pull request from the branch as it is now";
     Range: "bad-range", 416, "The range lies outside the file", "ask for bytes the file has";
     BadName: "bad-name", 400, "A name is not allowed", "use letters, digits, `-`, `_` and `.`";
     BadRequest: "bad-request", 400, "The request could not be understood", "compare it with the description at `/api/v1/`";

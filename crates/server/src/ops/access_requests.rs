@@ -5,7 +5,7 @@
 
 use spec::name::{RepositoryKind, RepositoryName};
 use store::clock;
-use store::db::access_requests::{self, AccessRequest, NewState, State};
+use store::db::access_requests::{self, AccessRequest, NewState, RequestState};
 use store::db::accounts::{self, Account};
 use store::db::ids::{AccessRequestId, AccountId};
 use store::db::repositories::{Gate, Repository};
@@ -40,7 +40,7 @@ pub enum Whose<'a> {
 #[derive(Debug, Clone)]
 pub struct Decision<'a> {
     pub whose: Whose<'a>,
-    pub state: State,
+    pub state: RequestState,
     pub reason: &'a str,
 }
 
@@ -49,9 +49,9 @@ pub async fn check(app: &App, actor: &Actor, repository: &Repository) -> Result<
     let reason = match standing(app, actor, repository).await? {
         Standing::Free => return Ok(()),
         Standing::Asked(request) => match request.state {
-            State::Accepted => return Ok(()),
-            State::Pending => "your request waits for an answer",
-            State::Rejected => "your request was rejected",
+            RequestState::Accepted => return Ok(()),
+            RequestState::Pending => "your request waits for an answer",
+            RequestState::Rejected => "your request was rejected",
         },
         Standing::Outside => "ask for access first",
     };
@@ -95,8 +95,8 @@ pub async fn ask(
     access::can_write(known)?;
     let state = match repository.gate {
         Gate::Open => return Err(not_gated(name)),
-        Gate::Auto => State::Accepted,
-        Gate::Manual => State::Pending,
+        Gate::Auto => RequestState::Accepted,
+        Gate::Manual => RequestState::Pending,
     };
     let text = checked(message)?;
     let new = NewState { repository: repository.id, account: known.id, state, text, now_ms: clock::now_ms() };
@@ -114,7 +114,7 @@ pub async fn withdraw(
     let known = access::signed_in(actor)?;
     access::can_write(known)?;
     match standing(app, actor, &repository).await? {
-        Standing::Asked(request) if request.state != State::Rejected => {
+        Standing::Asked(request) if request.state != RequestState::Rejected => {
             let deleted = access_requests::delete(&app.store.db, repository.id, known.id).await;
             deleted.during("take a request back").map(|_| ())
         }
@@ -127,7 +127,7 @@ pub async fn list(
     app: &App,
     actor: &Actor,
     (kind, name): (RepositoryKind, &RepositoryName),
-    state: State,
+    state: RequestState,
     (after, limit): (Option<&str>, u32),
 ) -> Result<Page<AccessRequest>, Error> {
     let repository = gated(app, actor, kind, name).await?;
@@ -154,7 +154,7 @@ pub async fn decide(
             Whose::Request(id) => id.to_string(),
         },
     })?;
-    let text = if decision.state == State::Rejected { checked(decision.reason)? } else { "" };
+    let text = if decision.state == RequestState::Rejected { checked(decision.reason)? } else { "" };
     put(app, &repository, request.account_id, (decision.state, text)).await
 }
 
@@ -168,17 +168,17 @@ pub async fn grant(
     let repository = gated(app, actor, kind, name).await?;
     let account = account(app, to).await?;
     let found = access_requests::find(&app.store.db, repository.id, account.id).await;
-    if found.during("look up a request")?.is_some_and(|request| request.state == State::Accepted) {
+    if found.during("look up a request")?.is_some_and(|request| request.state == RequestState::Accepted) {
         return Err(Error::BadRequest(format!("`{to}` has access already")));
     }
-    put(app, &repository, account.id, (State::Accepted, "")).await
+    put(app, &repository, account.id, (RequestState::Accepted, "")).await
 }
 
 async fn put(
     app: &App,
     repository: &Repository,
     account: AccountId,
-    (state, text): (State, &str),
+    (state, text): (RequestState, &str),
 ) -> Result<(), Error> {
     let new = NewState { repository: repository.id, account, state, text, now_ms: clock::now_ms() };
     access_requests::decide(&app.store.db, &new).await.during("keep a decision")

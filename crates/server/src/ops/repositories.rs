@@ -231,6 +231,14 @@ pub async fn list(app: &App, actor: &Actor, wanted: &Query) -> Result<Page<Repos
     repositories::list(&app.store.db, &query).await.during("list repositories")
 }
 
+/// Whether the first commit says of files with such a name that they are kept beside the history: weights and tables.
+pub fn is_kept_apart(path: &str) -> bool {
+    let extension = path.rsplit('/').next().and_then(|name| name.rsplit_once('.'));
+    let Some((_, extension)) = extension else { return false };
+    let mut patterns = GIT_ATTRIBUTES.lines().filter_map(|line| line.split_once(" filter=lfs"));
+    patterns.any(|(pattern, _)| pattern.strip_prefix("*.").is_some_and(|kept| kept == extension))
+}
+
 /// `owner/name`, as its owner wrote it.
 pub fn full_name(repository: &Repository) -> String {
     format!("{}/{}", repository.owner_name, repository.name)

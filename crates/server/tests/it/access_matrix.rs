@@ -130,7 +130,10 @@ async fn prepare(server: &Server, name: &str, (kind, visibility): (&str, &str)) 
     let lines = ndjson(&[header("begin"), file("README.md", b"# Iris\n"), file("sub/a.txt", b"a")]);
     let commit = server.request(Actor::Owner, Method::POST, &format!("{base}/commit/main")).body(lines);
     assert!(commit.send().await.unwrap().status().is_success());
-    for (path, body) in [("branch/dev", json!({})), ("tag/main", json!({ "tag": "v1" }))] {
+    let discussion = json!({ "title": "Question", "description": "Why?", "pullRequest": true });
+    for (path, body) in
+        [("discussions", discussion), ("branch/dev", json!({})), ("tag/main", json!({ "tag": "v1" }))]
+    {
         assert!(server.post(Actor::Owner, &format!("{base}/{path}"), &body).await.status().is_success());
     }
     if kind == "model" {
@@ -197,6 +200,7 @@ fn fill(method: &Method, path: &str, name: &str) -> String {
         .replace("{version}", "1")
         .replace("{digest}", "0")
         .replace("{id}", "999999")
+        .replace("{number}", "1")
         .replace("{status}", "pending")
         .replace("{user}", "alice")
         .replace("{oid}", &"00".repeat(32))
@@ -222,6 +226,9 @@ fn body(method: &Method, path: &str, name: &str) -> Option<(&'static str, String
         ("POST", path) if path.contains("/paths-info/") => {
             Some(("application/x-www-form-urlencoded", "paths=README.md".to_owned()))
         }
+        ("POST", path) if path.contains("/discussions") && path.starts_with("/api/") => json(json!({
+            "title": "t", "description": "d", "comment": "c", "status": "closed", "pullRequest": path.ends_with("s")
+        })),
         ("POST", path) if path.contains("/user-access-request/") => {
             json(json!({ "user": "alice", "status": "accepted" }))
         }
@@ -251,6 +258,8 @@ fn form(method: &Method, path: &str, of: (&str, &str)) -> Option<(&'static str, 
         Some("tokens") => "name=another&scope=read".to_owned(),
         Some("endpoint") => "action=stop".to_owned(),
         Some("visibility") => "visibility=private".to_owned(),
+        Some("new") => "title=t&text=x".to_owned(),
+        Some("{number}") => "action=comment&text=x".to_owned(),
         Some("access") => "action=manual".to_owned(),
         Some("like") => "action=like".to_owned(),
         Some("move") => format!("name=alice/{name}-new"),

@@ -233,16 +233,18 @@ async fn a_batch_that_is_no_upload_is_refused() {
 async fn only_clients_known_to_take_it_are_asked_to_send_files_apart() {
     let server = Server::start_with(&[("large_file", "100 B")]).await;
     server.create("iris", "private").await;
-    let mode = async |agent: &str, size: u64| {
-        let body = json!({ "files": [{ "path": "w.bin", "size": size, "sample": "" }] });
-        let path = "/api/models/alice/iris/preupload/main";
-        let request = server.request(Actor::Owner, Method::POST, path).header("user-agent", agent);
+    let mode_of = async |agent: &str, path: &str, size: u64| {
+        let body = json!({ "files": [{ "path": path, "size": size, "sample": "" }] });
+        let address = "/api/models/alice/iris/preupload/main";
+        let request = server.request(Actor::Owner, Method::POST, address).header("user-agent", agent);
         let answer: Value = request.json(&body).send().await.unwrap().json().await.unwrap();
         answer["files"][0]["uploadMode"].as_str().unwrap().to_owned()
     };
+    let mode = async |agent: &str, size: u64| mode_of(agent, "notes.txt", size).await;
     let old = "unknown/None; hf_hub/0.36.0; python/3.11.2";
     assert_eq!(mode(old, 100).await, "lfs");
     assert_eq!(mode(old, 99).await, "regular");
+    assert_eq!(mode_of(old, "data/train.parquet", 99).await, "lfs");
     assert_eq!(mode("unknown/None; hf_hub/1.4.1; python/3.11.2", 100).await, "lfs");
     assert_eq!(mode("unknown/None; hf_hub/2.4.0; python/3.11.2", 100).await, "regular");
     assert_eq!(mode("curl/8", 100).await, "regular");

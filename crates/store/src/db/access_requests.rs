@@ -10,7 +10,7 @@ use crate::Error;
 
 words!(
     /// What became of a request.
-    State, "state of an access request", { Pending = "pending", Accepted = "accepted", Rejected = "rejected" }
+    RequestState, "state of an access request", { Pending = "pending", Accepted = "accepted", Rejected = "rejected" }
 );
 
 /// A request as it stands.
@@ -20,7 +20,7 @@ pub struct AccessRequest {
     pub account_id: AccountId,
     pub account_name: String,
     #[sqlx(try_from = "String")]
-    pub state: State,
+    pub state: RequestState,
     /// What whoever asked wrote.
     pub message: String,
     /// Why it was rejected.
@@ -34,7 +34,7 @@ pub struct AccessRequest {
 pub struct NewState<'a> {
     pub repository: RepositoryId,
     pub account: AccountId,
-    pub state: State,
+    pub state: RequestState,
     pub text: &'a str,
     pub now_ms: i64,
 }
@@ -88,7 +88,7 @@ pub async fn by_id(
 pub async fn list(
     db: &Db,
     repository: RepositoryId,
-    state: State,
+    state: RequestState,
     after: Option<&str>,
     limit: u32,
 ) -> Result<Page<AccessRequest>, Error> {

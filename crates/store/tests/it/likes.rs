@@ -1,4 +1,4 @@
-//! Likes.
+//! Likes: counted once for each account, and listed from both sides, over both databases.
 
 use store::Db;
 use store::db::{accounts, likes, repositories};

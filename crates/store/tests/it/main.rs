@@ -48,6 +48,8 @@ mod blobs;
 #[cfg(test)]
 mod bucket;
 #[cfg(test)]
+mod discussions;
+#[cfg(test)]
 mod entries;
 #[cfg(test)]
 mod jobs;

@@ -7,7 +7,7 @@ use axum::extract::{Path, State};
 use axum::response::IntoResponse;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use store::db::access_requests::{self, AccessRequest};
+use store::db::access_requests::{AccessRequest, RequestState};
 use store::db::ids::AccessRequestId;
 
 use super::{Answer, Asked, Asker, Hub, Place, Sent};
@@ -117,8 +117,8 @@ fn describe(request: &AccessRequest) -> Value {
     described
 }
 
-fn state(text: &str) -> Result<access_requests::State, Error> {
+fn state(text: &str) -> Result<RequestState, Error> {
     let wanted = "`pending`, `accepted` or `rejected`";
-    access_requests::State::try_from(text.to_owned())
+    RequestState::try_from(text.to_owned())
         .map_err(|_| Error::BadRequest(format!("a request is {wanted}, not `{text}`")))
 }

@@ -65,19 +65,24 @@ pub async fn preupload(
     (params, headers): (Params, HeaderMap),
     Sent(sent): Sent<Preupload>,
 ) -> Answer<Json<Value>, Hub> {
-    refuse_pull_request(&params)?;
+    let is_pull = params.is_set("create_pr");
     let limit = spec::limits::PREUPLOAD_FILES;
     if sent.files.len() > limit {
         return Err(Error::BadRequest(format!("at most {limit} files are compared at once")).into());
     }
+    // Whoever may read may offer a change; what they send comes in the commit, whose size is bounded.
+    let action = if is_pull { Action::Read } else { Action::Write };
+    let action = if place.revision.starts_with("refs/pr/") { Action::Read } else { action };
     let paths: Vec<&str> = sent.files.iter().map(|file| file.path.as_str()).collect();
-    let found = entries::by_paths(&app, &asker.actor, &place.at(), Action::Write, &paths).await?;
-    let is_apart = sends_apart(&app, &headers);
+    let found = entries::by_paths(&app, &asker.actor, &place.at(), action, &paths).await?;
+    let is_apart = action == Action::Write && sends_apart(&app, &headers);
     let answer = |sent: &Candidate| {
-        let is_large = is_apart && sent.size >= app.settings.large_file.0;
+        let path = sent.path.as_str();
+        let is_large = sent.size >= app.settings.large_file.0 || repositories::is_kept_apart(path);
+        let is_large = is_apart && is_large;
         let mode = if is_large { "lfs" } else { "regular" };
         let mut answer = json!({ "path": sent.path, "uploadMode": mode, "shouldIgnore": false });
-        let file = found.iter().find(|entry| entry.path == sent.path.as_str());
+        let file = found.iter().find(|entry| entry.path == path);
         if let Some((file, sha256)) = file.and_then(|file| Some((file, file.sha256?))) {
             // The client compares this with the digest that it will send.
             answer["oid"] = if is_large { json!(sha256) } else { json!(file.git_oid) };
@@ -98,15 +103,20 @@ pub async fn commit(
 ) -> Answer<Json<Value>, Hub> {
     let mut stream = body.into_data_stream();
     let result = async {
-        refuse_pull_request(&params)?;
-        let mut draft = revisions::begin(&app, &asker.actor, &place.at()).await?;
+        let mut draft = match params.is_set("create_pr") {
+            true => revisions::begin_pull(&app, &asker.actor, &place.at()).await?,
+            false => revisions::begin(&app, &asker.actor, &place.at()).await?,
+        };
         body::read(&app, &mut draft, &mut stream).await?;
         let page = base.page(place.kind, &repositories::full_name(draft.repository()));
-        let committed = revisions::commit(&app, draft).await?;
-        let oid = committed.revision.oid;
-        Ok::<_, Error>(
-            json!({ "success": true, "commitOid": oid, "commitUrl": format!("{page}/commit/{oid}") }),
-        )
+        let done = revisions::commit(&app, draft).await?;
+        let oid = done.committed.revision.oid;
+        let url = format!("{page}/commit/{oid}");
+        let mut answer = json!({ "success": true, "commitOid": oid, "commitUrl": url });
+        if let Some(number) = done.pull_request {
+            answer["pullRequestUrl"] = json!(format!("{page}/discussions/{number}"));
+        }
+        Ok::<_, Error>(answer)
     };
     match result.await {
         Ok(answer) => Ok(Json(answer)),
@@ -127,15 +137,6 @@ fn sends_apart(app: &App, headers: &HeaderMap) -> bool {
         LargeFiles::InCommit => false,
         LargeFiles::Auto => versions
             .any(|version| version.split('.').next().is_some_and(|major| major == "0" || major == "1")),
-    }
-}
-
-fn refuse_pull_request(params: &Params) -> Result<(), Error> {
-    match params.is_set("create_pr") {
-        true => Err(Error::BadRequest(
-            "pull requests (`create_pr`) are not offered here: commit to a branch".to_owned(),
-        )),
-        false => Ok(()),
     }
 }
 

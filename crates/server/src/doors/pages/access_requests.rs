@@ -6,7 +6,7 @@ use axum::Form;
 use axum::extract::State;
 use axum::response::Response;
 use serde::Deserialize;
-use store::db::access_requests::{AccessRequest, State as Standing};
+use store::db::access_requests::{AccessRequest, RequestState};
 use store::db::repositories::Gate;
 
 use super::place::Place;
@@ -84,8 +84,8 @@ pub async fn decide(
         "auto" => requests::set_gate(&app, actor, of, Gate::Auto).await,
         "manual" => requests::set_gate(&app, actor, of, Gate::Manual).await,
         "grant" => requests::grant(&app, actor, of, user).await,
-        "accept" => requests::decide(&app, actor, of, &decision(Standing::Accepted)).await,
-        "reject" => requests::decide(&app, actor, of, &decision(Standing::Rejected)).await,
+        "accept" => requests::decide(&app, actor, of, &decision(RequestState::Accepted)).await,
+        "reject" => requests::decide(&app, actor, of, &decision(RequestState::Rejected)).await,
         other => Err(Error::BadRequest(format!("`{other}` is no button of this page"))),
     };
     match done {
@@ -109,9 +109,9 @@ async fn shown(app: &App, place: &Place, visitor: &Visitor, complaint: Option<St
         }
     };
     show(&AccessPage {
-        pending: list(Standing::Pending).await?,
-        accepted: list(Standing::Accepted).await?,
-        rejected: list(Standing::Rejected).await?,
+        pending: list(RequestState::Pending).await?,
+        accepted: list(RequestState::Accepted).await?,
+        rejected: list(RequestState::Rejected).await?,
         frame: opened.frame(visitor, "Access"),
         head: opened.head("Settings"),
         gate: gate.as_str(),

@@ -77,6 +77,7 @@ impl Opened {
             is_model.then(|| tab("Try it", "play", "/try")),
             Some(tab("Files", "folder", "/tree/main")),
             Some(tab("History", "clock", "/commits/main")),
+            Some(tab("Discussions", "pen", "/discussions")),
             is_model.then(|| tab("About", "model", "/about")),
             is_model.then(|| tab("Use", "branch", "/use")),
             (is_model && self.may_write).then(|| tab("Endpoint", "pulse", "/endpoint")),

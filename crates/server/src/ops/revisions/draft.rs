@@ -10,13 +10,17 @@ use spec::digest::{Oid, Sha256};
 use spec::limits;
 use spec::name::{FilePath, RefName};
 use store::blobs::Spool;
+use store::db::discussions::Discussion;
+use store::db::ids::AccountId;
 use store::db::repositories::Repository;
 use store::db::revisions::{self, Change};
 use store::db::uploads;
 
 use crate::app::App;
 use crate::error::{During, Error};
+use crate::ops::access::Known;
 use crate::ops::entries;
+use crate::ops::repositories::MAIN;
 
 /// Files that wait to be stored together. Each may hold half a megabyte of memory and a file descriptor; to
 /// store several at once hides how long the disk takes to make each durable.
@@ -31,24 +35,53 @@ pub struct Message {
     pub parent: Option<String>,
 }
 
+/// What a commit goes to.
+#[derive(Debug)]
+pub(super) enum Target {
+    Branch(RefName),
+    Pull(Discussion),
+    /// A pull request that begins with this commit.
+    NewPull,
+}
+
+impl Target {
+    /// What the commit is based on, as revisions are called.
+    pub(super) fn revision(&self) -> String {
+        match self {
+            Self::Branch(branch) => branch.to_string(),
+            Self::Pull(pull) => format!("refs/pr/{}", pull.number),
+            Self::NewPull => MAIN.to_owned(),
+        }
+    }
+}
+
 /// Files that the branch has already, by the digest of their bytes.
-type Known = BTreeMap<Sha256, (Oid, u64)>;
+type InBranch = BTreeMap<Sha256, (Oid, u64)>;
 
 /// A commit while it arrives.
 pub struct Draft {
     pub(super) repository: Repository,
-    pub(super) branch: RefName,
+    pub(super) target: Target,
     pub(super) author: String,
+    pub(super) author_id: AccountId,
     pub(super) message: Message,
     pub(super) changes: Vec<Change>,
     waiting: Vec<(FilePath, Spool)>,
-    known: Option<Known>,
+    known: Option<InBranch>,
 }
 
 impl Draft {
-    pub(super) fn new(repository: Repository, branch: RefName, author: String) -> Self {
-        let message = Message::default();
-        Self { repository, branch, author, message, changes: Vec::new(), waiting: Vec::new(), known: None }
+    pub(super) fn new(repository: Repository, target: Target, author: &Known) -> Self {
+        Self {
+            repository,
+            target,
+            author: author.name.clone(),
+            author_id: author.id,
+            message: Message::default(),
+            changes: Vec::new(),
+            waiting: Vec::new(),
+            known: None,
+        }
     }
 
     pub fn repository(&self) -> &Repository {
@@ -164,9 +197,9 @@ impl Draft {
         Ok(found)
     }
 
-    async fn read_known(&self, app: &App) -> Result<Known, Error> {
-        let head = revisions::resolve(&app.store.db, self.repository.id, self.branch.as_str()).await;
-        let Some(head) = head.during("find a branch")? else { return Ok(Known::new()) };
+    async fn read_known(&self, app: &App) -> Result<InBranch, Error> {
+        let head = revisions::resolve(&app.store.db, self.repository.id, &self.target.revision()).await;
+        let Some(head) = head.during("find a branch")? else { return Ok(InBranch::new()) };
         let all = entries::all(app, head.tree_id).await?;
         let files = all.into_iter().filter_map(|entry| {
             let n_bytes = u64::try_from(entry.n_bytes).unwrap_or(0);
