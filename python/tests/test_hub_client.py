@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -14,10 +17,13 @@ huggingface_hub = pytest.importorskip("huggingface_hub")
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi  # noqa: E402
 from huggingface_hub.errors import (  # noqa: E402
     EntryNotFoundError,
+    GatedRepoError,
     HfHubHTTPError,
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
+
+from conftest import Running, until  # noqa: E402
 
 CONTENT = bytes(range(256)) * 4096
 
@@ -33,6 +39,20 @@ def repo(api, request) -> str:
     name = f"alice/{request.node.name.removeprefix('test_')[:60].replace('_', '-').rstrip('-')}"
     api.create_repo(name)
     return name
+
+
+def ask(server: Running, method: str, path: str, *, token: str, body: dict | None = None) -> int:
+    """The status of a plain request, for what the client has no call for."""
+    data = None if body is None else json.dumps(body).encode()
+    is_page = not path.startswith("/api/")
+    content_type = "application/x-www-form-urlencoded" if is_page else "application/json"
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": content_type}
+    request = urllib.request.Request(server.url + path, data=data, headers=headers, method=method)
+    try:
+        with urllib.request.urlopen(request, timeout=30) as response:
+            return response.status
+    except urllib.error.HTTPError as error:
+        return error.code
 
 
 def paths(api: HfApi, repo: str, **options) -> list[str]:
@@ -62,8 +82,6 @@ def test_a_file_is_uploaded_and_downloaded(api, repo, tmp_path):
 
 
 def test_a_broken_off_download_is_continued(api, repo, server, alice):
-    import urllib.request
-
     api.upload_file(path_or_fileobj=CONTENT, path_in_repo="w.bin", repo_id=repo)
     headers = {"Authorization": f"Bearer {alice.token}", "Range": "bytes=1000-"}
     request = urllib.request.Request(f"{server.url}/{repo}/resolve/main/w.bin", headers=headers)
@@ -180,9 +198,6 @@ def test_models_are_found_sorted_and_paged(api):
 
 
 def test_a_list_longer_than_a_page_is_followed(server, alice, api):
-    import json
-    import urllib.request
-
     for index in range(3):
         api.create_repo(f"alice/chained-{index}", private=False)
     url, seen = f"{server.url}/api/models?search=chained-&limit=1", []
@@ -236,6 +251,124 @@ def test_a_dataset_lives_under_its_own_address(api, tmp_path):
     got = api.hf_hub_download("alice/rows", "rows.csv", repo_type="dataset", local_dir=tmp_path)
     assert Path(got).read_bytes() == b"a,b\n1,2\n"
     assert not api.repo_exists("alice/rows", repo_type="model")
+
+
+def test_likes_are_listed_counted_and_taken_back(api, server, alice, bob):
+    for name in ("alice/liked", "alice/unloved"):
+        api.create_repo(name, private=False)
+    for token in (alice.token, bob.token, bob.token):
+        # The client has no call for this: people press a button.
+        assert ask(server, "POST", "/api/models/alice/liked/like", token=token) == 200
+    assert sorted(user.username for user in api.list_repo_likers("alice/liked")) == ["alice", "bob"]
+    assert api.list_liked_repos("bob").models == ["alice/liked"]
+    assert api.model_info("alice/liked").likes == 2
+    found = api.list_models(author="alice", search="liked", sort="likes", limit=1)
+    assert [model.id for model in found] == ["alice/liked"]
+    api.unlike("alice/liked")
+    assert api.list_liked_repos().models == []
+    assert api.model_info("alice/liked").likes == 1
+    api.update_repo_settings("alice/liked", private=True)
+    assert HfApi(endpoint=server.url, token=bob.token).list_liked_repos("bob").models == []
+
+
+def test_a_snapshot_of_many_files_counts_as_one_download(api, tmp_path):
+    api.create_repo("alice/counted", private=False)
+    files = [CommitOperationAdd(name, name.encode()) for name in ("README.md", "config.json", "a.bin", "b/c.bin")]
+    api.create_commit("alice/counted", files, commit_message="Add")
+    for n_snapshots in (1, 2):
+        api.snapshot_download("alice/counted", local_dir=tmp_path / str(n_snapshots))
+        until(lambda: api.model_info("alice/counted").downloads >= n_snapshots)
+    api.hf_hub_download("alice/counted", "a.bin", local_dir=tmp_path / "one")
+    api.snapshot_download("alice/counted", local_dir=tmp_path / "last")
+    until(lambda: api.model_info("alice/counted").downloads >= 3)
+    assert api.model_info("alice/counted").downloads == 3
+
+
+def test_access_to_a_gated_repository_is_asked_for_and_given(api, server, alice, bob, tmp_path):
+    repo = "alice/gated"
+    api.create_repo(repo, private=False)
+    api.upload_file(path_or_fileobj=CONTENT, path_in_repo="w.bin", repo_id=repo)
+    api.update_repo_settings(repo, gated="manual")
+    assert api.model_info(repo).gated == "manual"
+    stranger = HfApi(endpoint=server.url, token=bob.token)
+    with pytest.raises(GatedRepoError):
+        stranger.hf_hub_download(repo, "w.bin", local_dir=tmp_path)
+    with pytest.raises(GatedRepoError):
+        stranger.auth_check(repo)
+    with pytest.raises(GatedRepoError):
+        stranger.snapshot_download(repo, local_dir=tmp_path)
+    assert ask(server, "POST", f"/{repo}/ask-access", token=bob.token) == 200
+    (request,) = api.list_pending_access_requests(repo)
+    assert (request.username, request.status) == ("bob", "pending")
+    api.accept_access_request(repo, user="bob")
+    assert [request.username for request in api.list_accepted_access_requests(repo)] == ["bob"]
+    stranger.auth_check(repo)
+    assert Path(stranger.hf_hub_download(repo, "w.bin", local_dir=tmp_path)).read_bytes() == CONTENT
+    api.reject_access_request(repo, user="bob", rejection_reason="No more.")
+    assert [request.username for request in api.list_rejected_access_requests(repo)] == ["bob"]
+    with pytest.raises(GatedRepoError):
+        stranger.hf_hub_download(repo, "w.bin", local_dir=tmp_path / "again")
+    api.cancel_access_request(repo, user="bob")
+    api.grant_access(repo, "bob")
+    stranger.auth_check(repo)
+    api.update_repo_settings(repo, gated=False)
+    assert HfApi(endpoint=server.url, token=False).file_exists(repo, "w.bin")
+
+
+def test_a_discussion_is_begun_answered_and_closed(api, repo):
+    begun = api.create_discussion(repo, title="Which data?", description="Is it public?")
+    assert (begun.num, begun.status, begun.is_pull_request) == (1, "open", False)
+    assert api.comment_discussion(repo, 1, "It is.").content == "It is."
+    api.rename_discussion(repo, 1, "Which data was it?")
+    assert api.change_discussion_status(repo, 1, "closed", comment="Done.").new_status == "closed"
+    details = api.get_discussion_details(repo, 1)
+    assert [event.type for event in details.events][:4] == ["comment", "comment", "title-change", "status-change"]
+    assert [found.title for found in api.get_repo_discussions(repo)] == ["Which data was it?"]
+    assert list(api.get_repo_discussions(repo, discussion_status="open")) == []
+
+
+def test_a_stranger_offers_a_change_and_its_owner_merges_it(api, server, bob, tmp_path):
+    repo = "alice/offered"
+    api.create_repo(repo, private=False)
+    api.upload_file(path_or_fileobj=b"1", path_in_repo="a.txt", repo_id=repo)
+    stranger = HfApi(endpoint=server.url, token=bob.token)
+    offered = stranger.upload_file(
+        path_or_fileobj=CONTENT, path_in_repo="w.bin", repo_id=repo, commit_message="Weights", create_pr=True
+    )
+    assert (offered.pr_num, offered.pr_revision) == (1, "refs/pr/1")
+    folder = tmp_path / "given"
+    folder.mkdir()
+    (folder / "more.txt").write_text("more")
+    stranger.upload_folder(repo_id=repo, folder_path=folder, revision="refs/pr/1")
+    assert paths(api, repo) == ["a.txt"]
+    assert paths(api, repo, revision="refs/pr/1") == ["a.txt", "more.txt", "w.bin"]
+    assert [ref.ref for ref in api.list_repo_refs(repo, include_pull_requests=True).pull_requests] == ["refs/pr/1"]
+    with pytest.raises(HfHubHTTPError) as caught:
+        stranger.merge_pull_request(repo, 1)
+    assert caught.value.response.status_code == 403
+    api.merge_pull_request(repo, 1, comment="Thanks")
+    assert paths(api, repo) == ["a.txt", "more.txt", "w.bin"]
+    details = api.get_discussion_details(repo, 1)
+    assert (details.status, details.merge_commit_oid) == ("merged", api.model_info(repo).sha)
+    # A folder too, whose pull request is made before its commit.
+    url = stranger.upload_folder(repo_id=repo, folder_path=folder, path_in_repo="sub", create_pr=True)
+    assert paths(api, repo, revision=url.pr_revision) == ["a.txt", "more.txt", "sub/more.txt", "w.bin"]
+
+
+def test_a_repository_that_moved_is_used_under_its_old_name(api, tmp_path):
+    api.create_repo("alice/before", private=False)
+    api.upload_file(path_or_fileobj=CONTENT, path_in_repo="w.bin", repo_id="alice/before")
+    api.create_repo("alice/taken")
+    with pytest.raises(HfHubHTTPError) as caught:
+        api.move_repo("alice/before", "alice/taken")
+    assert caught.value.response.status_code == 409
+    api.move_repo("alice/before", "alice/after")
+    assert api.model_info("alice/before").id == "alice/after"
+    got = Path(api.snapshot_download("alice/before", local_dir=tmp_path / "got"))
+    assert (got / "w.bin").read_bytes() == CONTENT
+    assert Path(api.hf_hub_download("alice/before", "w.bin")).read_bytes() == CONTENT
+    api.upload_file(path_or_fileobj=b"more", path_in_repo="more.txt", repo_id="alice/before")
+    assert paths(api, "alice/after") == ["more.txt", "w.bin"]
 
 
 def test_the_command_hf_works_unmodified(server, alice, tmp_path):

@@ -29,9 +29,9 @@ const PUBLIC = [
   "/", "/models", "/datasets", "/?q=iris", "/?q=nothingfitsthis", "/alice", "/new", "/api/v1/", "/sign-in", "/alice/iris",
   "/alice/iris/try", "/alice/iris/try?example=1", "/alice/iris/tree/main", "/alice/iris/blob/main/reenact.toml",
   "/alice/iris/blob/main/model.onnx", "/alice/iris/commits/main", "/alice/iris/about", "/alice/iris/use", "/alice/digits/try",
-  "/alice/number/try", "/alice/danger", "/alice/danger/about", "/alice/danger/try", "/nobody/nothing",
+  "/alice/number/try", "/alice/danger", "/alice/danger/about", "/alice/danger/try", "/nobody/nothing", "/alice/iris/discussions", "/alice/iris/discussions/1",
 ];
-const OWN = ["/settings/tokens", "/settings/endpoints", "/settings/password", "/alice/iris/settings", "/alice/iris/endpoint", "/alice/iris", "/alice/secret/try"];
+const OWN = ["/settings/tokens", "/settings/endpoints", "/settings/password", "/alice/iris/settings", "/alice/iris/endpoint", "/alice/iris", "/alice/secret/try", "/alice/iris/discussions/1", "/alice/iris/discussions/new", "/alice/iris/settings/access"];
 
 test("a search finds what it should, and a private model only for its owner", async () => {
   const page = await visit(browser, server);

@@ -180,5 +180,20 @@ export async function furnish(server) {
   await push(server, token, "alice/danger", DANGEROUS_FILES);
   await push(server, token, "alice/secret", IRIS_FILES, "private");
   for (const name of ["alice/iris", "alice/digits", "alice/number"]) await deploy(server, token, name);
+  await discuss(server, token, "alice/iris");
   return token;
+}
+
+/** Offers a change of a model, which is its first discussion. */
+async function discuss(server, token, name) {
+  const lines = [
+    { key: "header", value: { summary: "Say where the data is from", description: "It is *not* said yet." } },
+    { key: "file", value: { path: "SOURCE.txt", encoding: "base64", content: Buffer.from("Fisher, 1936").toString("base64") } },
+  ];
+  const response = await fetch(`${server.url}/api/models/${name}/commit/main?create_pr=1`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${token}` },
+    body: lines.map((line) => `${JSON.stringify(line)}\n`).join(""),
+  });
+  if (!response.ok) throw new Error(`the change was not taken: ${await response.text()}`);
 }

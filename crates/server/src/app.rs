@@ -6,13 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use store::Store;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, OnceCell, Semaphore};
 
 use crate::gateway::Gateway;
 use crate::ops::access::{Actor, Rights};
 use crate::ops::endpoints::predict::KnownEndpoints;
 use crate::ops::links::Guests;
 use crate::ops::repositories::Downloads;
+use crate::secrets::Secret;
 use crate::settings::Settings;
 
 /// Passwords that are hashed at a time; each takes 19 MiB of memory and a core.
@@ -38,6 +39,8 @@ pub struct App {
     pub job_added: Notify,
     /// A turn for each password that is being hashed.
     pub slow_hashes: Semaphore,
+    /// What the addresses of uploads are signed with, once it was needed.
+    pub upload_key: OnceCell<Secret>,
     /// When this process began, in milliseconds since 1970.
     pub started_ms: i64,
     /// The background threads, for what must not hold up a request.
@@ -57,6 +60,7 @@ impl App {
             known_endpoints: KnownEndpoints::default(),
             job_added: Notify::new(),
             slow_hashes: Semaphore::new(SLOW_HASHES),
+            upload_key: OnceCell::new(),
             started_ms: store::clock::now_ms(),
             background: tokio::runtime::Handle::current(),
         })

@@ -16,6 +16,7 @@ pub mod health;
 pub mod hub;
 pub mod identity;
 pub mod infer;
+pub mod moved;
 pub mod pages;
 pub mod trace;
 
@@ -41,6 +42,7 @@ impl<D: Dialect> IntoResponse for Refusal<D> {
     fn into_response(self) -> Response {
         report(&self.0);
         let mut response = D::write(&self.0);
+        moved::note(&self.0, &mut response);
         let entry = self.0.entry();
         *response.status_mut() =
             StatusCode::from_u16(entry.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);

@@ -49,12 +49,18 @@ pub enum Error {
     Forbidden { actor: String, action: &'static str, what: String },
     #[error("the token may read only")]
     ReadOnlyToken,
+    #[error("the files of `{repository}` are had by asking: {reason}")]
+    Gated { repository: String, reason: &'static str },
+    #[error("the address for an upload is not one of this server, or is good no longer")]
+    BadUploadAddress,
 
     // What is asked for.
     #[error("there is no {what} `{name}`")]
     NotFound { what: &'static str, name: String },
     #[error("there is no repository `{0}`")]
     RepositoryNotFound(String),
+    #[error("the repository `{from}` is now `{to}`")]
+    Moved { from: String, to: String },
     #[error("`{repository}` has no revision `{revision}`")]
     RevisionNotFound { repository: String, revision: String },
     #[error("`{path}` is not in revision `{revision}`")]
@@ -71,6 +77,8 @@ pub enum Error {
     NotEmpty(String),
     #[error("the branch moved on to `{current}` since `{expected}`")]
     StaleParent { expected: String, current: String },
+    #[error("the pull request {number} and the branch changed `{path}`, each in its own way")]
+    MergeConflict { number: i64, path: String },
     #[error("the range of bytes lies outside the file of {size} bytes")]
     Range { size: u64 },
 
@@ -150,14 +158,18 @@ impl Error {
             Self::BadCsrf => Code::BadCsrf,
             Self::Forbidden { .. } => Code::Forbidden,
             Self::ReadOnlyToken => Code::ReadOnlyToken,
+            Self::Gated { .. } => Code::Gated,
+            Self::BadUploadAddress => Code::BadUploadAddress,
             Self::NotFound { .. } => Code::NotFound,
             Self::RepositoryNotFound(_) => Code::RepositoryNotFound,
+            Self::Moved { .. } => Code::Moved,
             Self::RevisionNotFound { .. } => Code::RevisionNotFound,
             Self::EntryNotFound { .. } => Code::EntryNotFound,
             Self::PageNotFound(_) => Code::PageNotFound,
             Self::Method(_) => Code::Method,
             Self::AlreadyExists { .. } => Code::AlreadyExists,
             Self::StaleParent { .. } => Code::StaleParent,
+            Self::MergeConflict { .. } => Code::MergeConflict,
             Self::Range { .. } => Code::Range,
             Self::Name(_) => Code::BadName,
             Self::BadRequest(_) => Code::BadRequest,

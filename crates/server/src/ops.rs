@@ -4,8 +4,10 @@
 //! every operation that takes an actor asks [`access`] before it does or tells anything.
 
 pub mod access;
+pub mod access_requests;
 pub mod accounts;
 pub mod cards;
+pub mod discussions;
 pub mod endpoints;
 pub mod entries;
 pub mod events;
@@ -13,6 +15,7 @@ pub mod facts;
 pub mod grants;
 pub mod health;
 pub mod invitations;
+pub mod likes;
 pub mod links;
 pub mod organizations;
 pub mod refs;
@@ -20,3 +23,4 @@ pub mod repositories;
 pub mod revisions;
 pub mod sessions;
 pub mod tokens;
+pub mod uploads;

@@ -6,14 +6,14 @@
 use std::sync::Arc;
 
 use axum::extract::DefaultBodyLimit;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{delete, get, post, put};
 use axum::{Extension, Router};
 
 use spec::name::RepositoryKind;
 
 use crate::app::App;
-use crate::doors::{api, health, hub, infer, pages, trace};
+use crate::doors::{api, health, hub, infer, moved, pages, trace};
 
 /// The whole server.
 pub fn router(app: Arc<App>) -> Router {
@@ -26,6 +26,7 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(people(&app))
         .layer(DefaultBodyLimit::max(limit))
         .fallback(pages::not_found)
+        .layer(from_fn(moved::lead))
         .layer(traced)
         .merge(operators())
         .merge(inference_clients())
@@ -86,15 +87,21 @@ fn our_repository() -> Router<Arc<App>> {
 fn hub_clients() -> Router<Arc<App>> {
     let file = get(hub::entries::download).head(hub::entries::head);
     let of_kind = |kind: RepositoryKind| hub_repository().layer(Extension(kind));
+    let of_kind_lfs = |kind: RepositoryKind| hub_lfs().layer(Extension(kind));
     Router::new()
         .route("/api/whoami-v2", get(hub::accounts::whoami))
         .route("/api/validate-yaml", post(hub::cards::validate_yaml))
         .route("/api/repos/create", post(hub::repositories::create))
+        .route("/api/repos/move", post(hub::repositories::rename))
         .route("/api/repos/delete", delete(hub::repositories::delete))
         .route("/api/models", get(hub::repositories::list_models))
         .route("/api/datasets", get(hub::repositories::list_datasets))
+        .route("/api/users/{user}/likes", get(hub::likes::of_user))
+        .route("/api/uploads/{oid}", put(hub::uploads::receive).post(hub::uploads::join))
         .nest("/api/models/{owner}/{name}", of_kind(RepositoryKind::Model))
         .nest("/api/datasets/{owner}/{name}", of_kind(RepositoryKind::Dataset))
+        .nest("/{owner}/{name}/info/lfs", of_kind_lfs(RepositoryKind::Model))
+        .nest("/datasets/{owner}/{name}/info/lfs", of_kind_lfs(RepositoryKind::Dataset))
         .route(
             "/{owner}/{name}/resolve/{revision}/{*path}",
             file.clone().layer(Extension(RepositoryKind::Model)),
@@ -113,6 +120,18 @@ fn hub_repository() -> Router<Arc<App>> {
         .route("/settings", put(hub::repositories::set))
         .route("/auth-check", get(hub::repositories::may_read))
         .route("/auth-check/write", get(hub::repositories::may_write))
+        .route("/like", post(hub::likes::like).delete(hub::likes::unlike))
+        .route("/discussions", get(hub::discussions::list).post(hub::discussions::create))
+        .route("/discussions/{number}", get(hub::discussions::get))
+        .route("/discussions/{number}/comment", post(hub::discussions::comment))
+        .route("/discussions/{number}/status", post(hub::discussions::set_status))
+        .route("/discussions/{number}/title", post(hub::discussions::set_title))
+        .route("/discussions/{number}/merge", post(hub::discussions::merge))
+        .route("/user-access-request/{status}", get(hub::access_requests::list))
+        .route("/user-access-request/handle", post(hub::access_requests::handle))
+        .route("/user-access-request/grant", post(hub::access_requests::grant))
+        .route("/user-access-request/cancel", post(hub::access_requests::cancel))
+        .route("/likers", get(hub::likes::likers))
         .route("/refs", get(hub::refs::list))
         .route("/branch/{revision}", post(hub::refs::create_branch).delete(hub::refs::delete_branch))
         .route("/tag/{revision}", post(hub::refs::create_tag).delete(hub::refs::delete_tag))
@@ -123,6 +142,13 @@ fn hub_repository() -> Router<Arc<App>> {
         .route("/preupload/{revision}", post(hub::revisions::preupload))
         .route("/commit/{revision}", post(hub::revisions::commit))
         .fallback(hub::not_found)
+}
+
+/// What clients of the Hub ask of a repository before they send large files. They write its name as `name.git`.
+fn hub_lfs() -> Router<Arc<App>> {
+    Router::new()
+        .route("/objects/batch", post(hub::uploads::batch))
+        .route("/objects/verify", post(hub::uploads::verify))
 }
 
 /// Clients of the Open Inference Protocol, of KServe V1 and of MLflow scoring. Nothing but what they need is
@@ -183,9 +209,15 @@ fn people(app: &Arc<App>) -> Router<Arc<App>> {
 
 /// What people see of one repository.
 fn repository_pages() -> Router<Arc<App>> {
-    use pages::{endpoints, files, repositories, web_app};
+    use pages::{access_requests, discussions, endpoints, files, likes, repositories, web_app};
     Router::new()
         .route("/", get(repositories::card_page))
+        .route("/like", post(likes::act))
+        .route("/discussions", get(discussions::list))
+        .route("/discussions/new", get(discussions::new).post(discussions::create))
+        .route("/discussions/{number}", get(discussions::page).post(discussions::act))
+        .route("/ask-access", post(access_requests::ask))
+        .route("/settings/access", get(access_requests::page).post(access_requests::decide))
         .route("/about", get(repositories::about_page))
         .route("/use", get(repositories::use_page))
         .route("/try", get(web_app::page).post(web_app::predict))
@@ -197,5 +229,6 @@ fn repository_pages() -> Router<Arc<App>> {
         .route("/commit/{revision}", get(files::commit))
         .route("/settings", get(repositories::settings_page))
         .route("/settings/visibility", post(repositories::set_visibility))
+        .route("/settings/move", post(repositories::rename))
         .route("/settings/delete", post(repositories::delete))
 }

@@ -58,6 +58,15 @@ pub fn verify_password(password: &str, hash: &str) -> bool {
     Argon2::default().verify_password(password.as_bytes(), &hash).is_ok()
 }
 
+/// A keyed digest of a text (HMAC-SHA256), in hex: only who has the key can make it.
+pub fn sign(key: &Secret, text: &str) -> String {
+    use hmac::{Hmac, KeyInit, Mac};
+    // A key of any length is one; the error is for other uses of the trait.
+    let Ok(mac) = Hmac::<sha2::Sha256>::new_from_slice(key.0.as_bytes()) else { return String::new() };
+    let code: [u8; 32] = mac.chain_update(text.as_bytes()).finalize().into_bytes().into();
+    Sha256::from_bytes(code).to_string()
+}
+
 /// Whether two texts are equal, in a time that does not tell where they differ.
 pub fn equal(a: &str, b: &str) -> bool {
     use subtle::ConstantTimeEq;
@@ -74,6 +83,13 @@ mod tests {
         assert_eq!(format!("{secret:?}"), "***");
         assert!(secret.expose().starts_with("rn_") && secret.expose().len() == 51);
         assert_ne!(generate("rn_").unwrap(), secret);
+    }
+
+    #[test]
+    fn a_signature_is_the_one_of_rfc_4231() {
+        let key = Secret::new("Jefe".to_owned());
+        let signature = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843";
+        assert_eq!(sign(&key, "what do ya want for nothing?"), signature);
     }
 
     #[test]

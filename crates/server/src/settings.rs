@@ -11,7 +11,7 @@ use crate::error::Error;
 
 mod value;
 
-pub use value::{Bytes, Seconds};
+pub use value::{Bytes, LargeFiles, Seconds};
 
 macro_rules! settings {
     ($( $(#[doc = $doc:literal])+ $field:ident: $type:ty = $default:literal; )+) => {
@@ -70,6 +70,15 @@ settings! {
     reactors: usize = "0";
     /// Largest commit that is taken, with everything in it.
     commit_limit: Bytes = "64 GiB";
+    /// How clients of the Hub send large files: `auto` (apart from the commit where the client is known to do so),
+    /// `apart` (always; `huggingface_hub` 2 then needs `HF_HUB_DISABLE_XET=1`) or `in-commit` (never).
+    large_files: LargeFiles = "auto";
+    /// From which size on a file is large. Weights and tables, by the endings of their names, always are.
+    large_file: Bytes = "10 MiB";
+    /// Files sent apart that are larger than this come in parts of this size.
+    upload_part: Bytes = "64 MiB";
+    /// How long the addresses can be used to which files are sent.
+    upload_lifetime: Seconds = "6h";
     /// Largest request to an endpoint.
     predict_limit: Bytes = "32 MiB";
     /// Largest request to anything else.

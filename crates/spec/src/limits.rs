@@ -12,6 +12,8 @@ pub const REF_BYTES: usize = 255;
 pub const TITLE_BYTES: usize = 500;
 /// Longest commit description, in bytes.
 pub const DESCRIPTION_BYTES: usize = 64 * 1024;
+/// Longest comment in a discussion, in bytes.
+pub const COMMENT_BYTES: usize = 64 * 1024;
 /// Most files named by one preupload, as `huggingface_hub` sends them.
 pub const PREUPLOAD_FILES: usize = 256;
 /// Most files changed by one commit.

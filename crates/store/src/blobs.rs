@@ -18,6 +18,7 @@ use crate::{Error, clock};
 mod bucket;
 mod checkout;
 mod disk;
+mod parts;
 mod spool;
 mod workspace;
 
@@ -39,6 +40,8 @@ struct Inner {
     workspace: Workspace,
     /// Files fetched from the bucket, so that readers who need a path have one.
     cache: Disk,
+    /// Where parts of uploads wait for the others, if they do so on our disk.
+    uploads: PathBuf,
 }
 
 #[derive(Debug)]
@@ -83,7 +86,8 @@ impl Blobs {
             Storage::S3(s3) => Home::Bucket(Bucket::open(s3)?),
         };
         let cache = Disk::new(settings.data_dir.join("cache"));
-        Ok(Self { inner: Arc::new(Inner { home, workspace, cache }) })
+        let uploads = settings.data_dir.join("uploads");
+        Ok(Self { inner: Arc::new(Inner { home, workspace, cache, uploads }) })
     }
 
     /// Begins to take bytes. With their length known beforehand, git's id of them costs no second look.

@@ -17,7 +17,9 @@ use sqlx::{Postgres, Sqlite, Transaction};
 use crate::Error;
 use crate::settings::{Database, Durability, Settings};
 
+pub mod access_requests;
 pub mod accounts;
+pub mod discussions;
 pub mod endpoints;
 pub mod entries;
 pub mod events;
@@ -26,6 +28,7 @@ pub mod grants;
 pub mod ids;
 pub mod invitations;
 pub mod jobs;
+pub mod likes;
 pub mod links;
 pub mod members;
 mod migrations;
@@ -37,6 +40,7 @@ mod search;
 pub mod secrets;
 pub mod sessions;
 pub mod tokens;
+pub mod uploads;
 mod words;
 
 use query::{Query, Target};

@@ -80,6 +80,14 @@ pub enum Error {
     #[error("{expected_bytes} bytes were announced, but {found_bytes} came")]
     WrongLength { expected_bytes: u64, found_bytes: u64 },
 
+    /// Other bytes came than were announced.
+    #[error("bytes with the SHA-256 `{expected}` were announced, but `{found}` came")]
+    WrongDigest { expected: Sha256, found: Sha256 },
+
+    /// An upload lacks a part, or never was.
+    #[error("the upload `{upload}` has no part {number}")]
+    NoPart { upload: String, number: u32 },
+
     /// Stored bytes are not what they were.
     #[error("the bytes stored under `{expected}` are damaged: {found}")]
     Damaged { expected: Sha256, found: String },

@@ -10,6 +10,7 @@ use axum::extract::{FromRequest, FromRequestParts, OriginalUri, RawPathParams, R
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
+use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 use spec::name::{RepositoryKind, RepositoryName};
@@ -21,12 +22,19 @@ use crate::app::App;
 use crate::error::{Code, Error};
 use crate::ops::revisions::At;
 
+pub mod access_requests;
 pub mod accounts;
 pub mod cards;
+pub mod discussions;
 pub mod entries;
+pub mod likes;
 pub mod refs;
 pub mod repositories;
 pub mod revisions;
+pub mod uploads;
+
+/// How much of a refused body is still read, so that its sender gets to reading the refusal.
+const DRAINED_BYTES: usize = 64 * 1024 * 1024;
 
 /// How this door writes errors: `{"error": …}`, and `X-Error-Code` and `X-Error-Message` beside it.
 #[derive(Debug)]
@@ -91,7 +99,9 @@ impl FromRequestParts<Arc<App>> for Place {
         let params = params.map_err(|_| Error::BadRequest("the address is not UTF-8".to_owned()))?;
         let param =
             |wanted: &str| params.iter().find(|(name, _)| *name == wanted).map_or("", |(_, value)| value);
+        // `owner/name.git` is how tools of git write it.
         let (owner, name) = (param("owner"), param("name"));
+        let name = name.strip_suffix(".git").unwrap_or(name);
         // What cannot be a name is the name of nothing.
         let name = RepositoryName::new(owner, name)
             .map_err(|_| Error::RepositoryNotFound(format!("{owner}/{name}")))?;
@@ -119,6 +129,18 @@ async fn small_body(request: Request, app: &Arc<App>) -> Result<Bytes, Error> {
         StatusCode::PAYLOAD_TOO_LARGE => Error::TooLarge { limit: app.settings.request_limit.to_string() },
         _ => Error::BadRequest("the body broke off".to_owned()),
     })
+}
+
+/// Reads on without keeping anything. A connection that is closed while its client still sends takes the answer
+/// with it.
+async fn drain(stream: &mut axum::body::BodyDataStream) {
+    let mut n_bytes = 0;
+    while let Some(Ok(block)) = stream.next().await {
+        n_bytes += block.len();
+        if n_bytes > DRAINED_BYTES {
+            return;
+        }
+    }
 }
 
 /// The names and values after the `?` of an address, or in a form.

@@ -8,11 +8,14 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, VARY}
 use axum::http::{HeaderName, HeaderValue};
 use axum::response::{IntoResponse, Redirect, Response};
 
+pub mod access_requests;
 pub mod assets;
+pub mod discussions;
 pub mod endpoints;
 pub mod files;
 pub mod front;
 pub mod invitations;
+pub mod likes;
 pub mod markdown;
 pub mod passwords;
 pub mod place;

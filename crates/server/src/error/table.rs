@@ -55,8 +55,11 @@ codes! {
     BadCsrf: "bad-csrf", 403, "The form could not be trusted", "load the page again and send the form once more";
     Forbidden: "forbidden", 403, "You may not do this", "ask the owner for the right to it, or use another account";
     ReadOnlyToken: "read-only-token", 403, "The token may read only", "make a token with the scope `write` on the page `/settings/tokens`";
+    Gated: "gated", 403, "The files are had by asking", "sign in and ask for access on the repository's page", hub "GatedRepo";
+    BadUploadAddress: "bad-upload-address", 403, "The address for the upload cannot be used", "start the upload again: each address is for one file and some hours";
     NotFound: "not-found", 404, "It does not exist", "check the name";
     RepositoryNotFound: "repository-not-found", 404, "There is no such repository, or it is private", "check the name; if it is private, sign in or pass a token that may read it", hub "RepoNotFound";
+    Moved: "moved", 307, "The repository has another name now", "use the new name; the old one leads to it until somebody else takes it";
     RevisionNotFound: "revision-not-found", 404, "There is no such revision", "the page's history lists revisions, branches and tags", hub "RevisionNotFound";
     EntryNotFound: "entry-not-found", 404, "There is no such file in this revision", "the page's file list shows what there is", hub "EntryNotFound";
     PageNotFound: "page-not-found", 404, "There is no such page", "start from the front page and search";
@@ -65,6 +68,7 @@ codes! {
     LastAdmin: "last-admin", 409, "Somebody must administer it", "give another member the role `admin` first";
     NotEmpty: "not-empty", 409, "It is not empty", "delete or transfer its repositories first";
     StaleParent: "stale-parent", 412, "The branch has moved on", "pull the newest revision and send the change again";
+    MergeConflict: "merge-conflict", 409, "The changes do not fit together", "begin a new pull request from the branch as it is now";
     Range: "bad-range", 416, "The range lies outside the file", "ask for bytes the file has";
     BadName: "bad-name", 400, "A name is not allowed", "use letters, digits, `-`, `_` and `.`";
     BadRequest: "bad-request", 400, "The request could not be understood", "compare it with the description at `/api/v1/`";

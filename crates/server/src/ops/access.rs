@@ -151,6 +151,11 @@ pub async fn role(app: &App, known: &Known, owner: AccountId) -> Result<Option<A
     members::role(&app.store.db, owner, known.id).await.during("look up a role")
 }
 
+/// Whether the actor is one of those who may change it, by whatever token they came.
+pub fn is_writer(actor: &Actor, subject: &Subject<'_>) -> bool {
+    matches!(check(actor, Action::Write, subject), Ok(()) | Err(Error::ReadOnlyToken))
+}
+
 /// Whether the actor may make repositories of this account.
 pub async fn check_create(app: &App, actor: &Actor, owner: AccountId, name: &str) -> Result<(), Error> {
     let known = signed_in(actor)?;

@@ -14,6 +14,7 @@ use store::db::repositories::Repository;
 use store::db::revisions::Revision;
 
 use super::access::{Action, Actor};
+use super::access_requests;
 use super::revisions::{self, At};
 use crate::app::App;
 use crate::error::{During, Error};
@@ -82,6 +83,7 @@ pub async fn by_paths(
 /// Looks for a file that the actor may read.
 pub async fn find(app: &App, actor: &Actor, at: &At<'_>, path: &str) -> Result<Found, Error> {
     let (repository, revision) = revisions::resolve(app, actor, at, Action::Read).await?;
+    access_requests::check(app, actor, &repository).await?;
     let file = in_tree(app, revision.tree_id, path).await?;
     Ok(Found { repository, revision, file })
 }

@@ -80,5 +80,6 @@ fn title(kind: RefKind) -> &'static str {
     match kind {
         RefKind::Branch => "a branch",
         RefKind::Tag => "a tag",
+        RefKind::Pull => "a pull request",
     }
 }

@@ -6,6 +6,7 @@
 use spec::name::{AccountName, RefName, RepositoryKind, RepositoryName};
 use store::clock;
 use store::db::ids::AccountId;
+use store::db::refs::RefKind;
 use store::db::repositories::{self, ListQuery, Repository, Sort};
 use store::db::revisions::{Change, IfUnchanged, NewRevision, Revision};
 use store::db::{Page, accounts};
@@ -105,6 +106,7 @@ pub async fn create(app: &App, actor: &Actor, new: &NewRepository<'_>) -> Result
     let main: RefName = MAIN.parse()?;
     let first = NewRevision {
         repository_id: store::db::ids::RepositoryId(0),
+        ref_kind: RefKind::Branch,
         branch: &main,
         expected_parent: None,
         changes: &[attributes],
@@ -134,8 +136,9 @@ pub async fn get(
     name: &RepositoryName,
     action: Action,
 ) -> Result<Repository, Error> {
-    let found = by_name(app, kind, name).await?;
-    let repository = found.ok_or_else(|| Error::RepositoryNotFound(name.to_string()))?;
+    let Some(repository) = by_name(app, kind, name).await? else {
+        return Err(missing(app, actor, kind, name).await?);
+    };
     // A refusal repeats the name as it was asked for: the real one's case of letters tells that it is there.
     let name = name.to_string();
     access::check(actor, action, &access::subject(app, actor, &repository, &name).await?)?;
@@ -157,6 +160,34 @@ pub async fn delete(
     app.known_endpoints.forget(&full_name(&repository));
     app.gateway.forget(repository.id);
     Ok(())
+}
+
+/// Gives a repository another name or owner. The old name leads to the new one until another repository takes it.
+pub async fn rename(
+    app: &App,
+    actor: &Actor,
+    kind: RepositoryKind,
+    from: &RepositoryName,
+    to: &RepositoryName,
+) -> Result<Repository, Error> {
+    let repository = get(app, actor, kind, from, Action::Administer).await?;
+    let known = access::signed_in(actor)?;
+    let owner = owner_id(app, known, to.owner()).await?;
+    access::check_create(app, actor, owner, &to.to_string()).await?;
+    let former = full_name(&repository);
+    let renamed = match repositories::rename(&app.store.db, &repository, owner, to, clock::now_ms()).await {
+        Ok(renamed) => renamed,
+        Err(store::Error::AlreadyExists { name, .. }) => {
+            return Err(Error::AlreadyExists { what: "a repository", name });
+        }
+        Err(store::Error::NotFound { .. }) => return Err(Error::RepositoryNotFound(from.to_string())),
+        Err(error) => return Err(error).during("rename a repository"),
+    };
+    app.known_endpoints.forget(&former);
+    app.known_endpoints.forget(&full_name(&renamed));
+    // A runtime tells in each answer what it was called when it started.
+    app.gateway.forget(repository.id);
+    Ok(renamed)
 }
 
 /// Opens a repository to all or closes it.
@@ -201,6 +232,14 @@ pub async fn list(app: &App, actor: &Actor, wanted: &Query) -> Result<Page<Repos
     repositories::list(&app.store.db, &query).await.during("list repositories")
 }
 
+/// Whether the first commit says of files with such a name that they are kept beside the history: weights and tables.
+pub fn is_kept_apart(path: &str) -> bool {
+    let extension = path.rsplit('/').next().and_then(|name| name.rsplit_once('.'));
+    let Some((_, extension)) = extension else { return false };
+    let mut patterns = GIT_ATTRIBUTES.lines().filter_map(|line| line.split_once(" filter=lfs"));
+    patterns.any(|(pattern, _)| pattern.strip_prefix("*.").is_some_and(|kept| kept == extension))
+}
+
 /// `owner/name`, as its owner wrote it.
 pub fn full_name(repository: &Repository) -> String {
     format!("{}/{}", repository.owner_name, repository.name)
@@ -217,6 +256,22 @@ async fn by_name(
     name: &RepositoryName,
 ) -> Result<Option<Repository>, Error> {
     repositories::by_name(&app.store.db, kind, name).await.during("look up a repository")
+}
+
+/// What to say of a name that no repository has. Where one had it before, whoever may see that is led there.
+async fn missing(
+    app: &App,
+    actor: &Actor,
+    kind: RepositoryKind,
+    name: &RepositoryName,
+) -> Result<Error, Error> {
+    let from = name.to_string();
+    let found = repositories::by_former_name(&app.store.db, kind, name).await;
+    let Some(found) = found.during("look up a former name")? else {
+        return Ok(Error::RepositoryNotFound(from));
+    };
+    access::check(actor, Action::See, &access::subject(app, actor, &found, &from).await?)?;
+    Ok(Error::Moved { from, to: full_name(&found) })
 }
 
 /// The account that is to own a repository. Who may not make one for it is not told whether it is there.

@@ -14,14 +14,24 @@ use store::db::revisions::{self, Committed, IfUnchanged, NewRevision, Revision};
 
 use super::access::{self, Action, Actor};
 use super::repositories::MAIN;
-use super::{cards, facts, repositories};
+use super::{cards, discussions, facts, repositories};
 use crate::app::App;
 use crate::error::{During, Error};
 use crate::jobs;
 
 mod draft;
+mod pull;
 
+use draft::Target;
 pub use draft::{Draft, Message};
+
+/// A commit that was made.
+#[derive(Debug)]
+pub struct Done {
+    pub committed: Committed,
+    /// The number of the pull request that it opened.
+    pub pull_request: Option<i64>,
+}
 
 /// A place in a repository's history.
 #[derive(Debug, Clone, Copy)]
@@ -64,8 +74,17 @@ pub async fn history(
     revisions::history(&app.store.db, revision.id, after, limit).await.during("read a history")
 }
 
-/// Begins a commit to a branch that is there, before anything of it has been read.
+/// Begins a commit to a branch or a pull request that is there, before anything of it has been read.
 pub async fn begin(app: &App, actor: &Actor, at: &At<'_>) -> Result<Draft, Error> {
+    if let Some(number) = at.revision.strip_prefix("refs/pr/") {
+        let number = number.parse().map_err(|_| at.revision_not_found())?;
+        let found = discussions::for_commit(app, actor, (at.kind, at.name), number).await;
+        let (repository, pull) = match found {
+            Err(Error::NotFound { .. }) => return Err(at.revision_not_found()),
+            found => found?,
+        };
+        return Ok(Draft::new(repository, Target::Pull(pull), access::signed_in(actor)?));
+    }
     let repository = repositories::get(app, actor, at.kind, at.name, Action::Write).await?;
     let name = at.revision.strip_prefix("refs/heads/").unwrap_or(at.revision);
     let branch: RefName = name.parse().map_err(|_| at.revision_not_found())?;
@@ -74,21 +93,30 @@ pub async fn begin(app: &App, actor: &Actor, at: &At<'_>) -> Result<Draft, Error
     if head.is_none() {
         return Err(at.revision_not_found());
     }
-    let author = access::signed_in(actor)?.name.clone();
-    Ok(Draft::new(repository, branch, author))
+    Ok(Draft::new(repository, Target::Branch(branch), access::signed_in(actor)?))
+}
+
+/// Begins a commit that will open a pull request: whoever may read the repository may offer one.
+pub async fn begin_pull(app: &App, actor: &Actor, at: &At<'_>) -> Result<Draft, Error> {
+    let repository = repositories::get(app, actor, at.kind, at.name, Action::Read).await?;
+    Ok(Draft::new(repository, Target::NewPull, discussions::may_speak(actor)?))
 }
 
 /// Makes the commit: first all bytes, then the one transaction. Changes that leave the files as they were make none.
-pub async fn commit(app: &App, draft: Draft) -> Result<Committed, Error> {
+pub async fn commit(app: &App, draft: Draft) -> Result<Done, Error> {
     let draft = draft.finish(app).await?;
     let expected_parent = expected_parent(app, &draft).await?;
+    let Target::Branch(branch) = &draft.target else {
+        return pull::commit(app, &draft, expected_parent).await;
+    };
     let now_ms = clock::now_ms();
-    let is_main = draft.branch.as_str() == MAIN;
+    let is_main = branch.as_str() == MAIN;
     let task = jobs::follow_up::task(draft.repository.id);
     let follow_up = task.due(now_ms);
     let new = NewRevision {
         repository_id: draft.repository.id,
-        branch: &draft.branch,
+        ref_kind: RefKind::Branch,
+        branch,
         expected_parent,
         changes: &draft.changes,
         title: &draft.message.title,
@@ -110,7 +138,7 @@ pub async fn commit(app: &App, draft: Draft) -> Result<Committed, Error> {
             tracing::warn!(%error, cause, revision = %committed.revision.oid, "a card was not read at once");
         }
     }
-    Ok(committed)
+    Ok(Done { committed, pull_request: None })
 }
 
 /// What a new head of `main` brings with it: the summary that searches show, and the facts of its files.
@@ -138,7 +166,7 @@ async fn expected_parent(app: &App, draft: &Draft) -> Result<Option<Oid>, Error>
     let found = revisions::resolve(&app.store.db, draft.repository.id, digits).await;
     match found.during("look up a revision")? {
         Some(revision) => Ok(Some(revision.oid)),
-        None => Err(Error::StaleParent { expected: digits.clone(), current: draft.branch.to_string() }),
+        None => Err(Error::StaleParent { expected: digits.clone(), current: draft.target.revision() }),
     }
 }
 
@@ -149,7 +177,7 @@ fn refusal(error: store::Error, draft: &Draft) -> Error {
             current: current.map_or_else(|| "nothing".to_owned(), |oid| oid.to_string()),
         },
         store::Error::EntryNotFound { path } => {
-            Error::EntryNotFound { revision: draft.branch.to_string(), path }
+            Error::EntryNotFound { revision: draft.target.revision(), path }
         }
         store::Error::PathConflict { path, other } => Error::PathCollision { path, other },
         // Somebody deleted it while the commit arrived.

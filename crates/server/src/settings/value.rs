@@ -16,6 +16,15 @@ pub struct Bytes(pub u64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Seconds(pub Duration);
 
+/// How clients of the Hub send large files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LargeFiles {
+    /// Apart from the commit where the client is known to do so.
+    Auto,
+    Apart,
+    InCommit,
+}
+
 /// Reads the value of a setting.
 pub(super) fn parse<T: FromStr>(name: &'static str, text: &str) -> Result<T, Error> {
     text.trim().parse().map_err(|_| Error::Setting {
@@ -25,6 +34,7 @@ pub(super) fn parse<T: FromStr>(name: &'static str, text: &str) -> Result<T, Err
             what if what.ends_with("SocketAddr") => "an address and a port, such as `127.0.0.1:8484`",
             what if what.ends_with("Bytes") => "a size, such as `64 MiB`",
             what if what.ends_with("Seconds") => "a time, such as `60s`, `15m` or `30d`",
+            what if what.ends_with("LargeFiles") => "`auto`, `apart` or `in-commit`",
             _ => "a whole number",
         },
     })
@@ -61,6 +71,30 @@ impl Show for std::path::PathBuf {
 impl Show for std::net::SocketAddr {
     fn show(&self) -> String {
         format!("\"{self}\"")
+    }
+}
+
+impl Show for LargeFiles {
+    fn show(&self) -> String {
+        let text = match self {
+            Self::Auto => "auto",
+            Self::Apart => "apart",
+            Self::InCommit => "in-commit",
+        };
+        format!("\"{text}\"")
+    }
+}
+
+impl FromStr for LargeFiles {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "apart" => Ok(Self::Apart),
+            "in-commit" => Ok(Self::InCommit),
+            _ => Err(()),
+        }
     }
 }
 

@@ -16,8 +16,9 @@ use crate::server::{Actor, Server, file, header, ndjson};
 const ROUTER: &str = include_str!("../../src/router.rs");
 
 /// Functions of the router whose routes lie below other addresses, and below which.
-const NESTED: [(&str, &[&str]); 4] = [
+const NESTED: [(&str, &[&str]); 5] = [
     ("our_repository", &["/api/v1/models/{owner}/{name}", "/api/v1/datasets/{owner}/{name}"]),
+    ("hub_lfs", &["/{owner}/{name}/info/lfs", "/datasets/{owner}/{name}/info/lfs"]),
     ("hub_repository", &["/api/models/{owner}/{name}", "/api/datasets/{owner}/{name}"]),
     ("repository_pages", &["/{owner}/{name}", "/datasets/{owner}/{name}"]),
     ("inference_clients", &["/endpoints/{owner}/{name}", "/r/{link}"]),
@@ -132,7 +133,10 @@ async fn prepare(server: &Server, name: &str, (kind, visibility): (&str, &str)) 
     let lines = ndjson(&[header("begin"), file("README.md", b"# Iris\n"), file("sub/a.txt", b"a")]);
     let commit = server.request(Actor::Owner, Method::POST, &format!("{base}/commit/main")).body(lines);
     assert!(commit.send().await.unwrap().status().is_success());
-    for (path, body) in [("branch/dev", json!({})), ("tag/main", json!({ "tag": "v1" }))] {
+    let discussion = json!({ "title": "Question", "description": "Why?", "pullRequest": true });
+    for (path, body) in
+        [("discussions", discussion), ("branch/dev", json!({})), ("tag/main", json!({ "tag": "v1" }))]
+    {
         assert!(server.post(Actor::Owner, &format!("{base}/{path}"), &body).await.status().is_success());
     }
     for (who, action) in [("carol", "predict"), ("dave", "write")] {
@@ -240,6 +244,10 @@ fn fill(method: &Method, path: &str, name: &str) -> String {
         .replace("{organization}", "alices-lab")
         .replace("{member}", "bob")
         .replace("{who}", "carol")
+        .replace("{number}", "1")
+        .replace("{status}", "pending")
+        .replace("{user}", "alice")
+        .replace("{oid}", &"00".repeat(32))
 }
 
 /// A body that would do what the route is for.
@@ -259,6 +267,9 @@ fn body(method: &Method, path: &str, of: (&str, &str)) -> Option<(&'static str, 
         ("POST", "/api/repos/create") => {
             json(json!({ "name": format!("{name}-new"), "organization": "alice" }))
         }
+        ("POST", "/api/repos/move") => {
+            json(json!({ "fromRepo": format!("alice/{name}"), "toRepo": format!("alice/{name}-new") }))
+        }
         ("DELETE", "/api/repos/delete") => json(json!({ "name": name, "organization": "alice" })),
         ("POST", "/api/validate-yaml") => json(json!({ "content": "# Iris", "repoType": "model" })),
         ("PUT", path) if path.ends_with("/settings") => json(json!({ "visibility": "private" })),
@@ -267,8 +278,20 @@ fn body(method: &Method, path: &str, of: (&str, &str)) -> Option<(&'static str, 
         ("POST", path) if path.contains("/paths-info/") => {
             Some(("application/x-www-form-urlencoded", "paths=README.md".to_owned()))
         }
+        ("POST", path) if path.contains("/discussions") && path.starts_with("/api/") => json(json!({
+            "title": "t", "description": "d", "comment": "c", "status": "closed", "pullRequest": path.ends_with("s")
+        })),
+        ("POST", path) if path.contains("/user-access-request/") => {
+            json(json!({ "user": "alice", "status": "accepted" }))
+        }
         ("POST", path) if path.contains("/commit/") => {
             Some(("application/x-ndjson", ndjson(&[header("x"), file("b.txt", b"b")])))
+        }
+        ("POST", path) if path.ends_with("/objects/batch") => {
+            json(json!({ "operation": "upload", "objects": [{ "oid": "00".repeat(32), "size": 1 }] }))
+        }
+        ("POST", path) if path.ends_with("/objects/verify") => {
+            json(json!({ "oid": "00".repeat(32), "size": 1 }))
         }
         ("POST", path) if path.starts_with("/endpoints/") => json(json!({ "inputs": [] })),
         ("POST", path) if path.starts_with("/r/") && !path.ends_with("/try") => json(json!({ "inputs": [] })),
@@ -289,6 +312,11 @@ fn form(method: &Method, path: &str, of: (&str, &str)) -> Option<(&'static str, 
         Some("tokens") => "name=another&scope=read".to_owned(),
         Some("endpoint") => "action=stop".to_owned(),
         Some("visibility") => "visibility=private".to_owned(),
+        Some("new") => "title=t&text=x".to_owned(),
+        Some("{number}") => "action=comment&text=x".to_owned(),
+        Some("access") => "action=manual".to_owned(),
+        Some("like") => "action=like".to_owned(),
+        Some("move") => format!("name=alice/{name}-new"),
         Some("delete") => format!("name=alice/{name}"),
         _ => String::new(),
     };

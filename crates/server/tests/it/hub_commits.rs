@@ -203,11 +203,6 @@ async fn what_is_not_there_cannot_be_deleted_or_committed_to() {
         assert_eq!(response.status(), StatusCode::NOT_FOUND);
         assert_eq!(response.headers()["x-error-code"], "RevisionNotFound");
     }
-    let path = "/api/models/alice/iris/commit/main?create_pr=1";
-    let body = ndjson(&[header("x"), file("a", b"a")]);
-    let response = server.request(Actor::Owner, Method::POST, path).body(body).send().await.unwrap();
-    assert_eq!(response.status(), StatusCode::BAD_REQUEST);
-    assert!(message(response).await.contains("pull requests"));
 }
 
 #[tokio::test]

@@ -204,8 +204,10 @@ async fn paths_are_looked_up_by_form_and_the_missing_left_out() {
 #[tokio::test]
 async fn downloads_are_counted_where_the_client_says_it_is_one() {
     let (server, _) = with_files().await;
-    for counter in [None, Some("1"), Some("1")] {
-        let mut request = server.request(Actor::Nobody, Method::GET, HELLO);
+    // Of these files `empty` is the first, which stands for all.
+    let empty = "/alice/iris/resolve/main/empty";
+    for (path, counter) in [(empty, None), (empty, Some("1")), (HELLO, Some("1")), (empty, Some("1"))] {
+        let mut request = server.request(Actor::Nobody, Method::GET, path);
         if let Some(counter) = counter {
             request = request.header("x-hf-download-counter", counter);
         }

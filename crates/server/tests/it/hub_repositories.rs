@@ -98,7 +98,8 @@ async fn a_repository_is_closed_and_opened() {
     assert_eq!(server.get(Actor::Nobody, "/api/models/alice/iris").await.status(), StatusCode::NOT_FOUND);
     assert_eq!(set(json!({ "private": false })).await, StatusCode::OK);
     assert_eq!(server.get(Actor::Nobody, "/api/models/alice/iris").await.status(), StatusCode::OK);
-    assert_eq!(set(json!({ "gated": "auto" })).await, StatusCode::BAD_REQUEST);
+    assert_eq!(set(json!({ "gated": "sometimes" })).await, StatusCode::BAD_REQUEST);
+    assert_eq!(set(json!({ "gated": true })).await, StatusCode::BAD_REQUEST);
     assert_eq!(set(json!({ "visibility": "secret" })).await, StatusCode::BAD_REQUEST);
 }
 
@@ -184,11 +185,51 @@ async fn a_card_is_checked_before_it_is_committed() {
 async fn a_part_of_the_protocol_we_do_not_speak_is_not_found() {
     let server = Server::start().await;
     server.create("iris", "public").await;
-    for path in ["/api/models/alice/iris/xet-write-token/main", "/api/models/alice/iris/discussions"] {
+    for path in ["/api/models/alice/iris/xet-write-token/main"] {
         let response = server.get(Actor::Owner, path).await;
         assert_eq!(response.status(), StatusCode::NOT_FOUND);
         assert!(response.json::<Value>().await.unwrap()["error"].is_string());
     }
-    let batch = server.post(Actor::Owner, "/alice/iris.git/info/lfs/objects/batch", &json!({})).await;
-    assert_eq!(batch.status(), StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_repository_that_moved_is_found_under_its_old_name() {
+    let server = Server::start().await;
+    server.create("iris", "public").await;
+    server.push("iris", &[("a b.txt", b"a")]).await;
+    let rename = async |actor, from: &str, to: &str| {
+        server.post(actor, "/api/repos/move", &json!({ "fromRepo": from, "toRepo": to })).await.status()
+    };
+    assert_eq!(rename(Actor::Stranger, "alice/iris", "bob/iris").await, StatusCode::FORBIDDEN);
+    assert_eq!(rename(Actor::Owner, "alice/iris", "bob/iris").await, StatusCode::FORBIDDEN);
+    assert_eq!(rename(Actor::Owner, "alice/iris", "alice/lily").await, StatusCode::OK);
+    let location = async |actor, method: Method, path: &str| {
+        let response = server.request(actor, method, path).send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::TEMPORARY_REDIRECT, "{path}");
+        response.headers()["location"].to_str().unwrap().to_owned()
+    };
+    for (method, path, wanted) in [
+        (Method::GET, "/alice/iris", "/alice/lily"),
+        (Method::GET, "/Alice/IRIS/tree/main?after=x", "/alice/lily/tree/main?after=x"),
+        (Method::GET, "/api/models/alice/iris", "/api/models/alice/lily"),
+        (Method::POST, "/api/models/alice/iris/preupload/main", "/api/models/alice/lily/preupload/main"),
+        (Method::HEAD, "/alice/iris/resolve/main/a%20b.txt", "/alice/lily/resolve/main/a%20b.txt"),
+        (Method::GET, "/api/v1/models/alice/iris", "/api/v1/models/alice/lily"),
+    ] {
+        assert_eq!(location(Actor::Nobody, method, path).await, wanted);
+    }
+    // An admin hands it over; nobody who may not see it learns where it went.
+    assert_eq!(rename(Actor::Admin, "alice/lily", "bob/lily").await, StatusCode::OK);
+    assert_eq!(location(Actor::Owner, Method::GET, "/alice/iris").await, "/bob/lily");
+    let hide = server.request(Actor::Stranger, Method::PUT, "/api/models/bob/lily/settings");
+    assert_eq!(hide.json(&json!({ "private": true })).send().await.unwrap().status(), StatusCode::OK);
+    for path in ["/alice/iris", "/api/models/alice/iris", "/alice/lily/resolve/main/a%20b.txt"] {
+        let refused = server.get(Actor::Owner, path).await;
+        assert_eq!(refused.status(), StatusCode::NOT_FOUND, "{path}");
+        assert!(!refused.headers().contains_key("location"));
+        assert!(!refused.text().await.unwrap().contains("bob"));
+    }
+    // A new repository takes the name.
+    server.create("iris", "public").await;
+    assert_eq!(server.get(Actor::Nobody, "/api/models/alice/iris").await.status(), StatusCode::OK);
 }

@@ -8,8 +8,11 @@
 )]
 
 mod access_matrix;
+mod hub_access_requests;
 mod hub_commits;
+mod hub_discussions;
 mod hub_files;
 mod hub_lists;
 mod hub_repositories;
+mod hub_uploads;
 mod server;

@@ -8,7 +8,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures_util::stream::FuturesUnordered;
+use futures_util::stream::{BoxStream, FuturesUnordered};
 use futures_util::{StreamExt, TryStreamExt};
 use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::path::Path;
@@ -72,18 +72,68 @@ impl Bucket {
         if self.size(&stored.sha256).await? == Some(stored.n_bytes) {
             return Ok(());
         }
-        if stored.n_bytes <= PART_BYTES {
-            let (bytes, _) = read_part(file.reopen(), stored.n_bytes).await?;
-            return self.put_small(stored, bytes).await;
+        self.write(&self.key(&stored.sha256), stored.n_bytes, &file).await?;
+        self.check(stored).await
+    }
+
+    /// Keeps a part of an upload.
+    pub(super) async fn put_part(
+        &self,
+        (upload, number): (&str, u32),
+        n_bytes: u64,
+        file: &NamedTempFile,
+    ) -> Result<(), Error> {
+        self.write(&self.part(upload, number), n_bytes, file).await
+    }
+
+    /// The bytes of a part of an upload.
+    pub(super) async fn read_part(
+        &self,
+        upload: &str,
+        number: u32,
+    ) -> Result<BoxStream<'static, Result<Bytes, Error>>, Error> {
+        match self.store.get(&self.part(upload, number)).await {
+            Ok(got) => Ok(got.into_stream().map_err(failed("read a part")).boxed()),
+            Err(object_store::Error::NotFound { .. }) => {
+                Err(Error::NoPart { upload: upload.to_owned(), number })
+            }
+            Err(error) => Err(failed("read a part")(error)),
         }
-        let mut upload =
-            self.store.put_multipart(&self.key(&stored.sha256)).await.map_err(failed("begin an upload"))?;
-        if let Err(error) = put_parts(upload.as_mut(), stored.n_bytes, &file).await {
+    }
+
+    pub(super) async fn delete_part(&self, upload: &str, number: u32) -> Result<(), Error> {
+        match self.store.delete(&self.part(upload, number)).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(failed("delete a part")(error)),
+        }
+    }
+
+    /// Deletes the parts that came before that time.
+    pub(super) async fn delete_parts_before(&self, before_ms: i64) -> Result<(), Error> {
+        let prefix = Path::from(format!("{}/uploads", self.prefix));
+        let mut objects = self.store.list(Some(&prefix));
+        while let Some(object) = objects.try_next().await.map_err(failed("list parts"))? {
+            if object.last_modified.timestamp_millis() < before_ms {
+                self.store.delete(&object.location).await.map_err(failed("delete a part"))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes a file under a key, in several parts if it is large.
+    async fn write(&self, key: &Path, n_bytes: u64, file: &NamedTempFile) -> Result<(), Error> {
+        if n_bytes <= PART_BYTES {
+            let (bytes, _) = read_part(file.reopen(), n_bytes).await?;
+            let put = self.store.put(key, PutPayload::from_bytes(bytes)).await;
+            return put.map(|_| ()).map_err(failed("write bytes"));
+        }
+        let mut upload = self.store.put_multipart(key).await.map_err(failed("begin an upload"))?;
+        if let Err(error) = put_parts(upload.as_mut(), n_bytes, file).await {
             // The error that counts is the first one; what could not be cleared here the store's rules clear.
             let _ = upload.abort().await;
             return Err(error);
         }
-        self.check(stored).await
+        Ok(())
     }
 
     pub(super) async fn read(&self, sha256: &Sha256, range: Option<Range<u64>>) -> Result<Reading, Error> {
@@ -141,6 +191,10 @@ impl Bucket {
 
     fn key(&self, sha256: &Sha256) -> Path {
         self.path(&place(sha256))
+    }
+
+    fn part(&self, upload: &str, number: u32) -> Path {
+        Path::from(format!("{}/uploads/{upload}/{number}", self.prefix))
     }
 
     fn path(&self, below: &str) -> Path {

@@ -25,6 +25,7 @@ const BLOCK_BYTES: usize = 256 * 1024;
 pub struct Spool {
     blobs: Blobs,
     expected_bytes: Option<u64>,
+    expected_sha256: Option<Sha256>,
     n_bytes: u64,
     block: Vec<u8>,
     /// The block before, being digested and written while this one fills.
@@ -46,7 +47,14 @@ struct Writing {
 
 impl Spool {
     pub(super) fn new(blobs: Blobs, expected_bytes: Option<u64>) -> Self {
-        Self { blobs, expected_bytes, n_bytes: 0, block: Vec::new(), sink: Sink::Unopened }
+        let (block, sink) = (Vec::new(), Sink::Unopened);
+        Self { blobs, expected_bytes, expected_sha256: None, n_bytes: 0, block, sink }
+    }
+
+    /// Bytes of any other digest will not be stored: [`Error::WrongDigest`].
+    pub fn expecting(mut self, sha256: Sha256) -> Self {
+        self.expected_sha256 = Some(sha256);
+        self
     }
 
     /// Takes some more bytes. [`Error::WrongLength`] once they are more than announced, [`Error::StorageFull`]
@@ -77,23 +85,32 @@ impl Spool {
     /// Stores the bytes: when this returns they are durable, under their digest. Bytes that were there already
     /// are not stored again.
     pub async fn finish(mut self) -> Result<Stored, Error> {
-        if let Some(expected_bytes) = self.expected_bytes
-            && self.n_bytes != expected_bytes
-        {
-            return Err(Error::WrongLength { expected_bytes, found_bytes: self.n_bytes });
+        self.check_length()?;
+        match self.take_writing().await? {
+            None => self.finish_small().await,
+            Some(writing) => self.finish_large(writing).await,
         }
-        let stored = match self.take_writing().await? {
-            None => self.finish_small().await?,
-            Some(writing) => self.finish_large(writing).await?,
+    }
+
+    /// The bytes as a file of this process, which goes when it is dropped, and their digest. Nothing is stored.
+    pub(super) async fn into_file(mut self) -> Result<(NamedTempFile, Sha256), Error> {
+        self.check_length()?;
+        // A block first, so that there is a file however few the bytes.
+        self.write_block().await?;
+        let Some(writing) = self.take_writing().await? else {
+            return Err(Error::WrongLength { expected_bytes: self.n_bytes, found_bytes: 0 });
         };
-        Ok(stored)
+        let Writing { file, sha256, .. } = writing;
+        Ok((file, Sha256::from_bytes(sha256.finalize().into())))
     }
 
     /// All bytes are in one block: if they are known already, no file is made.
     async fn finish_small(self) -> Result<Stored, Error> {
+        let sha256 = Sha256::of(&self.block);
+        check_digest(self.expected_sha256, sha256)?;
         let (blobs, block) = (self.blobs, self.block);
         let n_bytes = block.len() as u64;
-        let stored = Stored { sha256: Sha256::of(&block), git_oid: git::blob(&block), n_bytes };
+        let stored = Stored { sha256, git_oid: git::blob(&block), n_bytes };
         match &blobs.inner.home {
             Home::Bucket(bucket) => bucket.put_small(&stored, block.into()).await?,
             Home::Disk(_) => {
@@ -113,11 +130,13 @@ impl Spool {
     }
 
     async fn finish_large(self, writing: Writing) -> Result<Stored, Error> {
-        let (blobs, block, n_bytes) = (self.blobs, self.block, self.n_bytes);
+        let (blobs, n_bytes, expected) = (self.blobs, self.n_bytes, self.expected_sha256);
+        let block = self.block;
         let (file, stored) = {
             blocking(move || {
                 let Writing { mut file, sha256, git } = write(writing, &block)?;
                 let sha256 = Sha256::from_bytes(sha256.finalize().into());
+                check_digest(expected, sha256)?;
                 let git_oid = match git {
                     Some(git) => git.finish(),
                     None => git_oid(&mut file, n_bytes)?,
@@ -138,6 +157,15 @@ impl Spool {
             }
         }
         Ok(stored)
+    }
+
+    fn check_length(&self) -> Result<(), Error> {
+        match self.expected_bytes {
+            Some(expected_bytes) if self.n_bytes != expected_bytes => {
+                Err(Error::WrongLength { expected_bytes, found_bytes: self.n_bytes })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Hands the block over to be digested and written, after the one before it.
@@ -177,22 +205,22 @@ pub(super) async fn fetch(blobs: &Blobs, bucket: &Bucket, sha256: &Sha256) -> Re
     let expected = *sha256;
     let mut reading = bucket.read(sha256, None).await?;
     let mut spool = Spool::new(blobs.clone(), Some(reading.size_bytes));
-    // An empty block first, so that there is a file however small the bytes.
-    spool.write_block().await?;
     while let Some(bytes) = reading.stream.try_next().await? {
         spool.write(&bytes).await?;
     }
-    let Some(writing) = spool.take_writing().await? else { return Err(Error::NoBlob(expected)) };
-    let (cache, block) = (blobs.inner.cache.clone(), spool.block);
-    blocking(move || {
-        let Writing { file, sha256, .. } = write(writing, &block)?;
-        let found = Sha256::from_bytes(sha256.finalize().into());
-        if found != expected {
-            return Err(Error::Damaged { expected, found: found.to_string() });
-        }
-        cache.place(file, &expected)
-    })
-    .await
+    let (file, found) = spool.into_file().await?;
+    if found != expected {
+        return Err(Error::Damaged { expected, found: found.to_string() });
+    }
+    let cache = blobs.inner.cache.clone();
+    blocking(move || cache.place(file, &expected)).await
+}
+
+fn check_digest(expected: Option<Sha256>, found: Sha256) -> Result<(), Error> {
+    match expected {
+        Some(expected) if expected != found => Err(Error::WrongDigest { expected, found }),
+        _ => Ok(()),
+    }
 }
 
 fn write(mut writing: Writing, block: &[u8]) -> Result<Writing, Error> {

@@ -35,4 +35,17 @@ macro_rules! id {
     )+};
 }
 
-id!(AccountId, TokenId, InvitationId, LinkId, EventId, RepositoryId, RevisionId, TreeId, EndpointId, JobId);
+id!(
+    AccountId,
+    TokenId,
+    InvitationId,
+    LinkId,
+    EventId,
+    RepositoryId,
+    RevisionId,
+    TreeId,
+    EndpointId,
+    JobId,
+    AccessRequestId,
+    DiscussionId
+);

@@ -12,8 +12,9 @@ use super::{Db, Page, page, page_limit, query};
 use crate::Error;
 
 words!(
-    /// The kinds of refs: a branch moves with each commit, a tag stays.
-    RefKind, "kind of ref", { Branch = "branch", Tag = "tag" }
+    /// The kinds of refs: a branch moves with each commit, a tag stays; a pull request's moves, and is called by its
+    /// number.
+    RefKind, "kind of ref", { Branch = "branch", Pull = "pull", Tag = "tag" }
 );
 
 /// A branch or tag, and the revision it names.
@@ -45,7 +46,7 @@ pub struct NewRef<'a> {
 const SELECT: &str = "SELECT f.repository_id, f.kind, f.name, f.revision_id, v.oid, f.message, f.created_ms
     FROM refs f JOIN revisions v ON v.id = f.revision_id";
 
-/// A repository's branches, then its tags, each by name.
+/// A repository's branches, then its pull requests, then its tags, each by name.
 pub async fn list(
     db: &Db,
     repository: RepositoryId,

@@ -7,11 +7,14 @@ use spec::name::{RepositoryKind, RepositoryName};
 
 use super::ids::{AccountId, RepositoryId};
 use super::revisions::{Committed, NewRevision, commit_in};
+use super::words::words;
 use super::{Db, Tx, accounts, query, search};
 use crate::Error;
 
+mod former;
 mod list;
 
+pub use former::by_former_name;
 pub use list::{ListQuery, Sort, list};
 
 /// A repository and its summary.
@@ -24,6 +27,8 @@ pub struct Repository {
     pub kind: RepositoryKind,
     pub name: String,
     pub is_private: bool,
+    #[sqlx(try_from = "String")]
+    pub gate: Gate,
     pub created_ms: i64,
     /// When a commit or a setting last changed it.
     pub updated_ms: i64,
@@ -39,6 +44,18 @@ pub struct Repository {
     /// The card's front matter as a JSON object.
     pub card: String,
 }
+
+words!(
+    /// How the files of a repository are had by those who see it.
+    Gate, "gate", {
+        /// Without asking.
+        Open = "open",
+        /// By asking.
+        Auto = "auto",
+        /// By asking and being accepted.
+        Manual = "manual",
+    }
+);
 
 /// A repository to be.
 #[derive(Debug, Clone)]
@@ -99,7 +116,7 @@ pub(super) fn visible(n: usize) -> String {
     )
 }
 
-const SELECT: &str = "SELECT r.id, r.owner_id, a.name AS owner_name, r.kind, r.name, r.is_private, r.created_ms,
+pub(super) const SELECT: &str = "SELECT r.id, r.owner_id, a.name AS owner_name, r.kind, r.name, r.is_private, r.gate, r.created_ms,
     r.updated_ms, r.n_downloads, r.n_likes, r.title, r.description, r.task, r.library, r.license, r.tags, r.card
     FROM repositories r JOIN accounts a ON a.id = r.owner_id";
 
@@ -162,6 +179,11 @@ pub async fn delete(db: &Db, id: RepositoryId) -> Result<(), Error> {
         "DELETE FROM grants WHERE repository_id = $1",
         "DELETE FROM tokens WHERE repository_id = $1",
         "DELETE FROM endpoints WHERE repository_id = $1",
+        "DELETE FROM uploads WHERE repository_id = $1",
+        "DELETE FROM former_names WHERE repository_id = $1",
+        "DELETE FROM likes WHERE repository_id = $1",
+        "DELETE FROM access_requests WHERE repository_id = $1",
+        "DELETE FROM discussions WHERE repository_id = $1",
         "DELETE FROM refs WHERE repository_id = $1",
         "DELETE FROM facts WHERE revision_id IN (SELECT id FROM revisions WHERE repository_id = $1)",
         "DELETE FROM entries WHERE tree_id IN (SELECT id FROM trees WHERE repository_id = $1)",
@@ -176,11 +198,48 @@ pub async fn delete(db: &Db, id: RepositoryId) -> Result<(), Error> {
     tx.commit().await
 }
 
+/// Gives a repository another name or owner. [`Error::AlreadyExists`] if that owner has one of that kind and name.
+pub async fn rename(
+    db: &Db,
+    repository: &Repository,
+    owner: AccountId,
+    name: &RepositoryName,
+    now_ms: i64,
+) -> Result<Repository, Error> {
+    let mut tx = db.begin().await?;
+    let owner_name = accounts::name_in(&mut tx, owner).await?;
+    let full_name = format!("{owner_name}/{}", name.name());
+    let sql =
+        "UPDATE repositories SET owner_id = $2, name = $3, name_key = $4, search_name = $5, updated_ms = $6
+        WHERE id = $1";
+    let renamed = query("rename a repository", sql)
+        .bind(repository.id)
+        .bind(owner)
+        .bind(name.name())
+        .bind(accounts::key(name.name()))
+        .bind(search::normalize(&full_name))
+        .bind(now_ms);
+    match renamed.run(&mut tx).await.map_err(|error| error.if_taken("repository", &full_name))? {
+        0 => return Err(Error::not_found("repository", repository.id)),
+        _ => former::keep(&mut tx, repository, now_ms).await?,
+    }
+    let renamed = read(&mut tx, repository.id).await?;
+    tx.commit().await?;
+    Ok(renamed)
+}
+
 /// Opens a repository to all or closes it.
 pub async fn set_private(db: &Db, id: RepositoryId, is_private: bool, now_ms: i64) -> Result<(), Error> {
     let sql = "UPDATE repositories SET is_private = $2, updated_ms = $3 WHERE id = $1";
     let n_rows =
         query("set a visibility", sql).bind(id).bind(is_private).bind(now_ms).run(db.writer()).await?;
+    if n_rows == 0 { Err(Error::not_found("repository", id)) } else { Ok(()) }
+}
+
+/// Sets how the files of a repository are had.
+pub async fn set_gate(db: &Db, id: RepositoryId, gate: Gate, now_ms: i64) -> Result<(), Error> {
+    let sql = "UPDATE repositories SET gate = $2, updated_ms = $3 WHERE id = $1";
+    let n_rows = query("set a gate", sql).bind(id).bind(gate).bind(now_ms).run(db.writer()).await?;
     if n_rows == 0 { Err(Error::not_found("repository", id)) } else { Ok(()) }
 }
 

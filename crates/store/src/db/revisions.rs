@@ -8,6 +8,7 @@ use spec::name::{FilePath, RefName};
 
 use super::ids::{RepositoryId, RevisionId, TreeId};
 use super::jobs::{self, NewJob};
+use super::refs::RefKind;
 use super::{Db, Page, id_cursor, page, page_limit, query};
 use crate::Error;
 
@@ -39,6 +40,8 @@ pub struct Revision {
 #[derive(Debug, Clone)]
 pub struct NewRevision<'a> {
     pub repository_id: RepositoryId,
+    /// A branch, or a pull request.
+    pub ref_kind: RefKind,
     /// Made if the repository has none of that name.
     pub branch: &'a RefName,
     /// Where the branch must still stand; `None` takes it wherever it stands.

@@ -21,6 +21,9 @@ on_both_storages!(
     a_list_has_all_in_order,
     a_local_file_has_the_bytes,
     files_are_checked_out_under_their_own_names,
+    bytes_of_another_digest_are_not_stored,
+    parts_are_joined_in_their_order,
+    parts_that_nobody_joined_go_by_their_age,
 );
 
 /// Bytes that do not repeat within a block.
@@ -256,4 +259,57 @@ fn walk(folder: &Path, root: &Path) -> BTreeSet<PathBuf> {
             false => BTreeSet::from([path.strip_prefix(root).unwrap().to_owned()]),
         })
         .collect()
+}
+
+async fn bytes_of_another_digest_are_not_stored(world: Bytes) {
+    for n in [3, 1_000_003] {
+        let mut spool = world.blobs.spool(Some(n as u64)).expecting(Sha256::of(b"others"));
+        spool.write(&bytes(n)).await.unwrap();
+        assert!(matches!(spool.finish().await, Err(Error::WrongDigest { .. })), "{n}");
+        let mut right = world.blobs.spool(Some(n as u64)).expecting(Sha256::of(&bytes(n)));
+        right.write(&bytes(n)).await.unwrap();
+        assert!(world.blobs.list(None, 10).await.unwrap().items.len() < 2);
+        right.finish().await.unwrap();
+        world.blobs.delete(&Sha256::of(&bytes(n))).await.unwrap();
+    }
+}
+
+async fn parts_are_joined_in_their_order(world: Bytes) {
+    let content = bytes(10_000_003);
+    let (first, rest) = content.split_at(9_000_000);
+    let put = async |number, bytes: &[u8]| {
+        let mut spool = world.blobs.spool(None);
+        spool.write(bytes).await.unwrap();
+        world.blobs.put_part("abc", number, spool).await.unwrap();
+    };
+    put(2, b"soon replaced").await;
+    put(2, rest).await;
+    let join = async || {
+        let mut whole = world.blobs.spool(Some(content.len() as u64)).expecting(Sha256::of(&content));
+        world.blobs.join_parts("abc", 2, &mut whole).await?;
+        whole.finish().await
+    };
+    assert!(matches!(join().await, Err(Error::NoPart { number: 1, .. })));
+    put(1, first).await;
+    let stored = join().await.unwrap();
+    assert_eq!((stored.n_bytes, stored.git_oid), (content.len() as u64, git::blob(&content)));
+    world.blobs.delete_parts("abc", 2).await.unwrap();
+    assert!(matches!(join().await, Err(Error::NoPart { number: 1, .. })));
+    // What was joined is stored by itself.
+    assert!(world.blobs.read_all(&stored.sha256, stored.n_bytes).await.unwrap() == content);
+}
+
+async fn parts_that_nobody_joined_go_by_their_age(world: Bytes) {
+    let mut spool = world.blobs.spool(None);
+    spool.write(b"part").await.unwrap();
+    world.blobs.put_part("abc", 1, spool).await.unwrap();
+    let stored = world.blobs.put(b"stored").await.unwrap();
+    let is_there = async || {
+        let mut whole = world.blobs.spool(None);
+        world.blobs.join_parts("abc", 1, &mut whole).await.is_ok()
+    };
+    world.blobs.delete_parts_before(1).await.unwrap();
+    assert!(is_there().await, "it is younger than that");
+    world.blobs.delete_parts_before(i64::MAX).await.unwrap();
+    assert!(!is_there().await && world.blobs.exists(&stored.sha256).await.unwrap());
 }

@@ -40,15 +40,21 @@ macro_rules! on_both_storages {
 }
 
 #[cfg(test)]
+mod access_requests;
+#[cfg(test)]
 mod accounts;
 #[cfg(test)]
 mod blobs;
 #[cfg(test)]
 mod bucket;
 #[cfg(test)]
+mod discussions;
+#[cfg(test)]
 mod entries;
 #[cfg(test)]
 mod jobs;
+#[cfg(test)]
+mod likes;
 #[cfg(test)]
 mod links;
 #[cfg(test)]

@@ -15,6 +15,7 @@ on_both_databases!(
     deleting_takes_all_that_hangs_on_it,
     a_summary_is_read_back,
     downloads_are_counted,
+    a_former_name_leads_to_whoever_had_it_last,
     a_repository_has_one_endpoint,
     a_private_repositorys_endpoint_is_listed_for_its_owner_only,
     text_with_a_zero_byte_is_kept_without_it,
@@ -174,4 +175,35 @@ async fn text_with_a_zero_byte_is_kept_without_it(db: Db) {
     let summary = Summary { title: "a\0b", ..Summary::default() };
     repositories::set_summary(&db, iris.id, &summary).await.unwrap();
     assert_eq!(repositories::by_id(&db, iris.id).await.unwrap().unwrap().title, "a\u{fffd}b");
+}
+
+async fn a_former_name_leads_to_whoever_had_it_last(db: Db) {
+    let (alice, bob) = (account(&db, "alice").await, account(&db, "bob").await);
+    let iris = repository(&db, &alice, "Iris").await;
+    let rose = repository(&db, &alice, "rose").await;
+    let kind = RepositoryKind::Model;
+    let former = async |name: &str| {
+        let found = repositories::by_former_name(&db, kind, &repository_name(name)).await.unwrap();
+        found.map(|found| format!("{}/{}", found.owner_name, found.name))
+    };
+    let taken = repositories::rename(&db, &iris, alice.id, &repository_name("alice/ROSE"), NOW_MS).await;
+    assert!(matches!(taken, Err(Error::AlreadyExists { .. })));
+    let moved = repositories::rename(&db, &iris, bob.id, &repository_name("bob/lily"), NOW_MS).await.unwrap();
+    assert_eq!((moved.id, moved.owner_id, moved.name.as_str()), (iris.id, bob.id, "lily"));
+    assert_eq!(former("ALICE/iris").await.as_deref(), Some("bob/lily"));
+    assert_eq!(former("bob/lily").await, None);
+    let query = repositories::ListQuery { search: Some("lily"), ..Default::default() };
+    assert_eq!(repositories::list(&db, &query).await.unwrap().items, std::slice::from_ref(&moved));
+    // Another repository has the name for a while.
+    let rose =
+        repositories::rename(&db, &rose, alice.id, &repository_name("alice/iris"), NOW_MS).await.unwrap();
+    repositories::rename(&db, &rose, alice.id, &repository_name("alice/tulip"), NOW_MS).await.unwrap();
+    assert_eq!(former("alice/iris").await.as_deref(), Some("alice/tulip"));
+    assert_eq!(former("alice/rose").await.as_deref(), Some("alice/tulip"));
+    repositories::delete(&db, rose.id).await.unwrap();
+    assert_eq!(former("alice/iris").await, None);
+    // Another letter case is no other name.
+    let again =
+        repositories::rename(&db, &moved, bob.id, &repository_name("bob/LILY"), NOW_MS).await.unwrap();
+    assert_eq!(again.name, "LILY");
 }

@@ -9,6 +9,7 @@ use spec::git;
 use spec::name::{AccountName, RepositoryKind, RepositoryName};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use store::db::accounts::{self, Account, AccountKind, NewAccount};
+use store::db::refs::RefKind;
 use store::db::repositories::{self, NewRepository, Repository};
 use store::db::revisions::{self, Change, Committed, IfUnchanged, NewRevision};
 use store::{Blobs, Database, Db, Error, Settings, Storage};
@@ -145,6 +146,7 @@ pub(crate) async fn commit(
 pub(crate) fn new_revision<'a>(to: &Repository, branch: &'a spec::name::RefName) -> NewRevision<'a> {
     NewRevision {
         repository_id: to.id,
+        ref_kind: RefKind::Branch,
         branch,
         expected_parent: None,
         changes: &[],

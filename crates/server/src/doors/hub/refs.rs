@@ -11,21 +11,30 @@ use serde_json::{Value, json};
 use spec::name::RefName;
 use store::db::refs::{Ref, RefKind};
 
-use super::{Answer, Asker, Hub, Place, Sent};
+use super::{Answer, Asker, Hub, Params, Place, Sent};
 use crate::app::App;
 use crate::ops::refs::{self, New};
 use crate::ops::repositories::MAIN;
 use crate::ops::revisions::At;
 
 /// `GET /api/{kind}s/{owner}/{name}/refs`
-pub async fn list(State(app): State<Arc<App>>, asker: Asker<Hub>, place: Place) -> Answer<Json<Value>, Hub> {
+pub async fn list(
+    State(app): State<Arc<App>>,
+    asker: Asker<Hub>,
+    place: Place,
+    params: Params,
+) -> Answer<Json<Value>, Hub> {
     let all = refs::list(&app, &asker.actor, place.kind, &place.name).await?;
     let of = |kind: RefKind, folder: &str| {
         let found = all.iter().filter(|found| found.kind == kind);
         found.map(|found| describe(found, folder)).collect::<Vec<_>>()
     };
     let (branches, tags) = (of(RefKind::Branch, "heads"), of(RefKind::Tag, "tags"));
-    Ok(Json(json!({ "branches": branches, "converts": [], "tags": tags, "pullRequests": [] })))
+    let pulls: Vec<Value> = match params.is_set("include_prs") || params.is_set("include_pull_requests") {
+        true => of(RefKind::Pull, "pr"),
+        false => Vec::new(),
+    };
+    Ok(Json(json!({ "branches": branches, "converts": [], "tags": tags, "pullRequests": pulls })))
 }
 
 #[derive(Deserialize)]

@@ -9,12 +9,13 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use spec::name::{RepositoryKind, RepositoryName};
-use store::db::repositories::Sort;
+use store::db::repositories::{Gate, Sort};
 
 use super::{Answer, Asked, Asker, Base, Hub, Params, Place, Sent, text};
 use crate::app::App;
 use crate::error::Error;
 use crate::ops::access::{self, Action};
+use crate::ops::access_requests;
 use crate::ops::repositories::{self, NewRepository, Query, Visibility};
 
 mod info;
@@ -82,6 +83,28 @@ pub async fn delete(
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Renaming {
+    from_repo: RepositoryName,
+    to_repo: RepositoryName,
+    #[serde(rename = "type")]
+    kind: Option<String>,
+}
+
+/// `POST /api/repos/move`
+pub async fn rename(
+    State(app): State<Arc<App>>,
+    asker: Asker<Hub>,
+    base: Base,
+    Sent(renaming): Sent<Renaming>,
+) -> Answer<Json<Value>, Hub> {
+    let kind = renaming.kind.as_deref().unwrap_or("model").parse()?;
+    let (from, to) = (&renaming.from_repo, &renaming.to_repo);
+    let renamed = repositories::rename(&app, &asker.actor, kind, from, to).await?;
+    Ok(Json(json!({ "url": base.page(kind, &repositories::full_name(&renamed)) })))
+}
+
+#[derive(Deserialize)]
 pub struct Settings {
     visibility: Option<String>,
     private: Option<bool>,
@@ -96,10 +119,12 @@ pub async fn set(
     Sent(settings): Sent<Settings>,
 ) -> Answer<Json<Value>, Hub> {
     repositories::get(&app, &asker.actor, place.kind, &place.name, Action::Administer).await?;
-    if settings.gated.is_some_and(|gated| gated != false) {
-        return Err(Error::BadRequest("access on request (`gated`) is not offered here".to_owned()).into());
+    let gate = settings.gated.as_ref().map(gate).transpose()?;
+    let visibility = visibility(settings.visibility.as_deref(), settings.private)?;
+    if let Some(gate) = gate {
+        access_requests::set_gate(&app, &asker.actor, (place.kind, &place.name), gate).await?;
     }
-    if let Some(visibility) = visibility(settings.visibility.as_deref(), settings.private)? {
+    if let Some(visibility) = visibility {
         repositories::set_visibility(&app, &asker.actor, place.kind, &place.name, visibility).await?;
     }
     Ok(Json(json!({})))
@@ -111,7 +136,8 @@ pub async fn may_read(
     asker: Asker<Hub>,
     place: Place,
 ) -> Answer<Json<Value>, Hub> {
-    repositories::get(&app, &asker.actor, place.kind, &place.name, Action::Read).await?;
+    let repository = repositories::get(&app, &asker.actor, place.kind, &place.name, Action::Read).await?;
+    access_requests::check(&app, &asker.actor, &repository).await?;
     Ok(Json(json!({})))
 }
 
@@ -160,6 +186,15 @@ fn visibility(named: Option<&str>, is_private: Option<bool>) -> Result<Option<Vi
         (Some("public"), _) | (None, Some(false)) => Ok(Some(Visibility::Public)),
         (None, None) => Ok(None),
         (Some(other), _) => Err(Error::BadRequest(format!("`{other}` is not `public` or `private`"))),
+    }
+}
+
+fn gate(named: &Value) -> Result<Gate, Error> {
+    match named {
+        Value::Bool(false) => Ok(Gate::Open),
+        Value::String(name) if name == "auto" => Ok(Gate::Auto),
+        Value::String(name) if name == "manual" => Ok(Gate::Manual),
+        other => Err(Error::BadRequest(format!("`gated` is `auto`, `manual` or `false`, not `{other}`"))),
     }
 }
 

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::http::header::USER_AGENT;
 use axum::response::IntoResponse;
-use futures_util::StreamExt;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use spec::name::FilePath;
@@ -17,6 +18,7 @@ use crate::app::App;
 use crate::error::Error;
 use crate::ops::access::Action;
 use crate::ops::{entries, repositories, revisions};
+use crate::settings::LargeFiles;
 use crate::text;
 
 mod body;
@@ -26,8 +28,6 @@ mod source;
 
 /// Commits in one page of a history, where the client does not say.
 const PAGE: u32 = 100;
-/// How much of a refused commit is still read, so that its sender gets to reading the refusal.
-const DRAINED_BYTES: usize = 64 * 1024 * 1024;
 
 /// `GET /api/{kind}s/{owner}/{name}/commits/{revision}`
 pub async fn history(
@@ -53,6 +53,8 @@ pub struct Preupload {
 #[derive(Deserialize)]
 struct Candidate {
     path: FilePath,
+    #[serde(default)]
+    size: u64,
 }
 
 /// `POST /api/{kind}s/{owner}/{name}/preupload/{revision}`
@@ -60,25 +62,34 @@ pub async fn preupload(
     State(app): State<Arc<App>>,
     asker: Asker<Hub>,
     place: Place,
-    params: Params,
+    (params, headers): (Params, HeaderMap),
     Sent(sent): Sent<Preupload>,
 ) -> Answer<Json<Value>, Hub> {
-    refuse_pull_request(&params)?;
+    let is_pull = params.is_set("create_pr");
     let limit = spec::limits::PREUPLOAD_FILES;
     if sent.files.len() > limit {
         return Err(Error::BadRequest(format!("at most {limit} files are compared at once")).into());
     }
+    // Whoever may read may offer a change; what they send comes in the commit, whose size is bounded.
+    let action = if is_pull { Action::Read } else { Action::Write };
+    let action = if place.revision.starts_with("refs/pr/") { Action::Read } else { action };
     let paths: Vec<&str> = sent.files.iter().map(|file| file.path.as_str()).collect();
-    let found = entries::by_paths(&app, &asker.actor, &place.at(), Action::Write, &paths).await?;
-    let answer = |path: &&str| {
-        let file = found.iter().find(|entry| entry.path == *path && !entry.is_folder());
-        let mut answer = json!({ "path": path, "uploadMode": "regular", "shouldIgnore": false });
-        if let Some(file) = file {
-            answer["oid"] = json!(file.git_oid);
+    let found = entries::by_paths(&app, &asker.actor, &place.at(), action, &paths).await?;
+    let is_apart = action == Action::Write && sends_apart(&app, &headers);
+    let answer = |sent: &Candidate| {
+        let path = sent.path.as_str();
+        let is_large = sent.size >= app.settings.large_file.0 || repositories::is_kept_apart(path);
+        let is_large = is_apart && is_large;
+        let mode = if is_large { "lfs" } else { "regular" };
+        let mut answer = json!({ "path": sent.path, "uploadMode": mode, "shouldIgnore": false });
+        let file = found.iter().find(|entry| entry.path == path);
+        if let Some((file, sha256)) = file.and_then(|file| Some((file, file.sha256?))) {
+            // The client compares this with the digest that it will send.
+            answer["oid"] = if is_large { json!(sha256) } else { json!(file.git_oid) };
         }
         answer
     };
-    let files: Vec<Value> = paths.iter().map(answer).collect();
+    let files: Vec<Value> = sent.files.iter().map(answer).collect();
     Ok(Json(json!({ "files": files })))
 }
 
@@ -92,43 +103,40 @@ pub async fn commit(
 ) -> Answer<Json<Value>, Hub> {
     let mut stream = body.into_data_stream();
     let result = async {
-        refuse_pull_request(&params)?;
-        let mut draft = revisions::begin(&app, &asker.actor, &place.at()).await?;
+        let mut draft = match params.is_set("create_pr") {
+            true => revisions::begin_pull(&app, &asker.actor, &place.at()).await?,
+            false => revisions::begin(&app, &asker.actor, &place.at()).await?,
+        };
         body::read(&app, &mut draft, &mut stream).await?;
         let page = base.page(place.kind, &repositories::full_name(draft.repository()));
-        let committed = revisions::commit(&app, draft).await?;
-        let oid = committed.revision.oid;
-        Ok::<_, Error>(
-            json!({ "success": true, "commitOid": oid, "commitUrl": format!("{page}/commit/{oid}") }),
-        )
+        let done = revisions::commit(&app, draft).await?;
+        let oid = done.committed.revision.oid;
+        let url = format!("{page}/commit/{oid}");
+        let mut answer = json!({ "success": true, "commitOid": oid, "commitUrl": url });
+        if let Some(number) = done.pull_request {
+            answer["pullRequestUrl"] = json!(format!("{page}/discussions/{number}"));
+        }
+        Ok::<_, Error>(answer)
     };
     match result.await {
         Ok(answer) => Ok(Json(answer)),
         Err(error) => {
-            drain(&mut stream).await;
+            super::drain(&mut stream).await;
             Err(error.into())
         }
     }
 }
 
-fn refuse_pull_request(params: &Params) -> Result<(), Error> {
-    match params.is_set("create_pr") {
-        true => Err(Error::BadRequest(
-            "pull requests (`create_pr`) are not offered here: commit to a branch".to_owned(),
-        )),
-        false => Ok(()),
-    }
-}
-
-/// Reads on without keeping anything. A connection that is closed while its client still sends takes the answer
-/// with it.
-async fn drain(stream: &mut axum::body::BodyDataStream) {
-    let mut n_bytes = 0;
-    while let Some(Ok(block)) = stream.next().await {
-        n_bytes += block.len();
-        if n_bytes > DRAINED_BYTES {
-            return;
-        }
+/// Whether this client can send large files ahead of the commit. From version 2 on `huggingface_hub` insists on another
+/// way for those, unless it was told not to, which it does not tell; so it sends all in the commit.
+fn sends_apart(app: &App, headers: &HeaderMap) -> bool {
+    let agent = headers.get(USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let mut versions = agent.split("; ").filter_map(|part| part.strip_prefix("hf_hub/"));
+    match app.settings.large_files {
+        LargeFiles::Apart => true,
+        LargeFiles::InCommit => false,
+        LargeFiles::Auto => versions
+            .any(|version| version.split('.').next().is_some_and(|major| major == "0" || major == "1")),
     }
 }
 

@@ -187,7 +187,8 @@ async fn choice(
     let kind: RepositoryKind = place.kind;
     let all = refs::list(app, &visitor.actor, kind, &place.name).await?;
     let path = if page == "commits" { "" } else { place.path.as_str() };
-    let links = all.iter().take(REVISIONS).map(|found| Link {
+    // Pull requests are looked at from their own pages.
+    let links = all.iter().filter(|found| found.kind != RefKind::Pull).take(REVISIONS).map(|found| Link {
         label: if found.kind == RefKind::Tag { format!("{} (tag)", found.name) } else { found.name.clone() },
         href: address(opened, page, &found.name, path),
         is_current: found.name == place.revision,

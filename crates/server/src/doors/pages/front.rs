@@ -40,8 +40,12 @@ const LIBRARIES: &[(&str, &str)] = &[
     ("pytorch", "PyTorch"),
     ("keras", "Keras"),
 ];
-const SORTS: &[(&str, &str)] =
-    &[("", "Recently updated"), ("downloads", "Most downloaded"), ("created", "Newest")];
+const SORTS: &[(&str, &str)] = &[
+    ("", "Recently updated"),
+    ("downloads", "Most downloaded"),
+    ("likes", "Most liked"),
+    ("created", "Newest"),
+];
 
 /// What an address asks of a list.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -195,6 +199,7 @@ fn query(wanted: &Wanted, list: &List) -> repositories::Query {
     let tags = [&wanted.task, &wanted.library, &wanted.tag];
     let sort = match wanted.sort.as_str() {
         "downloads" => Sort::Downloads,
+        "likes" => Sort::Likes,
         "created" => Sort::Created,
         "modified" => Sort::LastModified,
         _ if search.is_some() => Sort::Relevance,
@@ -282,6 +287,7 @@ fn card(row: &Repository, states: &BTreeMap<String, &'static str>) -> Repository
         library: row.library.clone(),
         updated: when(row.updated_ms),
         downloads: text::count(u64::try_from(row.n_downloads).unwrap_or(0)),
+        likes: text::count(u64::try_from(row.n_likes).unwrap_or(0)),
         endpoint: states.get(&name).copied().filter(|_| row.kind == RepositoryKind::Model),
     }
 }

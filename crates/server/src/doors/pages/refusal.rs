@@ -76,6 +76,10 @@ pub async fn not_found(State(app): State<Arc<App>>, request: Request) -> Respons
 pub async fn complete(app: &App, asked: &Asked, mut response: Response) -> Response {
     let waiting = response.extensions_mut().remove::<Waiting>().or_else(|| unread(app, &response));
     let Some(waiting) = waiting else { return response };
+    if waiting.code == Code::Moved {
+        // Nobody reads this: the browser goes on.
+        return response;
+    }
     if asked.uri.path().starts_with("/api/") || asked.uri.path().starts_with("/endpoints/") {
         return Refusal::<Api>::from(Error::PageNotFound(asked.uri.path().to_owned())).into_response();
     }

@@ -18,13 +18,13 @@ use super::place::{Place, encode, with_query};
 use super::views::frame::{Frame, Link};
 use super::views::repository::{AboutPage, CardPage, Head, SettingsPage, Tab, UsePage};
 use super::visitor::Visitor;
-use super::{Answer, Html, Shown, endpoints, go_to, show, when};
+use super::{Answer, Html, Shown, access_requests, endpoints, go_to, show, when};
 use crate::app::App;
 use crate::doors::address::Base;
 use crate::error::Error;
 use crate::ops::access::{self, Action};
 use crate::ops::repositories::Visibility;
-use crate::ops::{self, entries, revisions};
+use crate::ops::{self, entries, likes, revisions};
 use crate::text;
 
 mod about;
@@ -45,6 +45,7 @@ pub struct Opened {
     pub path: String,
     pub may_write: bool,
     pub may_administer: bool,
+    pub is_liked: bool,
 }
 
 /// Opens the repository that the address names at the revision it names.
@@ -55,7 +56,8 @@ pub async fn open(app: &App, visitor: &Visitor, place: &Place, action: Action) -
     let may = |action| access::check(&visitor.actor, action, &subject).is_ok();
     let (may_write, may_administer) = (may(Action::Write), may(Action::Administer));
     let path = format!("/{}{name}", repository.kind.web_prefix());
-    Ok(Opened { repository, revision, path, may_write, may_administer })
+    let is_liked = likes::is_liked(app, &visitor.actor, repository.id).await?;
+    Ok(Opened { repository, revision, path, may_write, may_administer, is_liked })
 }
 
 impl Opened {
@@ -77,6 +79,7 @@ impl Opened {
             is_model.then(|| tab("Try it", "play", "/try")),
             Some(tab("Files", "folder", "/tree/main")),
             Some(tab("History", "clock", "/commits/main")),
+            Some(tab("Discussions", "pen", "/discussions")),
             is_model.then(|| tab("About", "model", "/about")),
             is_model.then(|| tab("Use", "branch", "/use")),
             (is_model && self.may_write).then(|| tab("Endpoint", "pulse", "/endpoint")),
@@ -92,6 +95,8 @@ impl Opened {
             library: row.library.clone(),
             license: row.license.clone(),
             downloads: text::count(u64::try_from(row.n_downloads).unwrap_or(0)),
+            likes: text::count(u64::try_from(row.n_likes).unwrap_or(0)),
+            is_liked: self.is_liked,
             updated: when(row.updated_ms),
             tabs: tabs.into_iter().flatten().collect(),
             review: None,
@@ -127,6 +132,7 @@ pub async fn card_page(State(app): State<Arc<App>>, place: Place, base: Base, vi
         card: card_of(&app, &opened).await?,
         // The first commit holds one file, which says nothing of a model.
         is_empty: totals.n_files <= 1,
+        gate: access_requests::gate_box(&app, &visitor, &opened).await?,
         may_write: opened.may_write,
         base: base.as_str().to_owned(),
         dangers: facts.as_ref().map(dangers).unwrap_or_default(),
@@ -217,6 +223,31 @@ pub async fn set_visibility(
     };
     ops::repositories::set_visibility(&app, &visitor.actor, place.kind, &place.name, visibility).await?;
     Ok(go_to(&format!("/{}{}/settings", place.kind.web_prefix(), place.name)))
+}
+
+/// `POST /{owner}/{name}/settings/move`
+pub async fn rename(
+    State(app): State<Arc<App>>,
+    place: Place,
+    visitor: Visitor,
+    Form(form): Form<SettingsForm>,
+) -> Answer<Response, Html> {
+    visitor.check_form(&form.csrf)?;
+    let opened = open(&app, &visitor, &place, Action::Administer).await?;
+    let renamed = match form.name.trim().parse() {
+        Ok(to) => ops::repositories::rename(&app, &visitor.actor, place.kind, &place.name, &to).await,
+        Err(error) => Err(Error::Name(error)),
+    };
+    match renamed {
+        Ok(renamed) => {
+            let name = ops::repositories::full_name(&renamed);
+            Ok(go_to(&format!("/{}{name}/settings", place.kind.web_prefix())))
+        }
+        Err(error @ (Error::AlreadyExists { .. } | Error::Name(_) | Error::Forbidden { .. })) => {
+            settings(&opened, &visitor, Some(&error.detail()))
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// `POST /{owner}/{name}/settings/delete`

@@ -87,6 +87,7 @@ pub async fn card_page(State(app): State<Arc<App>>, Path(place): Path<Place>, ba
         endpoint: None,
         facts: in_short(&opened.facts).into_iter().map(shown).collect(),
         conversion: None,
+        gate: None,
         tags: Vec::new(),
     })
 }

@@ -1,9 +1,11 @@
 //! What pages show: one struct with a template for each page, and the small parts they share.
 //!
 //! Pure: they know no request, no rights and no storage, and hold texts that are ready to be read. Invariant:
-//! all text is escaped by the templates; the one field that is not, a rendered card, was sanitised before.
+//! all text is escaped by the templates; the fields that are not, a rendered card and comments, were sanitised before.
 
+pub mod access_requests;
 pub mod account;
+pub mod discussions;
 pub mod files;
 pub mod frame;
 pub mod front;
@@ -36,6 +38,10 @@ pages! {
     repository::UsePage => Ask;
     repository::ReviewFilesPage => Ask;
     repository::SettingsPage => Ask;
+    access_requests::AccessPage => Ask;
+    discussions::DiscussionsPage => Ask;
+    discussions::DiscussionPage => Ask;
+    discussions::NewDiscussionPage => Ask;
     files::TreePage => Ask;
     files::BlobPage => Ask;
     files::HistoryPage => Ask;

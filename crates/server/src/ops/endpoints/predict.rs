@@ -273,9 +273,15 @@ async fn known(app: &App, name: &str) -> Result<Arc<KnownEndpoint>, Error> {
         return Ok(known);
     }
     let parsed: RepositoryName = name.parse()?;
-    let found = repositories::by_name(&app.store.db, RepositoryKind::Model, &parsed).await;
-    let repository = found.during("look up a repository")?;
-    let repository = repository.ok_or_else(|| Error::RepositoryNotFound(name.to_owned()))?;
+    let (db, kind) = (&app.store.db, RepositoryKind::Model);
+    let found = repositories::by_name(db, kind, &parsed).await.during("look up a repository")?;
+    let is_current = found.is_some();
+    // Who calls an endpoint rarely follows a redirection, so an old name simply answers.
+    let found = match found {
+        None => repositories::by_former_name(db, kind, &parsed).await.during("look up a former name")?,
+        found => found,
+    };
+    let repository = found.ok_or_else(|| Error::RepositoryNotFound(name.to_owned()))?;
     let row = endpoints::by_repository(&app.store.db, repository.id).await.during("look up an endpoint")?;
     let known = Arc::new(KnownEndpoint {
         repository: repository.id,
@@ -285,6 +291,9 @@ async fn known(app: &App, name: &str) -> Result<Arc<KnownEndpoint>, Error> {
         is_deployed: row.is_some(),
         is_stopped: row.is_some_and(|row| row.is_stopped),
     });
-    app.known_endpoints.0.insert(key, Arc::clone(&known));
+    // Under an old name it could not be forgotten when somebody's rights change.
+    if is_current {
+        app.known_endpoints.0.insert(key, Arc::clone(&known));
+    }
     Ok(known)
 }

@@ -10,12 +10,17 @@ use spec::digest::{Oid, Sha256};
 use spec::limits;
 use spec::name::{FilePath, RefName};
 use store::blobs::Spool;
+use store::db::discussions::Discussion;
+use store::db::ids::AccountId;
 use store::db::repositories::Repository;
 use store::db::revisions::{self, Change};
+use store::db::uploads;
 
 use crate::app::App;
 use crate::error::{During, Error};
+use crate::ops::access::Known;
 use crate::ops::entries;
+use crate::ops::repositories::MAIN;
 
 /// Files that wait to be stored together. Each may hold half a megabyte of memory and a file descriptor; to
 /// store several at once hides how long the disk takes to make each durable.
@@ -30,24 +35,53 @@ pub struct Message {
     pub parent: Option<String>,
 }
 
+/// What a commit goes to.
+#[derive(Debug)]
+pub(super) enum Target {
+    Branch(RefName),
+    Pull(Discussion),
+    /// A pull request that begins with this commit.
+    NewPull,
+}
+
+impl Target {
+    /// What the commit is based on, as revisions are called.
+    pub(super) fn revision(&self) -> String {
+        match self {
+            Self::Branch(branch) => branch.to_string(),
+            Self::Pull(pull) => format!("refs/pr/{}", pull.number),
+            Self::NewPull => MAIN.to_owned(),
+        }
+    }
+}
+
 /// Files that the branch has already, by the digest of their bytes.
-type Known = BTreeMap<Sha256, (Oid, u64)>;
+type InBranch = BTreeMap<Sha256, (Oid, u64)>;
 
 /// A commit while it arrives.
 pub struct Draft {
     pub(super) repository: Repository,
-    pub(super) branch: RefName,
+    pub(super) target: Target,
     pub(super) author: String,
+    pub(super) author_id: AccountId,
     pub(super) message: Message,
     pub(super) changes: Vec<Change>,
     waiting: Vec<(FilePath, Spool)>,
-    known: Option<Known>,
+    known: Option<InBranch>,
 }
 
 impl Draft {
-    pub(super) fn new(repository: Repository, branch: RefName, author: String) -> Self {
-        let message = Message::default();
-        Self { repository, branch, author, message, changes: Vec::new(), waiting: Vec::new(), known: None }
+    pub(super) fn new(repository: Repository, target: Target, author: &Known) -> Self {
+        Self {
+            repository,
+            target,
+            author: author.name.clone(),
+            author_id: author.id,
+            message: Message::default(),
+            changes: Vec::new(),
+            waiting: Vec::new(),
+            known: None,
+        }
     }
 
     pub fn repository(&self) -> &Repository {
@@ -88,18 +122,24 @@ impl Draft {
         if self.waiting.len() < WAITING_FILES { Ok(()) } else { self.store_waiting().await }
     }
 
-    /// A file gets bytes that the branch has already. [`Error::BadRequest`] where it has none of this digest: bytes
-    /// of other repositories must not be had for the knowledge of their digest.
-    pub async fn copy(&mut self, app: &App, path: FilePath, sha256: Sha256) -> Result<(), Error> {
+    /// A file gets bytes that were sent ahead, or that the branch has already. [`Error::BadRequest`] where there are
+    /// none of this digest, and of this length if one is named: bytes of other repositories must not be had for the
+    /// knowledge of their digest.
+    pub async fn copy(
+        &mut self,
+        app: &App,
+        path: FilePath,
+        (sha256, wanted_bytes): (Sha256, Option<u64>),
+    ) -> Result<(), Error> {
         self.check_room()?;
         self.store_waiting().await?;
-        let known = match self.known.take() {
-            Some(known) => known,
-            None => self.read_known(app).await?,
+        let found = match uploads::find(&app.store.db, self.repository.id, sha256).await {
+            Ok(Some(sent)) => Some((sent.git_oid, sent.n_bytes)),
+            Ok(None) => self.find_known(app, sha256).await?,
+            Err(error) => return Err(error).during("find an upload"),
         };
-        let found = known.get(&sha256).copied();
-        self.known = Some(known);
-        let Some((git_oid, n_bytes)) = found else {
+        let fits = |(_, n_bytes): &(Oid, u64)| wanted_bytes.is_none_or(|wanted| wanted == *n_bytes);
+        let Some((git_oid, n_bytes)) = found.filter(fits) else {
             let message =
                 format!("`{path}`: no bytes with the SHA-256 `{sha256}` were sent or are in the branch");
             return Err(Error::BadRequest(message));
@@ -147,9 +187,19 @@ impl Draft {
         Ok(())
     }
 
-    async fn read_known(&self, app: &App) -> Result<Known, Error> {
-        let head = revisions::resolve(&app.store.db, self.repository.id, self.branch.as_str()).await;
-        let Some(head) = head.during("find a branch")? else { return Ok(Known::new()) };
+    async fn find_known(&mut self, app: &App, sha256: Sha256) -> Result<Option<(Oid, u64)>, Error> {
+        let known = match self.known.take() {
+            Some(known) => known,
+            None => self.read_known(app).await?,
+        };
+        let found = known.get(&sha256).copied();
+        self.known = Some(known);
+        Ok(found)
+    }
+
+    async fn read_known(&self, app: &App) -> Result<InBranch, Error> {
+        let head = revisions::resolve(&app.store.db, self.repository.id, &self.target.revision()).await;
+        let Some(head) = head.during("find a branch")? else { return Ok(InBranch::new()) };
         let all = entries::all(app, head.tree_id).await?;
         let files = all.into_iter().filter_map(|entry| {
             let n_bytes = u64::try_from(entry.n_bytes).unwrap_or(0);

@@ -132,10 +132,11 @@ async fn hold_repository(tx: &mut Tx, new: &NewRevision<'_>) -> Result<(), Error
 async fn branch_head(tx: &mut Tx, new: &NewRevision<'_>) -> Result<Option<Revision>, Error> {
     let sql = format!(
         "SELECT {COLUMNS} FROM revisions WHERE id = (
-            SELECT revision_id FROM refs WHERE repository_id = $1 AND kind = 'branch' AND name = $2
+            SELECT revision_id FROM refs WHERE repository_id = $1 AND kind = $2 AND name = $3
         )"
     );
-    query("read a branch", sql).bind(new.repository_id).bind(new.branch.as_str()).optional(tx).await
+    let head = query("read a branch", sql).bind(new.repository_id).bind(new.ref_kind);
+    head.bind(new.branch.as_str()).optional(tx).await
 }
 
 async fn same_commit(tx: &mut Tx, new: &NewRevision<'_>, oid: Oid) -> Result<Option<Revision>, Error> {
@@ -249,10 +250,11 @@ async fn insert_entries(tx: &mut Tx, revision: &Revision, rows: &[EntryRow<'_>])
 /// Makes the branch name the revision, and the repository as new as it.
 async fn move_branch(tx: &mut Tx, new: &NewRevision<'_>, to: RevisionId) -> Result<(), Error> {
     let sql = "INSERT INTO refs (repository_id, kind, name, revision_id, message, created_ms)
-        VALUES ($1, 'branch', $2, $3, '', $4)
+        VALUES ($1, $2, $3, $4, '', $5)
         ON CONFLICT (repository_id, kind, name) DO UPDATE SET revision_id = excluded.revision_id";
-    let moved = query("move a branch", sql).bind(new.repository_id).bind(new.branch.as_str()).bind(to);
-    moved.bind(new.now_ms).run(&mut *tx).await?;
+    let moved =
+        query("move a branch", sql).bind(new.repository_id).bind(new.ref_kind).bind(new.branch.as_str());
+    moved.bind(to).bind(new.now_ms).run(&mut *tx).await?;
     let sql = "UPDATE repositories SET updated_ms = $2 WHERE id = $1 AND updated_ms < $2";
     query("note a change", sql).bind(new.repository_id).bind(new.now_ms).run(tx).await.map(|_| ())
 }

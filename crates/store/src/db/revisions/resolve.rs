@@ -11,13 +11,15 @@ use crate::db::{Db, query};
 /// Fewer digits of a commit's id than this name nothing.
 const MIN_OID_DIGITS: usize = 5;
 
-/// The revision called `main`, `v1`, `refs/heads/main`, `refs/tags/v1`, a commit's id or the first five or more
+/// The revision called `main`, `v1`, `refs/heads/main`, `refs/tags/v1`, `refs/pr/1`, a commit's id or the first five or more
 /// digits of it, as long as no other commit's begins so.
 pub async fn resolve(db: &Db, repository: RepositoryId, name: &str) -> Result<Option<Revision>, Error> {
     let (kinds, name) = if let Some(branch) = name.strip_prefix("refs/heads/") {
         (["branch", "branch"], branch)
     } else if let Some(tag) = name.strip_prefix("refs/tags/") {
         (["tag", "tag"], tag)
+    } else if let Some(number) = name.strip_prefix("refs/pr/") {
+        (["pull", "pull"], number)
     } else {
         (["branch", "tag"], name)
     };

@@ -56,7 +56,8 @@ pub async fn download(
         Wanted::Outside => Refusal::<Hub>::from(Error::Range { size: file.n_bytes }).into_response(),
         Wanted::Whole => {
             if headers.contains_key(DOWNLOAD_COUNTER) {
-                repositories::count_download(&app, &found.repository);
+                repositories::count_download(&app, &found.repository, found.revision.tree_id, &place.path)
+                    .await;
             }
             let mut response = announced(&place, file);
             *response.body_mut() = body(&app, file, 0..file.n_bytes).await?;

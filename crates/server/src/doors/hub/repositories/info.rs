@@ -8,7 +8,7 @@ use axum::extract::State;
 use serde_json::{Map, Value, json};
 use spec::facts::{Facts, FileFacts, Format};
 use store::db::entries::Entry;
-use store::db::repositories::Repository;
+use store::db::repositories::{Gate, Repository};
 
 use crate::app::App;
 use crate::doors::hub::{Answer, Asker, Hub, Params, Place};
@@ -70,7 +70,7 @@ pub(super) fn summary(repository: &Repository) -> Value {
         "modelId": name,
         "author": repository.owner_name,
         "private": repository.is_private,
-        "gated": false,
+        "gated": gated(repository.gate),
         "disabled": false,
         "createdAt": text::rfc3339(repository.created_ms),
         "lastModified": text::rfc3339(repository.updated_ms),
@@ -86,6 +86,14 @@ pub(super) fn summary(repository: &Repository) -> Value {
         info["library_name"] = json!(library);
     }
     info
+}
+
+/// How these clients say it.
+fn gated(gate: Gate) -> Value {
+    match gate {
+        Gate::Open => json!(false),
+        Gate::Auto | Gate::Manual => json!(gate),
+    }
 }
 
 fn sibling(entry: &Entry, with_sizes: bool) -> Value {

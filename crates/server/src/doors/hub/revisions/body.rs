@@ -33,7 +33,7 @@ where
             (Line::File(file), Some(content)) => draft.put(file.path, content).await?,
             // Such a line was refused already.
             (Line::File(_), None) => {}
-            (Line::LfsFile(file), _) => draft.copy(app, file.path, file.oid).await?,
+            (Line::LfsFile(file), _) => draft.copy(app, file.path, (file.oid, file.size)).await?,
             (Line::DeletedFile(deleted), _) => draft.delete(deleted.path.parse()?).await?,
             (Line::DeletedFolder(deleted), _) => {
                 draft.delete_folder(deleted.path.trim_end_matches('/').parse()?).await?;

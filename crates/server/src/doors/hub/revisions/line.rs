@@ -59,6 +59,9 @@ enum Encoding {
 pub(super) struct LfsFile {
     pub(super) path: FilePath,
     pub(super) oid: Sha256,
+    /// Left out where a file is copied.
+    #[serde(default)]
+    pub(super) size: Option<u64>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -65,6 +65,7 @@ pub struct RepositoryCard {
     /// As people read it, and as machines do.
     pub updated: When,
     pub downloads: String,
+    pub likes: String,
     /// The state of its endpoint, if it has one.
     pub endpoint: Option<&'static str>,
 }

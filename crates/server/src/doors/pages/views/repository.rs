@@ -2,6 +2,7 @@
 
 use askama::Template;
 
+use super::access_requests::GateBox;
 use super::frame::{Frame, Link};
 use super::front::When;
 
@@ -18,6 +19,9 @@ pub struct Head {
     pub library: Option<String>,
     pub license: Option<String>,
     pub downloads: String,
+    pub likes: String,
+    /// By whoever looks.
+    pub is_liked: bool,
     pub updated: When,
     pub tabs: Vec<Tab>,
     /// Where the page is reached by a link: then nothing of the owner is shown.
@@ -144,6 +148,8 @@ pub struct CardPage {
     pub card: Option<String>,
     /// Whether the repository has no files at all.
     pub is_empty: bool,
+    /// What keeps whoever looks from the files.
+    pub gate: Option<GateBox>,
     pub may_write: bool,
     /// Where clients reach this server.
     pub base: String,
