@@ -8,12 +8,13 @@
 use std::time::{Duration, Instant};
 
 use spec::frame::Stability;
+use spec::handler::Takes;
 use spec::tensor::Datatype;
 
 use crate::call::{self, Piece};
 use crate::model::{Asking, Model};
+use crate::output::Output;
 use crate::request::{Refusal, Request};
-use crate::values::Output;
 
 /// A slow model is tried less, so that it is ready soon.
 const BUDGET: Duration = Duration::from_millis(300);
@@ -32,6 +33,23 @@ struct Batches {
     reordered: bool,
     /// Rows have an effect on each other beyond the last bits.
     mixed: bool,
+}
+
+/// Whether the model answers the first of its own rows.
+pub(crate) fn answers(model: &Model, example: &Request) -> Result<(), Refusal> {
+    match ask(model, example, &[0]) {
+        // That is how a model shows that its first dimension does not count rows, which probing finds out.
+        Err(Refusal::OutputRows { .. }) => Ok(()),
+        asked => asked.map(|_| ()),
+    }
+}
+
+/// How a handler is asked that came without examples: row by row as it takes them, or one row a call.
+pub(crate) fn unprobed(model: &mut Model, takes: Takes) -> Stability {
+    if takes == Takes::Rows {
+        model.asking = careful(model.asking);
+    }
+    untried()
 }
 
 /// Tries the model and settles how it is asked.
