@@ -53,7 +53,10 @@ pub struct PythonFacts {
     /// Path of the lock, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lock: Option<String>,
-    /// Packages asked for, where there is no lock.
+    /// Path of the file that lists packages, where there is no lock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requirements_file: Option<String>,
+    /// Packages asked for, where there is neither.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub requirements: Vec<String>,
 }
