@@ -31,6 +31,7 @@ use std::time::{Duration, Instant};
 use ort::environment::EnvironmentBuilder;
 use spec::digest::Sha256;
 use spec::frame::{Hello, PROTOCOL};
+use spec::handler::Takes;
 
 use crate::model::Model;
 
@@ -92,7 +93,7 @@ impl Settings {
 
 /// What is ours of a backend, opened before the caller's hook.
 enum Opened<'a> {
-    Onnx(EnvironmentBuilder),
+    Onnx(Box<EnvironmentBuilder>),
     Python(&'a Python),
 }
 
@@ -110,13 +111,13 @@ where
     let listener = listen::bind(&settings.socket)?;
     let opened = match &settings.python {
         Some(python) => Opened::Python(python),
-        None => Opened::Onnx(onnx::open_library(&find(&settings.onnxruntime)?)?),
+        None => Opened::Onnx(Box::new(onnx::open_library(&find(&settings.onnxruntime)?)?)),
     };
     confine().map_err(|source| Error::Confine(source.into()))?;
 
     // From here on there are threads, with which a process can no longer be confined as a whole.
     let (mut model, backend) = match opened {
-        Opened::Onnx(builder) => (onnx::load(onnx::environment(builder)?, settings)?, "onnxruntime"),
+        Opened::Onnx(builder) => (onnx::load(onnx::environment(*builder)?, settings)?, "onnxruntime"),
         Opened::Python(python) => (python::load(python, settings)?, "python"),
     };
     let loaded = started.elapsed();
@@ -152,11 +153,12 @@ fn try_out(model: &mut Model, settings: &Settings) -> Result<spec::frame::Stabil
     if let Some(rows) = &pushed {
         stability::answers(model, rows).map_err(|refusal| Error::Example { reason: refusal.to_string() })?;
     }
-    match &settings.python {
+    Ok(match settings.python.as_ref().map(|python| python.takes) {
+        Some(Takes::Row) => stability::row_by_row(model, pushed.as_ref()),
         // Rows that nobody meant would only fill the log with what a handler says of them.
-        Some(python) if pushed.is_none() => Ok(stability::unprobed(model, python.takes)),
-        _ => Ok(stability::probe(model, pushed.or_else(|| example::made_up(model)).as_ref())),
-    }
+        Some(Takes::Rows) => stability::probe(model, pushed.as_ref()),
+        None => stability::probe(model, pushed.or_else(|| example::made_up(model)).as_ref()),
+    })
 }
 
 fn announce(settings: &Settings, took: Duration) -> Result<(), Error> {

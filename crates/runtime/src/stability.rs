@@ -8,7 +8,6 @@
 use std::time::{Duration, Instant};
 
 use spec::frame::Stability;
-use spec::handler::Takes;
 use spec::tensor::Datatype;
 
 use crate::call::{self, Piece};
@@ -44,12 +43,16 @@ pub(crate) fn answers(model: &Model, example: &Request) -> Result<(), Refusal> {
     }
 }
 
-/// How a handler is asked that came without examples: row by row as it takes them, or one row a call.
-pub(crate) fn unprobed(model: &mut Model, takes: Takes) -> Stability {
-    if takes == Takes::Rows {
-        model.asking = careful(model.asking);
-    }
-    untried()
+/// How a handler is asked that is called for each row: nothing but chance and its own memory can make a row's
+/// answer differ, whatever is asked along with it.
+pub(crate) fn row_by_row(model: &Model, example: Option<&Request>) -> Stability {
+    let twice = |example| Some((ask(model, example, &[0]).ok()?, ask(model, example, &[0]).ok()?));
+    let alone = example.and_then(twice).is_some_and(|(first, again)| first == again);
+    let (min_rows, max_rows) = match model.asking {
+        Asking::Rows { n_min, n_max } => (count(n_min), count(n_max)),
+        Asking::Whole => (1, 1),
+    };
+    Stability { alone, padded: alone, batched: alone, reordered: alone, min_rows, max_rows }
 }
 
 /// Tries the model and settles how it is asked.
@@ -103,7 +106,6 @@ fn settle(alone: bool, batches: &Batches) -> (Asking, Stability) {
         (false, true) => (2, n_max),
         (false, false) => (1, 1),
     };
-    let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
     let stability =
         Stability { alone, padded, batched, reordered, min_rows: count(n_min), max_rows: count(n_max) };
     (Asking::Rows { n_min, n_max }, stability)
@@ -173,6 +175,10 @@ fn floats(output: &Output) -> Vec<f64> {
         Datatype::Fp64 => data.as_chunks::<8>().0.iter().map(|bytes| f64::from_le_bytes(*bytes)).collect(),
         _ => Vec::new(),
     }
+}
+
+fn count(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
 }
 
 fn careful(asking: Asking) -> Asking {

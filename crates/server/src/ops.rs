@@ -8,6 +8,7 @@ pub mod accounts;
 pub mod cards;
 pub mod endpoints;
 pub mod entries;
+pub mod environments;
 pub mod facts;
 pub mod health;
 pub mod refs;

@@ -3,6 +3,8 @@
 //! Knows no file and no interpreter. Invariant: a handler that parses names a file inside its repository and one
 //! object in it.
 
+pub mod requirements;
+
 use std::fmt;
 use std::str::FromStr;
 

@@ -20,6 +20,7 @@ use crate::settings::{Database, Durability, Settings};
 pub mod accounts;
 pub mod endpoints;
 pub mod entries;
+pub mod environments;
 pub mod facts;
 pub mod ids;
 pub mod jobs;

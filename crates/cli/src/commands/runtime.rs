@@ -35,7 +35,7 @@ pub fn run(args: Runtime) -> anyhow::Result<ExitStatus> {
         external_data: args.external_data,
         weights_sha256: args.weights_sha256,
         onnxruntime: Search { library: args.onnxruntime, site_packages: environment::site_packages() },
-        ..Settings::new(args.model, args.socket)
+        ..Settings::new(whole(&args.model)?, args.socket)
     };
     let policy = match worker {
         Some(worker) => watching(&worker, &settings)?,
@@ -49,7 +49,9 @@ pub fn run(args: Runtime) -> anyhow::Result<ExitStatus> {
 /// How the handler is run, and what its workers may do.
 fn handler(folder: &Path, args: &Runtime) -> Result<(Python, Policy), Error> {
     let Handler { object, takes, schema, environment, call_timeout_ms, load_timeout_ms, .. } = &args.handler;
-    let environment = Locked::open(environment.as_deref().unwrap_or(Path::new("")))?;
+    // A worker is in the handler's folder, and would look for paths that are not whole there.
+    let folder = &whole(folder)?;
+    let environment = Locked::open(&whole(environment.as_deref().unwrap_or(Path::new("")))?)?;
     let path = schema.as_deref().unwrap_or(Path::new(""));
     let failed = |source| Error::File { operation: "read", path: path.into(), source };
     let schema: Schema = serde_json::from_slice(&fs::read(path).map_err(failed)?)
@@ -90,6 +92,10 @@ fn watching(worker: &Policy, settings: &Settings) -> Result<Policy, Error> {
     policy.readable.push("/proc".into());
     policy.executable.push(own_program()?);
     Ok(policy)
+}
+
+fn whole(path: &Path) -> Result<PathBuf, Error> {
+    std::path::absolute(path).map_err(|source| Error::File { operation: "find", path: path.into(), source })
 }
 
 fn own_program() -> Result<PathBuf, Error> {

@@ -100,9 +100,7 @@ fn text(rest: &str) -> (Token, &str) {
     let mark = if rest.starts_with(&triple) { triple.as_str() } else { quote };
     let body = &rest[mark.len()..];
     let mut at = 0;
-    while let Some(found) =
-        body[at..].find(|c: char| c == '\\' || body[at..].starts_with(mark) || quote.contains(c))
-    {
+    while let Some(found) = body[at..].find(|c: char| c == '\\' || quote.contains(c)) {
         at += found;
         if body[at..].starts_with('\\') {
             at += 1 + body[at + 1..].chars().next().map_or(0, char::len_utf8);

@@ -7,22 +7,30 @@ use std::sync::Arc;
 
 use spec::api::EndpointState;
 use spec::facts::Facts;
+use spec::handler::Wanted;
 use spec::schema::Schema;
 use store::db::endpoints::{self, Endpoint};
 use store::db::ids::RepositoryId;
-use store::db::revisions;
+use store::db::revisions::{self, Revision};
 
 use super::{FullName, facts, files, set_state};
 use crate::app::App;
 use crate::error::{During, Error};
 use crate::gateway::{Live, Target, slot};
-use crate::provider::{self, Order, StartError};
+use crate::ops::environments::{self, Standing};
+use crate::provider::{self, Handler, Order, StartError};
+
+/// Why an endpoint is not there yet.
+const BUILDING: &str = "the Python environment is being built; this happens once for each set of packages";
 
 /// Starts what the row says, and puts it in the place of what runs.
 pub async fn start(app: &Arc<App>, repository: RepositoryId) -> Result<(), Error> {
     let row = endpoints::by_repository(&app.store.db, repository).await.during("look up an endpoint")?;
     // It may have been stopped or deleted while its job waited.
     let Some(row) = row.filter(|row| !row.is_stopped) else { return Ok(()) };
+    if !has_environment(app, &row).await? {
+        return Ok(());
+    }
     set_state(app, repository, EndpointState::Starting, "").await?;
     let slot = app.gateway.slot(repository);
     let started = slot.swap(|| run(app, &row)).await;
@@ -35,6 +43,9 @@ pub(super) async fn wake(app: &Arc<App>, repository: RepositoryId) -> Result<Arc
     let row = found.ok_or_else(|| Error::EndpointNotFound(repository.to_string()))?;
     if row.is_stopped {
         return Err(stopped(&row.full_name()));
+    }
+    if !has_environment(app, &row).await? {
+        return Err(building(&row.full_name()));
     }
     let slot = app.gateway.slot(repository);
     let mut has_started = false;
@@ -57,11 +68,67 @@ pub(super) fn stopped(repository: &str) -> Error {
     Error::EndpointDown { repository: repository.to_owned(), state: "stopped", reason }
 }
 
+/// Whether what an endpoint needs besides its files is there. Where it is not, it is asked for, the row says so,
+/// and the endpoint is started again when it is there.
+async fn has_environment(app: &App, row: &Endpoint) -> Result<bool, Error> {
+    let found = environment(app, row).await;
+    let reason = match found {
+        Ok(None | Some((_, Standing::Ready(_)))) => return Ok(true),
+        // It waited for this; a deploy after the failure has it tried again.
+        Ok(Some((_, Standing::Failed(reason)))) if row.state == EndpointState::Building.as_str() => reason,
+        Ok(Some((wanted, _))) => {
+            set_state(app, row.repository_id, EndpointState::Building, BUILDING).await?;
+            environments::ask(app, &wanted).await?;
+            return Ok(false);
+        }
+        Err(error @ (Error::BadEnvironment(_) | Error::NotServable { .. })) => error.to_string(),
+        Err(error) => return Err(error),
+    };
+    set_state(app, row.repository_id, EndpointState::Failed, &reason).await?;
+    Ok(false)
+}
+
+/// The environment of an endpoint's model, where that is Python.
+async fn environment(app: &App, row: &Endpoint) -> Result<Option<(Wanted, Standing)>, Error> {
+    let facts = facts::ensure(app, row.revision_id).await?;
+    let Some(python) = &facts.python else { return Ok(None) };
+    check_servable(&row.full_name(), &facts)?;
+    let wanted = environments::wanted(app, &revision(app, row).await?, python).await?;
+    let standing = environments::standing(app, &wanted).await?;
+    Ok(Some((wanted, standing)))
+}
+
+/// What building the environment of an endpoint's model wrote.
+pub(super) async fn build_log(app: &App, row: &Endpoint) -> Result<Vec<String>, Error> {
+    match environment(app, row).await {
+        Ok(Some((wanted, _))) => environments::log(app, &wanted).await,
+        Ok(None) | Err(Error::BadEnvironment(_) | Error::NotServable { .. }) => Ok(Vec::new()),
+        Err(error) => Err(error),
+    }
+}
+
+async fn revision(app: &App, row: &Endpoint) -> Result<Revision, Error> {
+    let revision = revisions::by_id(&app.store.db, row.revision_id).await.during("look up a revision")?;
+    revision.ok_or(Error::Internal("find the revision of an endpoint"))
+}
+
+/// What a request is told while the environment of its model is built.
+fn building(repository: &str) -> Error {
+    let (repository, reason) = (repository.to_owned(), BUILDING.to_owned());
+    Error::EndpointDown { repository, state: "building", reason }
+}
+
 /// Whether there is something to serve, in words for the model's owner.
 pub(super) fn check_servable(repository: &str, facts: &Facts) -> Result<(), Error> {
     let refuse = |reason: String| Err(Error::NotServable { repository: repository.to_owned(), reason });
+    if facts.python.is_some() {
+        let no_schema = || facts.problems.last().cloned().unwrap_or_else(|| "it has no schema".to_owned());
+        return if facts.schema.is_some() { Ok(()) } else { refuse(no_schema()) };
+    }
     let Some(model) = &facts.model else {
-        return refuse("it has no ONNX file; other formats are shown but not served".to_owned());
+        return refuse(
+            "it has neither an ONNX file nor a `predict.py`; other files are shown but not served".to_owned(),
+        );
     };
     if let Some(error) = facts.file(model).and_then(|file| file.error.as_ref()) {
         return refuse(format!("`{model}` could not be read: {error}"));
@@ -93,10 +160,12 @@ async fn run(app: &Arc<App>, row: &Endpoint) -> Result<Arc<Live>, Error> {
     let order = Order {
         files: target.files.clone(),
         n_threads: settings.runtime_threads,
+        n_workers: settings.python_workers.max(1),
         memory_bytes: settings.runtime_memory.0,
         onnxruntime: (!settings.onnxruntime.as_os_str().is_empty()).then(|| settings.onnxruntime.clone()),
         allow_unsandboxed: settings.unsandboxed == "allow",
         load_timeout: settings.load_timeout.0,
+        call_timeout: settings.predict_timeout.0,
     };
     let log = app.gateway.slot(row.repository_id).log.clone();
     let app_of_task = Arc::clone(app);
@@ -129,9 +198,18 @@ async fn target(app: &App, row: &Endpoint) -> Result<Target, Error> {
     let facts = facts::ensure(app, row.revision_id).await?;
     let repository = row.full_name();
     check_servable(&repository, &facts)?;
-    let revision = revisions::by_id(&app.store.db, row.revision_id).await.during("look up a revision")?;
-    let revision = revision.ok_or(Error::Internal("find the revision of an endpoint"))?;
-    let (weights, files) = files::check_out(app, &revision, &facts).await?;
-    let schema: Schema = facts.schema.unwrap_or_default();
+    let revision = revision(app, row).await?;
+    let schema: Schema = facts.schema.clone().unwrap_or_default();
+    let (weights, files) = match &facts.python {
+        None => files::check_out(app, &revision, &facts).await?,
+        Some(python) => {
+            let Some((_, Standing::Ready(folder))) = environment(app, row).await? else {
+                return Err(building(&repository));
+            };
+            let (object, takes) = (python.handler.object.clone(), python.takes);
+            let handler = Handler { object, takes, schema: schema.clone(), environment: folder };
+            files::check_out_handler(app, &revision, (&facts, handler)).await?
+        }
+    };
     Ok(Target { repository, revision: revision.oid, weights, files, schema })
 }
