@@ -101,11 +101,15 @@ fn when_long(argument: u8, is: SeccompCmpOp, value: u64) -> Result<SeccompRule, 
     SeccompRule::new(vec![SeccompCondition::new(argument, SeccompCmpArgLen::Qword, is, value)?])
 }
 
-/// What starting, ending and further confining a child takes. Which processes can be signalled is left to
-/// Landlock, which knows children from others.
+/// What starting, ending and further confining a child takes, and what the child does to itself: a filter is
+/// inherited, and knows only this process's own number. Which processes can be signalled is left to Landlock,
+/// which knows children from others, and to the child's own filter.
 const FOR_CHILDREN: &[i64] = &[
     libc::SYS_clone,
     libc::SYS_kill,
+    libc::SYS_tgkill,
+    libc::SYS_rt_sigqueueinfo,
+    libc::SYS_rt_tgsigqueueinfo,
     libc::SYS_prlimit64,
     libc::SYS_setrlimit,
     libc::SYS_prctl,

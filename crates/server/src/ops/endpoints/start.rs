@@ -28,8 +28,10 @@ pub async fn start(app: &Arc<App>, repository: RepositoryId) -> Result<(), Error
     let row = endpoints::by_repository(&app.store.db, repository).await.during("look up an endpoint")?;
     // It may have been stopped or deleted while its job waited.
     let Some(row) = row.filter(|row| !row.is_stopped) else { return Ok(()) };
-    if !has_environment(app, &row).await? {
-        return Ok(());
+    match needs(app, &row).await? {
+        Needs::Met => {}
+        Needs::Building => return Ok(()),
+        Needs::Failed(reason) => return set_state(app, repository, EndpointState::Failed, &reason).await,
     }
     set_state(app, repository, EndpointState::Starting, "").await?;
     let slot = app.gateway.slot(repository);
@@ -44,8 +46,10 @@ pub(super) async fn wake(app: &Arc<App>, repository: RepositoryId) -> Result<Arc
     if row.is_stopped {
         return Err(stopped(&row.full_name()));
     }
-    if !has_environment(app, &row).await? {
-        return Err(building(&row.full_name()));
+    match needs(app, &row).await? {
+        Needs::Met => {}
+        Needs::Building => return Err(building(&row.full_name())),
+        Needs::Failed(reason) => return Err(slot::failed(&row.full_name(), &reason)),
     }
     let slot = app.gateway.slot(repository);
     let mut has_started = false;
@@ -68,24 +72,31 @@ pub(super) fn stopped(repository: &str) -> Error {
     Error::EndpointDown { repository: repository.to_owned(), state: "stopped", reason }
 }
 
-/// Whether what an endpoint needs besides its files is there. Where it is not, it is asked for, the row says so,
-/// and the endpoint is started again when it is there.
-async fn has_environment(app: &App, row: &Endpoint) -> Result<bool, Error> {
-    let found = environment(app, row).await;
-    let reason = match found {
-        Ok(None | Some((_, Standing::Ready(_)))) => return Ok(true),
-        // It waited for this; a deploy after the failure has it tried again.
-        Ok(Some((_, Standing::Failed(reason)))) if row.state == EndpointState::Building.as_str() => reason,
-        Ok(Some((wanted, _))) => {
-            set_state(app, row.repository_id, EndpointState::Building, BUILDING).await?;
-            environments::ask(app, &wanted).await?;
-            return Ok(false);
+/// Whether an endpoint has what it needs besides its files.
+enum Needs {
+    Met,
+    /// They are being met; the endpoint is started again when they are.
+    Building,
+    Failed(String),
+}
+
+/// Looks for the environment of an endpoint's model, and asks for it where it is not there. One that could not be
+/// built is only tried again after a deploy: whoever merely asks for an answer cannot have it tried.
+async fn needs(app: &App, row: &Endpoint) -> Result<Needs, Error> {
+    let wanted = match environment(app, row).await {
+        Ok(None | Some((_, Standing::Ready(_)))) => return Ok(Needs::Met),
+        Ok(Some((_, Standing::Failed(reason)))) if row.state != EndpointState::Pending.as_str() => {
+            return Ok(Needs::Failed(reason));
         }
-        Err(error @ (Error::BadEnvironment(_) | Error::NotServable { .. })) => error.to_string(),
+        Ok(Some((wanted, _))) => wanted,
+        Err(error @ (Error::BadEnvironment(_) | Error::NotServable { .. })) => {
+            return Ok(Needs::Failed(error.to_string()));
+        }
         Err(error) => return Err(error),
     };
-    set_state(app, row.repository_id, EndpointState::Failed, &reason).await?;
-    Ok(false)
+    set_state(app, row.repository_id, EndpointState::Building, BUILDING).await?;
+    environments::ask(app, &wanted).await?;
+    Ok(Needs::Building)
 }
 
 /// The environment of an endpoint's model, where that is Python.
