@@ -204,6 +204,20 @@ def test_functions_around_a_model_go_along_with_what_they_close_over(house: Runn
     assert list(endpoint.predict(texts)) == own
 
 
+def test_a_network_of_keras_is_served_by_the_backend_it_was_made_with(
+    house: Running, iris, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    keras = pytest.importorskip("keras")
+    rows = iris[0].astype(np.float32)
+    network = keras.Sequential([keras.Input((4,)), keras.layers.Dense(8, "relu"), keras.layers.Dense(3, "softmax")])
+    rn.push(network, "alice/network", example=rows[:5], public=True)
+    endpoint = rn.deploy("alice/network")
+    assert endpoint.schema["outputs"][0]["shape"] == [-1, 3]
+    assert np.allclose(endpoint.predict(rows), network.predict(rows, verbose=0), atol=1e-6)
+    assert np.allclose(rn.load("alice/network").predict(rows, verbose=0), network.predict(rows, verbose=0))
+
+
 def test_a_second_model_with_the_same_packages_is_live_at_once(house: Running, tmp_path: Path) -> None:
     for name in ("first", "second"):
         code = f"import numpy\n\ndef predict(a: float) -> float:\n    return float(numpy.sqrt(a)) + len({name!r})\n"

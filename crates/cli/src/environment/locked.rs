@@ -20,7 +20,7 @@ const DESCRIPTION: &str = "environment.json";
 /// The lock that it was built from.
 const LOCK: &str = "requirements.lock";
 /// Where a process finds the libraries that every program of this machine uses, and what they read.
-const SYSTEM: [&str; 7] = [
+const SYSTEM: [&str; 8] = [
     "/lib",
     "/lib64",
     "/usr/lib",
@@ -28,6 +28,7 @@ const SYSTEM: [&str; 7] = [
     "/etc/ld.so.cache",
     "/etc/localtime",
     "/usr/share/zoneinfo",
+    "/dev/urandom",
 ];
 /// The programs that load programs, of the architectures and C libraries we know.
 const LOADERS: [&str; 4] = [

@@ -8,33 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-_HEAD = '''"""Answers with the model that was pushed along with it. Written by `reenact.push`."""
+_HEAD = '"""Answers with the model that was pushed along with it. Written by `reenact.push`."""'
+_HERE = "_HERE = pathlib.Path(__file__).parent"
 
-{imports}
-
-_HERE = pathlib.Path(__file__).parent
-
-
+_OPEN = """
 def _open(name):
     with open(_HERE / name, "rb") as file:
         return cloudpickle.load(file)
-
-'''
-
-_IMPORTS = "import os\nimport pathlib\n\nimport cloudpickle"
-
-_FUNCTION = """
-_model = _open("model.pkl")
-if isinstance(_model, type):
-    _model = _model()
-_call = getattr(_model, "predict", _model)
-
-
-def predict({parameters}):
-    return _call({parameters})
 """
 
-_JSON = """
+_FUNCTION = """
 _model = _open("model.pkl")
 if isinstance(_model, type):
     _model = _model()
@@ -45,19 +28,12 @@ def predict({parameters}):
     return _call({arguments})
 """
 
-_PREPARE = """_preprocess = _open("preprocess.pkl")
-"""
-_FINISH = """_postprocess = _open("postprocess.pkl")
-"""
-
 
 def for_function(parameters: Sequence[str], as_json: Sequence[str]) -> str:
     """Calls the function with its own parameters; those named in `as_json` come as JSON."""
-    names = ", ".join(parameters)
-    if not as_json:
-        return _HEAD.format(imports=_IMPORTS) + _FUNCTION.format(parameters=names)
     arguments = ", ".join(f"json.loads({name})" if name in as_json else name for name in parameters)
-    return _HEAD.format(imports="import json\n" + _IMPORTS) + _JSON.format(parameters=names, arguments=arguments)
+    body = _FUNCTION.format(parameters=", ".join(parameters), arguments=arguments)
+    return _module(body)
 
 
 def for_rows(open_model: str, columns: Sequence[tuple[str, str]] | None, steps: Sequence[str]) -> str:
@@ -65,22 +41,27 @@ def for_rows(open_model: str, columns: Sequence[tuple[str, str]] | None, steps: 
 
     `open_model` are the lines that set `_ask`. `steps` may hold `preprocess` and `postprocess`.
     """
-    imports = _IMPORTS + ("\nimport pandas" if columns is not None else "")
-    text = _HEAD.format(imports=imports) + "\n" + open_model.strip("\n") + "\n"
-    text += _PREPARE if "preprocess" in steps else ""
-    text += _FINISH if "postprocess" in steps else ""
+    lines = [f'_{step} = _open("{step}.pkl")' for step in ("preprocess", "postprocess") if step in steps]
     if columns is not None:
-        listed = "".join(f"    ({name!r}, {kind!r}),\n" for name, kind in columns)
-        text += f"_COLUMNS = [\n{listed}]\n"
-    text += "\n\n"
-    text += "def predict(*inputs):\n" if columns is not None else "def predict(rows):\n"
+        lines += ["_COLUMNS = [", *(f"    ({name!r}, {kind!r})," for name, kind in columns), "]"]
+    lines.append(open_model.strip("\n"))
+    lines += ["", "", "def predict(rows):" if columns is None else "def predict(*inputs):"]
     if columns is not None:
-        text += "    rows = pandas.DataFrame({name: column for (name, _), column in zip(_COLUMNS, inputs)})\n"
-        text += "    rows = rows.astype(dict(_COLUMNS))\n"
-    asked = "_preprocess(rows)" if "preprocess" in steps else "rows"
-    text += f"    answer = _ask({asked})\n"
-    text += "    return _postprocess(answer)\n" if "postprocess" in steps else "    return answer\n"
-    return text
+        lines.append("    rows = pandas.DataFrame({name: column for (name, _), column in zip(_COLUMNS, inputs)})")
+        lines.append("    rows = rows.astype(dict(_COLUMNS))")
+    lines.append(f"    answer = _ask({'_preprocess(rows)' if 'preprocess' in steps else 'rows'})")
+    lines.append("    return _postprocess(answer)" if "postprocess" in steps else "    return answer")
+    return _module("\n" + "\n".join(lines) + "\n")
+
+
+def _module(body: str) -> str:
+    """A whole file: what it is, the modules that it names, and how it opens what lies beside it."""
+    opening = _OPEN + "\n" if "_open(" in body else ""
+    text = f"{_HERE}\n\n{opening}{body}"
+    standard = [f"import {name}" for name in ("json", "os", "pathlib") if f"{name}." in text]
+    packages = [f"import {name}" for name in ("cloudpickle", "pandas") if f"{name}." in text]
+    imports = "\n".join(standard) + ("\n\n" + "\n".join(packages) if packages else "")
+    return f"{_HEAD}\n\n{imports}\n\n{text}"
 
 
 ESTIMATOR = """
