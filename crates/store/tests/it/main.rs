@@ -47,6 +47,7 @@ mod blobs;
 mod bucket;
 #[cfg(test)]
 mod entries;
+#[cfg(test)]
 mod environments;
 #[cfg(test)]
 mod jobs;
