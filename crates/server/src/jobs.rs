@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use store::clock;
 use store::db::jobs::{self, Claim, Failure, Job, NewJob, Retry};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
@@ -77,8 +78,13 @@ impl Task {
 /// Puts a job into the queue, unless the same waits there.
 pub async fn enqueue(app: &App, task: &Task) -> Result<(), Error> {
     jobs::enqueue(&app.store.db, &task.due(clock::now_ms())).await.during("queue a job")?;
-    app.job_added.notify_one();
+    bell(app, task.kind).notify_one();
     Ok(())
+}
+
+/// What the workers of a kind wait for.
+fn bell<'a>(app: &'a App, kind: &str) -> &'a Notify {
+    if LONG.contains(&kind) { &app.long_job_added } else { &app.job_added }
 }
 
 /// The id that a job of ours is about.
@@ -87,12 +93,13 @@ fn read_id<T: FromStr>(payload: &str) -> Result<T, Error> {
 }
 
 async fn run(app: Arc<App>, (worker, kinds): (String, &'static [&'static str]), stop: CancellationToken) {
+    let bell = bell(&app, kinds.first().copied().unwrap_or_default());
     while !stop.is_cancelled() {
         let claim = Claim { kinds, worker: &worker, lease_ms: LEASE_MS, now_ms: clock::now_ms() };
         match jobs::claim(&app.store.db, &claim).await {
             Ok(Some(job)) => {
                 // Where one job was, more may be.
-                app.job_added.notify_one();
+                bell.notify_one();
                 attend(&app, &worker, &job).await;
                 continue;
             }
@@ -100,7 +107,7 @@ async fn run(app: Arc<App>, (worker, kinds): (String, &'static [&'static str]), 
             Err(error) => tracing::error!("could not look for jobs: {error}"),
         }
         tokio::select! {
-            () = app.job_added.notified() => {}
+            () = bell.notified() => {}
             () = tokio::time::sleep(LOOK_AROUND) => {}
             () = stop.cancelled() => {}
         }
