@@ -10,29 +10,29 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import running
+import sides as sides_
+from sides import Bar, Side
 
 HERE = Path(__file__).parent
 REPOSITORY = "bench/digits"
 N_ROWS = 512
 CONNECTIONS = (16, 64)
-WARM_UP_S = 1
 
 V2, INVOCATIONS = "Reenact, V2", "Reenact, invocations"
 AXUM, ONE, TWO, MLFLOW = "bare axum, one thread", "FastAPI, one worker", "FastAPI, two workers", "mlflow models serve"
-# (us, peer, by number of connections the ratio to reach). MLflow's own protocol is held against MLflow.
-BARS: list[tuple[str, str, dict[int, float]]] = [
+# MLflow's own protocol is held against MLflow.
+BARS: list[Bar] = [
     (V2, MLFLOW, {16: 20, 64: 20}),
     (INVOCATIONS, MLFLOW, {16: 20, 64: 20}),
     (V2, ONE, {16: 4, 64: 4}),
@@ -51,18 +51,6 @@ class Task:
     v2_rows: Path
     plain_rows: Path
     labels: list[int]
-
-
-@dataclass
-class Side:
-    """One server under measurement."""
-
-    name: str
-    url: str
-    bodies: Path
-    first_label: Callable[[Any], int] | None
-    token: str = ""
-    samples: dict[int, list[dict[str, float]]] = field(default_factory=dict)
 
 
 def main() -> None:
@@ -87,12 +75,12 @@ def main() -> None:
         for _ in range(arguments.rounds):
             for n_connections in CONNECTIONS:
                 for side in sides:
-                    result = _drive(side, n_connections, arguments.seconds)
+                    result = sides_.drive(side, n_connections, arguments.seconds)
                     side.samples.setdefault(n_connections, []).append(result)
     after = running.machine()
     machine = {**before, "load_1m_after": after["load_1m"]}
-    results = {"machine": machine, "skipped": skipped, **_results(sides)}
-    _print(results)
+    results = {"machine": machine, "skipped": skipped, **sides_.results(sides, CONNECTIONS, BARS)}
+    sides_.show(results)
     running.report(results, arguments.json)
 
 
@@ -221,62 +209,6 @@ def _check(side: Side, task: Task) -> None:
         answer = running.ask("POST", side.url, json.loads(bodies[place]), token=side.token)
         if side.first_label is not None and side.first_label(answer) != task.labels[place]:
             sys.exit(f"{side.name}: row {place} was answered {answer}, {task.labels[place]} is right")
-
-
-def _drive(side: Side, n_connections: int, n_seconds: int) -> dict[str, float]:
-    for duration in (WARM_UP_S, n_seconds):
-        command = ["wrk", "-t1", f"-c{n_connections}", f"-d{duration}s", "--timeout", "30s"]
-        command += ["-s", str(HERE / "rows.lua"), side.url]
-        arguments = ["--", str(side.bodies), *([side.token] if side.token else [])]
-        out = subprocess.run([*command, *arguments], capture_output=True, text=True, check=True).stdout
-    (line,) = (line for line in out.splitlines() if line.startswith("RESULT "))
-    found = json.loads(line.removeprefix("RESULT "))
-    if found["refused"] or found["broken"]:
-        print(f"{side.name} at {n_connections}: {found['refused']} refused, {found['broken']} broken", file=sys.stderr)
-    if found["n"] == 0:
-        sys.exit(f"{side.name} at {n_connections} connections answered nothing in {n_seconds} s: measure longer")
-    rate = found["n"] / found["us"] * 1e6
-    return {"rate": rate, "p50_ms": found["p50_us"] / 1e3, "p99_ms": found["p99_us"] / 1e3}
-
-
-def _results(sides: list[Side]) -> dict[str, Any]:
-    by_name = {side.name: side for side in sides}
-    figures = []
-    for n in CONNECTIONS:
-        for side in sides:
-            samples = side.samples[n]
-            middle = {key: statistics.median(sample[key] for sample in samples) for key in samples[0]}
-            figures.append({"server": side.name, "connections": n, **middle})
-    return {"figures": figures, "ratios": list(_ratios(by_name))}
-
-
-def _ratios(sides: dict[str, Side]) -> Iterator[dict[str, Any]]:
-    for us, peer, bars in BARS:
-        if us not in sides or peer not in sides:
-            continue
-        for n, bar in bars.items():
-            rounds = list(zip(sides[us].samples[n], sides[peer].samples[n], strict=True))
-            ratio = statistics.median(ours["rate"] / theirs["rate"] for ours, theirs in rounds)
-            p99 = statistics.median(ours["p99_ms"] / theirs["p99_ms"] for ours, theirs in rounds)
-            # Bare axum does a part of the work; only its rate is a bar.
-            is_met = ratio >= bar and (peer == AXUM or p99 < 1)
-            yield {"us": us, "peer": peer, "connections": n, "ratio": ratio, "bar": bar, "p99": p99, "met": is_met}
-
-
-def _print(results: dict[str, Any]) -> None:
-    machine = results["machine"]
-    print(f"{machine['date']}, {machine['cores']} cores, {machine['cpu']}", end="; ")
-    print(f"load average {machine['load_1m']} before, {machine['load_1m_after']} after\n")
-    print("| server | connections | requests/s | p50, ms | p99, ms |\n|---|---:|---:|---:|---:|")
-    for row in results["figures"]:
-        numbers = f"{row['rate']:,.0f} | {row['p50_ms']:.2f} | {row['p99_ms']:.2f}"
-        print(f"| {row['server']} | {row['connections']} | {numbers} |")
-    print("\n| ours to theirs | connections | requests/s | bar | p99 | |\n|---|---:|---:|---:|---:|---|")
-    for row in results["ratios"]:
-        ratio = f"{row['ratio']:.2f} x | {row['bar']:g} x | {row['p99']:.2f} x | {'met' if row['met'] else 'MISSED'}"
-        print(f"| {row['us']} to {row['peer']} | {row['connections']} | {ratio} |")
-    for line in results["skipped"]:
-        print(f"\nSKIPPED {line}")
 
 
 if __name__ == "__main__":

@@ -62,11 +62,15 @@ def binary() -> Path:
 
 
 @contextmanager
-def running(binary: Path, data: Path, *flags: str) -> Iterator[Running]:
-    """A real server on a free port, with these flags, ended when the block ends."""
+def running(
+    binary: Path, data: Path, *flags: str, user: int | None = None, environment: dict[str, str] | None = None
+) -> Iterator[Running]:
+    """A real server on a free port, with these flags, ended when the block ends; as another user where one is named."""
     command = [str(binary), "serve", "--data", str(data), "--listen", "127.0.0.1:0"]
     command += flags
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, user=user, group=user, env=environment
+    )
     lines: list[str] = []
     threading.Thread(target=lambda: lines.extend(iter(process.stdout.readline, "")), daemon=True).start()  # type: ignore[union-attr]
     try:

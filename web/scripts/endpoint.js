@@ -15,7 +15,7 @@ export async function state(repository) {
 
 /** Whether something is going on that ends by itself. */
 export function isBusy(name) {
-  return name === "pending" || name === "starting";
+  return name === "pending" || name === "building" || name === "starting";
 }
 
 const box = document.querySelector("[data-endpoint]");

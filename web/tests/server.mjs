@@ -69,7 +69,7 @@ export async function deploy(server, token, name) {
   if (!put.ok) throw new Error(`deploy ${name}: ${put.status} ${await put.text()}`);
   const state = await until(async () => {
     const endpoint = await (await fetch(`${server.url}/api/v1/endpoints/${name}`, { headers })).json();
-    return ["pending", "starting"].includes(endpoint.state) ? null : endpoint;
+    return ["pending", "building", "starting"].includes(endpoint.state) ? null : endpoint;
   });
   if (state.state !== "ready") throw new Error(`${name} is ${state.state}: ${state.reason}`);
 }

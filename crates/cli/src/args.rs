@@ -50,5 +50,9 @@ pub enum Command {
     #[command(hide = true)]
     Runtime(local::Runtime),
     #[command(hide = true)]
+    Worker(local::Worker),
+    #[command(hide = true)]
+    BuildEnvironment(local::BuildEnvironment),
+    #[command(hide = true)]
     Reference(local::Reference),
 }

@@ -3,6 +3,7 @@
 //! Knows which command is meant, and makes the threads that it runs on.
 
 mod admin;
+mod build_environment;
 mod completions;
 mod demo;
 mod deploy;
@@ -20,6 +21,7 @@ mod serve;
 mod setup;
 mod share;
 mod token;
+mod worker;
 
 use std::process::ExitCode;
 
@@ -57,6 +59,8 @@ pub fn run(command: Command, printer: &Printer) -> anyhow::Result<ExitStatus> {
         Command::Setup(_) => setup::run(printer),
         Command::Demo(args) => demo::run(&args, printer),
         Command::Runtime(args) => runtime::run(args),
+        Command::Worker(args) => worker::run(args),
+        Command::BuildEnvironment(args) => build_environment::run(&args, printer),
         Command::Push(args) => wait_for(push::run(args, printer)),
         Command::Pull(args) => wait_for(pull::run(args, printer)),
         Command::Info(args) => wait_for(info::run(args, printer)),

@@ -4,7 +4,9 @@
 //! mistake. Invariant: an environment under its final name is complete.
 
 mod build;
+pub mod locked;
 mod package;
+mod uv;
 
 use std::env;
 use std::fs::{self, File};

@@ -9,6 +9,7 @@ mod bounded;
 mod compressed;
 mod error;
 mod format;
+mod handler;
 mod keras;
 mod limits;
 mod numbers;
@@ -29,6 +30,7 @@ use crate::error::Error;
 use crate::format::Content;
 
 pub use crate::format::is_model_file;
+pub use crate::handler::handler;
 pub use crate::repository::repository;
 
 /// What one model file says.

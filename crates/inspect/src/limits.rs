@@ -72,3 +72,5 @@ pub(crate) const DIMENSIONS: usize = 32;
 /// Most different operators, and most inputs or outputs, listed.
 pub(crate) const OPERATORS: usize = 1000;
 pub(crate) const INPUTS: usize = 1000;
+/// Longest handler whose type hints are read, in bytes.
+pub(crate) const HANDLER_BYTES: usize = 1024 * 1024;

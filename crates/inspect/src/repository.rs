@@ -3,7 +3,8 @@
 //! Knows paths and facts, never bytes. Invariant: the manifest's word stands where it can be true, and where it
 //! cannot, the problem is named.
 
-use spec::facts::{Facts, FileFacts, Format};
+use spec::facts::{Facts, FileFacts, Format, PythonFacts};
+use spec::handler::{self, Handler, Serve, Takes};
 use spec::manifest::{Manifest, ManifestError};
 use spec::name::FilePath;
 use spec::schema::{InputView, OutputView, Schema};
@@ -13,7 +14,7 @@ use crate::view;
 /// Puts together what a revision's files say.
 ///
 /// `files` are the facts of its model files and `paths` all of its paths. Without a manifest the served model is
-/// the first ONNX file by path.
+/// the first ONNX file by path, or else the handler `predict.py`.
 pub fn repository(
     manifest: Option<Result<Manifest, ManifestError>>,
     mut files: Vec<FileFacts>,
@@ -29,9 +30,14 @@ pub fn repository(
         }
         None => Manifest::default(),
     };
-    facts.model = named(&mut facts, "model", manifest.model, paths).or_else(|| first_onnx(&facts));
+    let stated = named(&mut facts, "model", manifest.model.clone(), paths);
+    facts.python = python(&mut facts, &manifest, (stated.is_some(), paths));
+    if facts.python.is_none() {
+        facts.model = stated.or_else(|| first_onnx(&facts));
+    }
     facts.original = named(&mut facts, "original", manifest.original, paths).or_else(|| original(&facts));
-    facts.examples = named(&mut facts, "examples", manifest.examples, paths);
+    let examples = manifest.examples.or_else(|| default_examples(&facts, paths));
+    facts.examples = named(&mut facts, "examples", examples, paths);
     facts.conversion = manifest.conversion;
     if let Some(error) =
         facts.model.as_deref().and_then(|path| facts.file(path)).and_then(|file| file.error.as_ref())
@@ -39,11 +45,54 @@ pub fn repository(
         let problem = format!("the model could not be read to its end: {error}");
         facts.problems.push(problem);
     }
-    facts.schema = schema(manifest.schema, &mut facts);
+    facts.schema = match facts.python {
+        // A file that the handler reads says nothing of what the handler takes.
+        Some(_) => manifest.schema.filter(|schema| !schema.inputs.is_empty() && !schema.outputs.is_empty()),
+        None => schema(manifest.schema, &mut facts),
+    };
     if let Some(schema) = &facts.schema {
         facts.problems.extend(schema.inconsistencies());
     }
     facts
+}
+
+/// The code that is served: what the manifest names, or the usual file where there is no model.
+fn python(
+    facts: &mut Facts,
+    manifest: &Manifest,
+    (has_model, paths): (bool, &[String]),
+) -> Option<PythonFacts> {
+    let has = |path: &str| paths.iter().any(|known| known == path);
+    let Serve { handler, takes } = match &manifest.serve {
+        Some(serve) => {
+            named(facts, "handler", Some(serve.handler.file.clone()), paths)?;
+            serve.clone()
+        }
+        None if !has_model && first_onnx(facts).is_none() && has(handler::DEFAULT_FILE) => {
+            let file = handler::DEFAULT_FILE.parse().ok()?;
+            Serve { handler: Handler { file, object: "predict".to_owned() }, takes: Takes::Row }
+        }
+        None => return None,
+    };
+    let environment = manifest.environment.clone().unwrap_or_default();
+    let default = |path: &str| has(path).then(|| path.to_owned());
+    let is_silent = environment.requirements.is_empty();
+    let lock = match environment.lock {
+        Some(lock) => named(facts, "lock", Some(lock), paths),
+        None if is_silent => default(handler::DEFAULT_LOCK),
+        None => None,
+    };
+    let requirements_file =
+        if lock.is_none() && is_silent { default(handler::DEFAULT_REQUIREMENTS) } else { None };
+    let (python, requirements) = (environment.python.unwrap_or_default(), environment.requirements);
+    Some(PythonFacts { handler, takes, python, lock, requirements_file, requirements })
+}
+
+/// A handler's examples may lie beside it without being named.
+fn default_examples(facts: &Facts, paths: &[String]) -> Option<FilePath> {
+    const EXAMPLES: &str = "examples.json";
+    let is_there = facts.python.is_some() && paths.iter().any(|path| path == EXAMPLES);
+    is_there.then(|| EXAMPLES.parse().ok()).flatten()
 }
 
 /// A path of the manifest, if there is such a file.

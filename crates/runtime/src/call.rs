@@ -6,11 +6,10 @@ use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
-use ort::session::{Session, SessionInputValue};
-
+use crate::backend::{Given, Session};
 use crate::model::{Asking, Model};
+use crate::output::Output;
 use crate::request::{Column, Refusal, Request};
-use crate::values::{self, Output};
 
 /// Some rows of a request.
 #[derive(Debug, Clone)]
@@ -29,7 +28,7 @@ pub(crate) struct Called {
 /// Calls the model. The pieces are alike, see [`Request::is_like`], and together at most as many rows as
 /// `asking` allows.
 pub(crate) fn call(
-    session: &mut Session,
+    session: &mut dyn Session,
     model: &Model,
     asking: Asking,
     pieces: &[Piece<'_>],
@@ -40,7 +39,7 @@ pub(crate) fn call(
 }
 
 fn try_call(
-    session: &mut Session,
+    session: &mut dyn Session,
     model: &Model,
     asking: Asking,
     pieces: &[Piece<'_>],
@@ -51,13 +50,10 @@ fn try_call(
         Asking::Whole => n_rows,
     };
     let inputs = (0..model.inputs.len()).map(|index| join(index, n_called, asking, pieces));
-    let inputs = inputs.collect::<Result<Vec<SessionInputValue<'_>>, _>>()?;
+    let inputs = inputs.collect::<Result<Vec<Given<'_>>, _>>()?;
     let started = Instant::now();
-    let given = session.run(inputs.as_slice())?;
+    let outputs = session.run(&inputs)?;
     let took = started.elapsed();
-    let named = model.outputs.iter().zip(given.values());
-    let outputs =
-        named.map(|(spec, value)| values::take(&spec.name, &value)).collect::<Result<Vec<_>, _>>()?;
     if matches!(asking, Asking::Rows { .. }) {
         for (spec, output) in model.outputs.iter().zip(&outputs) {
             if output.n_rows() != Some(n_called) {
@@ -70,12 +66,12 @@ fn try_call(
 }
 
 /// One input of the call: the rows of all pieces, and the last one again until there are enough.
-fn join(
+fn join<'a>(
     index: usize,
     n_called: usize,
     asking: Asking,
-    pieces: &[Piece<'_>],
-) -> Result<SessionInputValue<'static>, Refusal> {
+    pieces: &'a [Piece<'_>],
+) -> Result<Given<'a>, Refusal> {
     let mut parts: Vec<(&Column, Range<usize>)> =
         pieces.iter().map(|piece| (&piece.request.columns[index], piece.rows.clone())).collect();
     let Some((column, rows)) = parts.last().cloned() else {
@@ -87,5 +83,5 @@ fn join(
         Asking::Rows { .. } => std::iter::once(n_called).chain(column.row_shape.iter().copied()).collect(),
         Asking::Whole => column.row_shape.clone(),
     };
-    values::join(shape, &parts)
+    Ok(Given { datatype: column.datatype, shape, parts })
 }

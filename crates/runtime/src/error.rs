@@ -45,6 +45,12 @@ pub enum Error {
     Unsupported { name: String, what: String },
     #[error("the model has {n} inputs or outputs; at most {} are served", spec::limits::REQUEST_TENSORS)]
     TooManyTensors { n: usize },
+    #[error("could not start a thread")]
+    Thread(#[source] std::io::Error),
+    #[error("the handler could not be loaded: {reason}")]
+    Handler { reason: String },
+    #[error("the model does not answer its own example: {reason}")]
+    Example { reason: String },
     #[error("could not say that the model is ready")]
     Announce(#[source] std::io::Error),
 }

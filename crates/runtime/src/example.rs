@@ -22,14 +22,21 @@ const MADE_UP_ROWS: usize = 8;
 /// For each input, the shape and the bytes of one row.
 type Row = Vec<(Vec<usize>, Vec<u8>)>;
 
-/// The example rows in one request, one row where the model is asked as a whole; none where the model's
-/// inputs are beyond making up.
-pub(crate) fn rows(model: &Model, file: Option<&Path>) -> Option<Request> {
-    let n_most = if model.asking == Asking::Whole { 1 } else { MOST_ROWS };
+/// The rows that were pushed, as far as they fit, in one request; one row where the model is asked as a whole.
+pub(crate) fn pushed(model: &Model, file: Option<&Path>) -> Option<Request> {
     let pushed = file.map(read).unwrap_or_default();
-    let fitting = pushed.rows.iter().filter_map(|values| encode_row(model, values)).take(n_most);
-    let made_up = (0..MADE_UP_ROWS.min(n_most)).filter_map(|n| make_up(model, n));
-    stack(model, &fitting.collect::<Vec<_>>()).or_else(|| stack(model, &made_up.collect::<Vec<_>>()))
+    let fitting = pushed.rows.iter().filter_map(|values| encode_row(model, values)).take(n_most(model));
+    stack(model, &fitting.collect::<Vec<_>>())
+}
+
+/// Rows that nobody pushed; none where the model's inputs are beyond making up.
+pub(crate) fn made_up(model: &Model) -> Option<Request> {
+    let made_up = (0..MADE_UP_ROWS.min(n_most(model))).filter_map(|n| make_up(model, n));
+    stack(model, &made_up.collect::<Vec<_>>())
+}
+
+fn n_most(model: &Model) -> usize {
+    if model.asking == Asking::Whole { 1 } else { MOST_ROWS }
 }
 
 fn read(file: &Path) -> Examples {

@@ -1,39 +1,49 @@
 //! The process that holds one model and answers predictions over framed streams.
 //!
 //! `listen -> stream -> queue -> call -> session`: a stream is one thread that reads what has arrived, calls
-//! the model for many requests at once and answers them in one write. The rest of the house meets ONNX
-//! Runtime only through here. It knows nothing of accounts, rights or HTTP. Invariant: the model, which is
-//! foreign, is not looked at before the caller's hook has run; one request that fails fails alone.
+//! the model for many requests at once and answers them in one write. A session is ONNX Runtime's, or a worker
+//! process that runs Python; the rest of the house meets both only through here. It knows nothing of accounts,
+//! rights or HTTP. Invariant: the model, which is foreign, is not looked at before the caller's hook has run;
+//! one request that fails fails alone.
 
+mod backend;
 mod call;
 mod error;
 mod example;
-mod library;
 mod listen;
 mod model;
+mod onnx;
+mod output;
+mod python;
 mod queue;
 mod request;
 mod stability;
 mod statistics;
 mod stream;
-mod values;
 
 pub use error::Error;
-pub use library::{Search, find};
+pub use onnx::{Search, find};
+pub use python::Python;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use ort::environment::EnvironmentBuilder;
 use spec::digest::Sha256;
 use spec::frame::{Hello, PROTOCOL};
+use spec::handler::Takes;
+
+use crate::model::Model;
 
 /// What a runtime is started with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// What the model is called, for people.
     pub name: String,
-    /// The ONNX file.
+    /// The ONNX file, or the file of the handler.
     pub model: PathBuf,
+    /// How the file is run, where it is Python.
+    pub python: Option<Python>,
     /// Where to listen. A socket that a dead runtime left behind is replaced.
     pub socket: PathBuf,
     /// Threads of one call of the model.
@@ -58,6 +68,7 @@ impl Settings {
         Self {
             name: "model".into(),
             model,
+            python: None,
             socket,
             n_threads: 1,
             n_sessions: 2,
@@ -80,28 +91,37 @@ impl Settings {
     }
 }
 
+/// What is ours of a backend, opened before the caller's hook.
+enum Opened<'a> {
+    Onnx(Box<EnvironmentBuilder>),
+    Python(&'a Python),
+}
+
 /// Serves the model until the process is ended; returns only where that cannot begin.
 ///
 /// `confine` is called between what is ours (socket, libraries) and what is foreign (the model): the place to
 /// give up rights. This process has one thread until then. When the model is ready, one line of JSON with
 /// `ready` (the socket) and `load_ms` goes to standard output, and streams are answered, each with a
-/// [`Hello`] first. A process can do this once.
+/// [`Hello`] first. A model that refuses its own examples is an error. A process can do this once.
 pub fn run<E>(settings: &Settings, confine: impl FnOnce() -> Result<(), E>) -> Result<(), Error>
 where
     E: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let started = Instant::now();
-    let library = find(&settings.onnxruntime)?;
     let listener = listen::bind(&settings.socket)?;
-    let builder = model::open_library(&library)?;
+    let opened = match &settings.python {
+        Some(python) => Opened::Python(python),
+        None => Opened::Onnx(Box::new(onnx::open_library(&find(&settings.onnxruntime)?)?)),
+    };
     confine().map_err(|source| Error::Confine(source.into()))?;
 
-    // The environment starts a thread, after which a process can no longer be confined as a whole.
-    let environment = model::environment(builder)?;
-    let mut model = model::load(environment, settings)?;
+    // From here on there are threads, with which a process can no longer be confined as a whole.
+    let (mut model, backend) = match opened {
+        Opened::Onnx(builder) => (onnx::load(onnx::environment(*builder)?, settings)?, "onnxruntime"),
+        Opened::Python(python) => (python::load(python, settings)?, "python"),
+    };
     let loaded = started.elapsed();
-    let rows = example::rows(&model, settings.examples.as_deref());
-    let stability = stability::probe(&mut model, rows.as_ref());
+    let stability = try_out(&mut model, settings)?;
     let hello = Hello {
         protocol: PROTOCOL,
         name: settings.name.clone(),
@@ -109,14 +129,14 @@ where
         outputs: model.outputs.clone(),
         weights_sha256: settings.weights_sha256,
         stability,
-        backend: "onnxruntime".into(),
+        backend: backend.into(),
         version: env!("CARGO_PKG_VERSION").into(),
     };
     let probed = started.elapsed().saturating_sub(loaded);
     announce(settings, loaded + probed)?;
     tracing::info!(
         model = %settings.model.display(),
-        library = %library.display(),
+        backend,
         load_ms = milliseconds(loaded),
         probe_ms = milliseconds(probed),
         is_stable = stability.is_stable(),
@@ -125,6 +145,20 @@ where
         "model is ready",
     );
     listen::serve(&listener, model, &hello)
+}
+
+/// Asks the model its own examples, and settles how it is asked from here on.
+fn try_out(model: &mut Model, settings: &Settings) -> Result<spec::frame::Stability, Error> {
+    let pushed = example::pushed(model, settings.examples.as_deref());
+    if let Some(rows) = &pushed {
+        stability::answers(model, rows).map_err(|refusal| Error::Example { reason: refusal.to_string() })?;
+    }
+    Ok(match settings.python.as_ref().map(|python| python.takes) {
+        Some(Takes::Row) => stability::row_by_row(model, pushed.as_ref()),
+        // Rows that nobody meant would only fill the log with what a handler says of them.
+        Some(Takes::Rows) => stability::probe(model, pushed.as_ref()),
+        None => stability::probe(model, pushed.or_else(|| example::made_up(model)).as_ref()),
+    })
 }
 
 fn announce(settings: &Settings, took: Duration) -> Result<(), Error> {

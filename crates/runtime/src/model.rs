@@ -3,18 +3,12 @@
 //! Knows nothing of requests. Invariant: inputs and outputs are tensors of types that the protocol has, in
 //! the order of the model, which is the order of their indexes everywhere.
 
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use ort::environment::{Environment, EnvironmentBuilder};
-use ort::logging::LogLevel;
-use ort::session::Session;
-use ort::value::{Outlet, ValueType};
-use spec::digest::Sha256;
 use spec::limits;
 use spec::tensor::TensorSpec;
 
-use crate::values;
+use crate::backend::{Session, Source};
 use crate::{Error, Settings};
 
 /// A model that is loaded.
@@ -22,9 +16,9 @@ pub(crate) struct Model {
     pub(crate) inputs: Vec<TensorSpec>,
     pub(crate) outputs: Vec<TensorSpec>,
     pub(crate) asking: Asking,
-    sessions: Vec<Mutex<Option<Session>>>,
+    sessions: Vec<Mutex<Option<Box<dyn Session>>>>,
     streams: Mutex<Vec<usize>>,
-    source: Source,
+    source: Box<dyn Source>,
 }
 
 /// How many rows the model is given at once.
@@ -40,56 +34,30 @@ pub(crate) enum Asking {
     Whole,
 }
 
-struct Source {
-    environment: Environment,
-    path: PathBuf,
-    n_threads: usize,
-}
-
-/// Brings ONNX Runtime into this process, which starts no thread and reads nothing but the library.
-pub(crate) fn open_library(library: &Path) -> Result<EnvironmentBuilder, Error> {
-    let failed =
-        |error: ort::LoadDynamicError| Error::Library { path: library.into(), reason: error.to_string() };
-    ort::init_from(library).map_err(failed)
-}
-
-/// Starts ONNX Runtime.
-pub(crate) fn environment(builder: EnvironmentBuilder) -> Result<Environment, Error> {
-    let builder = builder.with_name("reenact").with_telemetry(false).with_logger(Arc::new(log));
-    let environment = builder.build().map_err(Error::Environment)?;
-    environment.set_log_level(LogLevel::Warning);
-    Ok(environment)
-}
-
-/// Most of what the library warns of is that it cannot see devices and files that it has no business with.
-fn log(level: LogLevel, category: &str, _id: &str, location: &str, message: &str) {
-    match level {
-        LogLevel::Error | LogLevel::Fatal => tracing::warn!(category, location, "ONNX Runtime: {message}"),
-        LogLevel::Warning => tracing::debug!(category, location, "ONNX Runtime: {message}"),
-        LogLevel::Info | LogLevel::Verbose => tracing::trace!(category, location, "ONNX Runtime: {message}"),
-    }
-}
-
-/// Loads the model into its first session.
-pub(crate) fn load(environment: Environment, settings: &Settings) -> Result<Model, Error> {
-    check_file(settings)?;
-    let source = Source { environment, path: settings.model.clone(), n_threads: settings.n_threads.max(1) };
-    let session = source.session()?;
-    let inputs = session.inputs().iter().map(describe).collect::<Result<Vec<_>, _>>()?;
-    let outputs = session.outputs().iter().map(describe).collect::<Result<Vec<_>, _>>()?;
-    let n = inputs.len().max(outputs.len());
-    if n > limits::REQUEST_TENSORS {
-        return Err(Error::TooManyTensors { n });
-    }
-    let n_max = settings.n_batch_rows.clamp(1, limits::BATCH_ROWS);
-    let n_sessions = settings.n_sessions.max(1);
-    let mut sessions = vec![Mutex::new(Some(session))];
-    sessions.resize_with(n_sessions, Mutex::default);
-    let asking = asking(&inputs, &outputs, n_max);
-    Ok(Model { inputs, outputs, asking, sessions, streams: Mutex::new(vec![0; n_sessions]), source })
+/// A model whose first session is open.
+pub(crate) struct Loaded {
+    pub(crate) inputs: Vec<TensorSpec>,
+    pub(crate) outputs: Vec<TensorSpec>,
+    pub(crate) first: Box<dyn Session>,
+    pub(crate) source: Box<dyn Source>,
 }
 
 impl Model {
+    /// The model, asked as its declared shapes let one hope for.
+    pub(crate) fn new(loaded: Loaded, settings: &Settings) -> Result<Self, Error> {
+        let Loaded { inputs, outputs, first, source } = loaded;
+        let n = inputs.len().max(outputs.len());
+        if n > limits::REQUEST_TENSORS {
+            return Err(Error::TooManyTensors { n });
+        }
+        let n_max = settings.n_batch_rows.clamp(1, limits::BATCH_ROWS);
+        let n_sessions = settings.n_sessions.max(1);
+        let mut sessions = vec![Mutex::new(Some(first))];
+        sessions.resize_with(n_sessions, Mutex::default);
+        let asking = asking(&inputs, &outputs, n_max);
+        Ok(Self { inputs, outputs, asking, sessions, streams: Mutex::new(vec![0; n_sessions]), source })
+    }
+
     /// The session that the fewest streams use, made if it is not there yet. To be given back.
     pub(crate) fn join(&self) -> usize {
         let slot = {
@@ -122,51 +90,8 @@ impl Model {
     }
 
     /// Does something with a session, when nobody else does.
-    pub(crate) fn with_session<T>(&self, slot: usize, act: impl FnOnce(&mut Session) -> T) -> Option<T> {
-        held(&self.sessions[slot]).as_mut().map(act)
-    }
-}
-
-impl Source {
-    fn session(&self) -> Result<Session, Error> {
-        self.try_session().map_err(|source| Error::Load { path: self.path.clone(), source })
-    }
-
-    fn try_session(&self) -> Result<Session, ort::Error> {
-        let builder = Session::builder(&self.environment)?.with_intra_threads(self.n_threads)?;
-        // A thread that waits by spinning would take the processor from the gateway.
-        let builder = builder.with_inter_threads(1)?.with_intra_op_spinning(false)?;
-        let builder = builder.with_deterministic_compute(true)?.with_log_level(LogLevel::Warning)?;
-        let mut builder = builder;
-        builder.commit_from_file(&self.path)
-    }
-}
-
-fn check_file(settings: &Settings) -> Result<(), Error> {
-    let path = || settings.model.clone();
-    let read = |source| Error::Read { path: path(), source };
-    let metadata = std::fs::metadata(&settings.model).map_err(read)?;
-    if metadata.len() == 0 {
-        return Err(Error::Empty { path: path() });
-    }
-    let Some(wanted) = settings.weights_sha256 else {
-        return Ok(());
-    };
-    let got = Sha256::of(&std::fs::read(&settings.model).map_err(read)?);
-    if got == wanted { Ok(()) } else { Err(Error::Digest { path: path(), wanted, got }) }
-}
-
-fn describe(outlet: &Outlet) -> Result<TensorSpec, Error> {
-    let name = outlet.name().to_owned();
-    let unsupported = |what: String| Error::Unsupported { name: name.clone(), what };
-    match outlet.dtype() {
-        ValueType::Tensor { ty, shape, .. } => {
-            let datatype = values::datatype(*ty).ok_or_else(|| unsupported(format!("a tensor of {ty}")))?;
-            Ok(TensorSpec { name: name.clone(), datatype, shape: shape.to_vec() })
-        }
-        ValueType::Sequence(_) => Err(unsupported("a sequence".into())),
-        ValueType::Map { .. } => Err(unsupported("a map".into())),
-        ValueType::Optional(_) => Err(unsupported("optional".into())),
+    pub(crate) fn with_session<T>(&self, slot: usize, act: impl FnOnce(&mut dyn Session) -> T) -> Option<T> {
+        held(&self.sessions[slot]).as_mut().map(|session| act(session.as_mut()))
     }
 }
 

@@ -11,8 +11,8 @@ use std::time::Instant;
 use spec::frame::Id;
 
 use crate::model::Asking;
+use crate::output::Output;
 use crate::request::Request;
-use crate::values::Output;
 
 /// A request that waits, and what it was answered so far.
 #[derive(Debug)]

@@ -4,6 +4,7 @@
 //! declared type and of a shape that the input accepts, and all columns have the same number of rows.
 
 use std::ops::Range;
+use std::time::Duration;
 
 use bytes::Bytes;
 use spec::frame::{EncodeError, FailureCode, Id, IndexedTensor};
@@ -64,6 +65,18 @@ pub(crate) enum Refusal {
     OutputShape { name: String },
     #[error("the model gave `{name}` as {what}, which cannot be sent")]
     OutputType { name: String, what: String },
+    #[error("the model gave no `{name}`")]
+    OutputMissing { name: String },
+    #[error("the model gave `{name}` the shape {got:?}; its schema says {wanted:?}")]
+    OutputForm { name: String, got: Vec<usize>, wanted: Vec<i64> },
+    #[error("{message}")]
+    Handler { code: FailureCode, message: String },
+    #[error("the model took longer than {0:?}; its process was ended")]
+    Slow(Duration),
+    #[error("the model's process fell: {0}")]
+    Fell(String),
+    #[error("the model's process fell {n_falls} times in a row; it is started again in {rest:.1?}")]
+    Resting { n_falls: u32, rest: Duration },
     #[error("the call of the model panicked")]
     Panic,
     #[error("could not write the answer: {0}")]
@@ -83,8 +96,15 @@ impl Refusal {
             Self::Model(_) | Self::OutputRows { .. } | Self::OutputShape { .. } | Self::OutputType { .. } => {
                 FailureCode::Internal
             }
-            Self::Panic | Self::Answer(_) => FailureCode::Internal,
+            Self::OutputMissing { .. } | Self::OutputForm { .. } | Self::Fell(_) => FailureCode::Internal,
+            Self::Handler { code, .. } => *code,
+            Self::Slow(_) | Self::Resting { .. } | Self::Panic | Self::Answer(_) => FailureCode::Internal,
         }
+    }
+
+    /// Whether asking again for fewer rows would only take as long once more.
+    pub(crate) fn is_for_all(&self) -> bool {
+        matches!(self, Self::Slow(_) | Self::Resting { .. })
     }
 }
 

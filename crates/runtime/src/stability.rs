@@ -12,8 +12,8 @@ use spec::tensor::Datatype;
 
 use crate::call::{self, Piece};
 use crate::model::{Asking, Model};
+use crate::output::Output;
 use crate::request::{Refusal, Request};
-use crate::values::Output;
 
 /// A slow model is tried less, so that it is ready soon.
 const BUDGET: Duration = Duration::from_millis(300);
@@ -32,6 +32,27 @@ struct Batches {
     reordered: bool,
     /// Rows have an effect on each other beyond the last bits.
     mixed: bool,
+}
+
+/// Whether the model answers the first of its own rows.
+pub(crate) fn answers(model: &Model, example: &Request) -> Result<(), Refusal> {
+    match ask(model, example, &[0]) {
+        // That is how a model shows that its first dimension does not count rows, which probing finds out.
+        Err(Refusal::OutputRows { .. }) => Ok(()),
+        asked => asked.map(|_| ()),
+    }
+}
+
+/// How a handler is asked that is called for each row: nothing but chance and its own memory can make a row's
+/// answer differ, whatever is asked along with it.
+pub(crate) fn row_by_row(model: &Model, example: Option<&Request>) -> Stability {
+    let twice = |example| Some((ask(model, example, &[0]).ok()?, ask(model, example, &[0]).ok()?));
+    let alone = example.and_then(twice).is_some_and(|(first, again)| first == again);
+    let (min_rows, max_rows) = match model.asking {
+        Asking::Rows { n_min, n_max } => (count(n_min), count(n_max)),
+        Asking::Whole => (1, 1),
+    };
+    Stability { alone, padded: alone, batched: alone, reordered: alone, min_rows, max_rows }
 }
 
 /// Tries the model and settles how it is asked.
@@ -85,7 +106,6 @@ fn settle(alone: bool, batches: &Batches) -> (Asking, Stability) {
         (false, true) => (2, n_max),
         (false, false) => (1, 1),
     };
-    let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
     let stability =
         Stability { alone, padded, batched, reordered, min_rows: count(n_min), max_rows: count(n_max) };
     (Asking::Rows { n_min, n_max }, stability)
@@ -155,6 +175,10 @@ fn floats(output: &Output) -> Vec<f64> {
         Datatype::Fp64 => data.as_chunks::<8>().0.iter().map(|bytes| f64::from_le_bytes(*bytes)).collect(),
         _ => Vec::new(),
     }
+}
+
+fn count(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
 }
 
 fn careful(asking: Asking) -> Asking {

@@ -14,9 +14,9 @@ use spec::frame::{self, Decoder, Frame, FrameError, Id, Infer};
 use crate::call::{self, Called, Piece};
 use crate::listen::Room;
 use crate::model::Asking;
+use crate::output::Output;
 use crate::queue::{Pending, Queue};
 use crate::request::{self, Refusal};
-use crate::values::Output;
 
 /// Bytes of one read.
 const READ_BYTES: usize = 256 * 1024;
@@ -147,6 +147,9 @@ impl Stream<'_> {
                 }
             }
             Err(refusal) if next.len() == 1 => self.refuse(next[0].0.request.id, &refusal),
+            Err(refusal) if refusal.is_for_all() => {
+                next.iter().for_each(|(pending, _)| self.refuse(pending.request.id, &refusal));
+            }
             // One of them is at fault: each has to stand for itself.
             Err(_) => next.into_iter().for_each(|(pending, rows)| self.compute_alone(pending, rows)),
         }

@@ -12,7 +12,7 @@ use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
-use sandbox::Policy;
+use sandbox::{Children, Namespaces, Policy};
 
 struct Cell {
     readable: PathBuf,
@@ -36,6 +36,8 @@ fn main() -> ExitCode {
         file_size_bytes: Some(1 << 20),
         n_open_files: 32,
         die_with_parent: true,
+        children: Children::None,
+        namespaces: Namespaces::Own,
         kept_descriptors: Vec::new(),
     };
     let is_free = std::env::args().any(|argument| argument == "--free");

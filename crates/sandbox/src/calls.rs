@@ -14,7 +14,7 @@ use seccompiler::{
 };
 
 use crate::Error;
-use crate::policy::Policy;
+use crate::policy::{Children, Policy};
 use crate::report::Standing;
 
 /// The newest call that was looked at for this list (`mseal`, Linux 6.10). Numbers of the x32 calling
@@ -60,6 +60,9 @@ fn denied_calls(policy: &Policy) -> Result<BTreeMap<i64, Vec<SeccompRule>>, Back
     let mut denied: BTreeMap<i64, Vec<SeccompRule>> = conditional_calls()?;
     let always = ALWAYS.iter().chain(OLD).map(|call| (*call, Vec::new()));
     denied.extend(always);
+    if policy.children == Children::Confined {
+        FOR_CHILDREN.iter().for_each(|call| drop(denied.remove(call)));
+    }
     if policy.executable.is_empty() {
         denied.insert(libc::SYS_execve, Vec::new());
     }
@@ -97,6 +100,22 @@ fn when(argument: u8, is: SeccompCmpOp, value: u64) -> Result<SeccompRule, Backe
 fn when_long(argument: u8, is: SeccompCmpOp, value: u64) -> Result<SeccompRule, BackendError> {
     SeccompRule::new(vec![SeccompCondition::new(argument, SeccompCmpArgLen::Qword, is, value)?])
 }
+
+/// What starting, ending and further confining a child takes, and what the child does to itself: a filter is
+/// inherited, and knows only this process's own number. Which processes can be signalled is left to Landlock,
+/// which knows children from others, and to the child's own filter.
+const FOR_CHILDREN: &[i64] = &[
+    libc::SYS_clone,
+    libc::SYS_kill,
+    libc::SYS_tgkill,
+    libc::SYS_rt_sigqueueinfo,
+    libc::SYS_rt_tgsigqueueinfo,
+    libc::SYS_prlimit64,
+    libc::SYS_setrlimit,
+    libc::SYS_prctl,
+    libc::SYS_capset,
+    libc::SYS_seccomp,
+];
 
 /// Marks of the process that confinement set and that must stay: end with the parent, closed memory, who may
 /// trace it, and its memory map.

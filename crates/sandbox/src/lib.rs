@@ -17,7 +17,7 @@ mod probe;
 mod process;
 mod report;
 
-pub use policy::Policy;
+pub use policy::{Children, Namespaces, Policy};
 pub use probe::probe;
 pub use report::{Layer, Report, Standing};
 
@@ -57,7 +57,7 @@ pub fn confine(policy: &Policy) -> Result<Report, Error> {
     let privileges = process::forbid_new_privileges();
     // Each of the following takes away what the ones before it still need: the map of user ids is written
     // with capabilities, rights to files are looked up by path, and the filter ends all of that.
-    let namespaces = namespaces::leave();
+    let namespaces = namespaces::enter(policy.namespaces);
     let limits = limits::set(policy, &namespaces);
     let privileges = privileges.and(process::drop_capabilities());
     let (files, scopes) = files::restrict(policy)?;

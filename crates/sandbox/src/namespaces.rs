@@ -6,10 +6,19 @@
 use rustix::io::Errno;
 use rustix::thread::UnshareFlags;
 
+use crate::policy::Namespaces;
 use crate::report::Standing;
 
+/// Enters what the policy names.
+pub(crate) fn enter(wanted: Namespaces) -> Standing {
+    match wanted {
+        Namespaces::Own => leave(),
+        Namespaces::Inherited => inherited(),
+    }
+}
+
 /// Moves into namespaces of its own, as many as the system grants.
-pub(crate) fn leave() -> Standing {
+fn leave() -> Standing {
     let (user, group) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
     let rest = UnshareFlags::NEWNET | UnshareFlags::NEWIPC | UnshareFlags::NEWUTS;
     match unshare(UnshareFlags::NEWUSER | rest) {
@@ -25,6 +34,20 @@ pub(crate) fn leave() -> Standing {
 /// processes of the same user.
 pub(crate) fn counts_threads_apart(namespaces: &Standing) -> bool {
     matches!(namespaces, Standing::Enforced)
+}
+
+/// Whether the parent left the machine's namespaces: the map of user ids that [`keep_ids`] wrote tells.
+fn inherited() -> Standing {
+    let user = rustix::process::geteuid().as_raw().to_string();
+    let told = std::fs::read_to_string("/proc/self/uid_map").map(|map| {
+        let mut words = map.split_whitespace();
+        words.next() == Some(&user) && words.nth(1) == Some("1") && words.next().is_none()
+    });
+    match told {
+        Ok(true) => Standing::Enforced,
+        Ok(false) => Standing::Missing("the parent is in the namespaces of the machine".into()),
+        Err(error) => Standing::Missing(format!("`/proc/self/uid_map`: {error}")),
+    }
 }
 
 #[expect(unsafe_code, reason = "`unshare` can take a thread's files away from under its siblings")]

@@ -27,8 +27,30 @@ pub struct Policy {
     /// Whether to be killed when the parent ends. To the kernel the parent is the *thread* that started this
     /// process: start it from one that lives as long as the process shall.
     pub die_with_parent: bool,
+    /// Whether it may start processes of its own.
+    pub children: Children,
+    /// Which network, host name and inter-process communication it has.
+    pub namespaces: Namespaces,
     /// Descriptors that stay open besides 0, 1 and 2 and those this process opened itself.
     pub kept_descriptors: Vec<i32>,
+}
+
+/// Whether a confined process may start others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Children {
+    None,
+    /// It starts programs named as executable, which have all of its bonds and can only take on more: the
+    /// process that watches over one that runs foreign code, and must start that again when it fell.
+    Confined,
+}
+
+/// Which namespaces a process is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Namespaces {
+    /// New ones, in which there is nothing.
+    Own,
+    /// Those of its parent, which was confined in its turn.
+    Inherited,
 }
 
 impl Policy {
@@ -46,7 +68,21 @@ impl Policy {
             file_size_bytes: None,
             n_open_files: 256,
             die_with_parent: true,
+            children: Children::None,
+            namespaces: Namespaces::Own,
             kept_descriptors: Vec::new(),
         }
+    }
+
+    /// For the process that watches over workers, and hands requests on to them: it runs none of their code, but
+    /// reads what they answer. What a worker is to be left must be left to it too.
+    pub fn for_watch(worker: &Self) -> Self {
+        Self { children: Children::Confined, namespaces: Namespaces::Own, ..worker.clone() }
+    }
+
+    /// For the process that becomes an interpreter and runs foreign code, started by one that was confined as
+    /// [`Self::for_watch`] says.
+    pub fn for_worker(readable: Vec<PathBuf>, executable: Vec<PathBuf>, memory_bytes: u64) -> Self {
+        Self { executable, namespaces: Namespaces::Inherited, ..Self::for_runtime(readable, memory_bytes) }
     }
 }

@@ -63,6 +63,6 @@ pub enum IsAdmin {
 async fn open(settings: &Settings) -> Result<std::sync::Arc<App>, Error> {
     let store = serve::open_store(settings).await?;
     // Nothing is started from here.
-    let launcher = Launcher { program: PathBuf::new(), arguments: Vec::new() };
+    let launcher = Launcher { program: PathBuf::new() };
     Ok(App::new(settings.clone(), store, Gateway::new(launcher)))
 }

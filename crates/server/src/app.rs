@@ -35,8 +35,11 @@ pub struct App {
     pub known_endpoints: KnownEndpoints,
     /// Downloads that are not written down yet.
     pub downloads: Downloads,
-    /// Wakes the worker when a job was added.
+    /// Wakes a worker when a short job was added.
     pub job_added: Notify,
+    /// Wakes the worker of long jobs. One bell for both would now and then wake the one that has nothing to do,
+    /// and let the job wait until the other looks around by itself.
+    pub long_job_added: Notify,
     /// A turn for each password that is being hashed.
     pub slow_hashes: Semaphore,
     /// What the addresses of uploads are signed with, once it was needed.
@@ -59,6 +62,7 @@ impl App {
             downloads: Downloads::default(),
             known_endpoints: KnownEndpoints::default(),
             job_added: Notify::new(),
+            long_job_added: Notify::new(),
             slow_hashes: Semaphore::new(SLOW_HASHES),
             upload_key: OnceCell::new(),
             started_ms: store::clock::now_ms(),

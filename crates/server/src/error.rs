@@ -101,6 +101,8 @@ pub enum Error {
     // Endpoints.
     #[error("`{0}` has no endpoint")]
     EndpointNotFound(String),
+    #[error("the packages cannot be installed: {0}")]
+    BadEnvironment(String),
     #[error("`{repository}` has nothing to serve: {reason}")]
     NotServable { repository: String, reason: String },
     #[error("the endpoint of `{repository}` is {state}: {reason}")]
@@ -179,6 +181,7 @@ impl Error {
             Self::TooSlow => Code::TooSlow,
             Self::MediaType(_) => Code::MediaType,
             Self::EndpointNotFound(_) => Code::EndpointNotFound,
+            Self::BadEnvironment(_) => Code::BadEnvironment,
             Self::NotServable { .. } => Code::NotServable,
             Self::LinkNotFound => Code::LinkNotFound,
             Self::LinkEnded(_) => Code::LinkEnded,

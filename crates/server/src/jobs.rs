@@ -9,12 +9,14 @@ use std::time::Duration;
 
 use store::clock;
 use store::db::jobs::{self, Claim, Failure, Job, NewJob, Retry};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::error::{Code, During, Error};
 use crate::secrets;
 
+pub mod build_environment;
 pub mod follow_up;
 pub mod inspect;
 pub mod start_endpoint;
@@ -28,18 +30,20 @@ const HEARTBEAT: Duration = Duration::from_secs(10);
 const LOOK_AROUND: Duration = Duration::from_secs(1);
 /// How often one job is tried.
 const MAX_ATTEMPTS: i64 = 5;
-/// Jobs that one server does at a time.
+/// Short jobs that one server does at a time.
 const WORKERS: usize = 2;
 
-/// Every kind of job.
-const KINDS: [&str; 3] = [follow_up::KIND, inspect::KIND, start_endpoint::KIND];
+/// Kinds of jobs that are done in a moment.
+const SHORT: &[&str] = &[follow_up::KIND, inspect::KIND, start_endpoint::KIND];
+/// Kinds that take minutes, for which one worker is kept, so that they hold up none of the others.
+const LONG: &[&str] = &[build_environment::KIND];
 
 /// Starts this server's workers; they stop when told, after the job at hand.
 pub fn work(app: &Arc<App>, stop: &CancellationToken) -> Result<Vec<tokio::task::JoinHandle<()>>, Error> {
     let mut workers = vec![tokio::spawn(upkeep::run(Arc::clone(app), stop.clone()))];
-    for _ in 0..WORKERS {
+    for kinds in std::iter::repeat_n(SHORT, WORKERS).chain([LONG]) {
         let name = secrets::generate("worker-")?.expose().to_owned();
-        workers.push(tokio::spawn(run(Arc::clone(app), name, stop.clone())));
+        workers.push(tokio::spawn(run(Arc::clone(app), (name, kinds), stop.clone())));
     }
     Ok(workers)
 }
@@ -74,8 +78,13 @@ impl Task {
 /// Puts a job into the queue, unless the same waits there.
 pub async fn enqueue(app: &App, task: &Task) -> Result<(), Error> {
     jobs::enqueue(&app.store.db, &task.due(clock::now_ms())).await.during("queue a job")?;
-    app.job_added.notify_one();
+    bell(app, task.kind).notify_one();
     Ok(())
+}
+
+/// What the workers of a kind wait for.
+fn bell<'a>(app: &'a App, kind: &str) -> &'a Notify {
+    if LONG.contains(&kind) { &app.long_job_added } else { &app.job_added }
 }
 
 /// The id that a job of ours is about.
@@ -83,13 +92,14 @@ fn read_id<T: FromStr>(payload: &str) -> Result<T, Error> {
     payload.parse().map_err(|_| Error::Internal("read a job's payload"))
 }
 
-async fn run(app: Arc<App>, worker: String, stop: CancellationToken) {
+async fn run(app: Arc<App>, (worker, kinds): (String, &'static [&'static str]), stop: CancellationToken) {
+    let bell = bell(&app, kinds.first().copied().unwrap_or_default());
     while !stop.is_cancelled() {
-        let claim = Claim { kinds: &KINDS, worker: &worker, lease_ms: LEASE_MS, now_ms: clock::now_ms() };
+        let claim = Claim { kinds, worker: &worker, lease_ms: LEASE_MS, now_ms: clock::now_ms() };
         match jobs::claim(&app.store.db, &claim).await {
             Ok(Some(job)) => {
                 // Where one job was, more may be.
-                app.job_added.notify_one();
+                bell.notify_one();
                 attend(&app, &worker, &job).await;
                 continue;
             }
@@ -97,7 +107,7 @@ async fn run(app: Arc<App>, worker: String, stop: CancellationToken) {
             Err(error) => tracing::error!("could not look for jobs: {error}"),
         }
         tokio::select! {
-            () = app.job_added.notified() => {}
+            () = bell.notified() => {}
             () = tokio::time::sleep(LOOK_AROUND) => {}
             () = stop.cancelled() => {}
         }
@@ -131,6 +141,7 @@ async fn apart(app: &Arc<App>, job: &Job) -> Result<(), Error> {
     let (app, kind, payload) = (Arc::clone(app), job.kind.clone(), job.payload.clone());
     let done = tokio::spawn(async move {
         match kind.as_str() {
+            build_environment::KIND => build_environment::run(&app, &payload).await,
             follow_up::KIND => follow_up::run(&app, &payload).await,
             inspect::KIND => inspect::run(&app, &payload).await,
             start_endpoint::KIND => start_endpoint::run(&app, &payload).await,

@@ -10,6 +10,7 @@ pub mod cards;
 pub mod discussions;
 pub mod endpoints;
 pub mod entries;
+pub mod environments;
 pub mod events;
 pub mod facts;
 pub mod grants;

@@ -12,12 +12,16 @@ use std::time::Duration;
 
 use spec::digest::Sha256;
 use spec::frame::Hello;
+use spec::handler::Takes;
+use spec::schema::Schema;
 use store::blobs::Checkout;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
 use tokio_util::sync::CancellationToken;
 
 use crate::gateway::link::Link;
+
+pub mod environment;
 
 /// Lines kept of what a runtime wrote.
 const LOG_LINES: usize = 500;
@@ -30,11 +34,10 @@ const ERROR: &str = "error: ";
 /// Longest line kept, in characters.
 const LOG_LINE_CHARACTERS: usize = 2000;
 
-/// How our own binary is started as a runtime: `program arguments… --model …`.
+/// Our own binary, which is started again as a runtime and as a builder of environments.
 #[derive(Debug, Clone)]
 pub struct Launcher {
     pub program: PathBuf,
-    pub arguments: Vec<String>,
 }
 
 /// What to run.
@@ -42,10 +45,14 @@ pub struct Launcher {
 pub struct Order {
     pub files: Files,
     pub n_threads: usize,
+    /// Most calls of a model in Python at one time, each in a process of its own.
+    pub n_workers: usize,
     pub memory_bytes: u64,
     pub onnxruntime: Option<PathBuf>,
     pub allow_unsandboxed: bool,
     pub load_timeout: Duration,
+    /// After which a model in Python that computes is ended.
+    pub call_timeout: Duration,
 }
 
 /// The files of a model, as a runtime opens them.
@@ -58,6 +65,18 @@ pub struct Files {
     /// Those that hold some of the model's weights.
     pub external_data: Vec<PathBuf>,
     pub examples: Option<PathBuf>,
+    /// How the model is run, where its file is Python.
+    pub handler: Option<Handler>,
+}
+
+/// How a handler is run.
+#[derive(Debug, Clone)]
+pub struct Handler {
+    pub object: String,
+    pub takes: Takes,
+    pub schema: Schema,
+    /// Folder of its environment.
+    pub environment: PathBuf,
 }
 
 /// A runtime that said hello.
@@ -128,7 +147,12 @@ pub async fn start(launcher: &Launcher, order: &Order, log: &Log) -> Result<Proc
     let folder = tempfile::Builder::new().prefix("reenact-").tempdir().map_err(StartError::Spawn)?;
     let socket = folder.path().join("s");
     log.push(STARTING);
-    let mut child = command(launcher, order, &socket).spawn().map_err(StartError::Spawn)?;
+    let schema = folder.path().join("schema.json");
+    if let Some(handler) = &order.files.handler {
+        let json = serde_json::to_vec(&handler.schema).map_err(|error| StartError::Spawn(error.into()))?;
+        tokio::fs::write(&schema, json).await.map_err(StartError::Spawn)?;
+    }
+    let mut child = command(launcher, order, (&socket, &schema)).spawn().map_err(StartError::Spawn)?;
     let folder_of_files = format!("{}/", order.files.checkout.path().display());
     if let Some(stdout) = child.stdout.take() {
         tokio::spawn(keep_lines(stdout, log.clone(), folder_of_files.clone()));
@@ -153,11 +177,10 @@ pub async fn start(launcher: &Launcher, order: &Order, log: &Log) -> Result<Proc
     Ok(Process { socket, hello, ended, kill, _folder: folder })
 }
 
-fn command(launcher: &Launcher, order: &Order, socket: &Path) -> Command {
+fn command(launcher: &Launcher, order: &Order, (socket, schema): (&Path, &Path)) -> Command {
     let mut command = Command::new(&launcher.program);
-    command.args(&launcher.arguments);
     let files = &order.files;
-    command.arg("--model").arg(&files.model).arg("--socket").arg(socket);
+    command.arg("runtime").arg("--model").arg(&files.model).arg("--socket").arg(socket);
     command.arg("--weights-sha256").arg(files.model_sha256.to_string());
     command.arg("--threads").arg(order.n_threads.to_string());
     command.arg("--memory-bytes").arg(order.memory_bytes.to_string());
@@ -166,6 +189,14 @@ fn command(launcher: &Launcher, order: &Order, socket: &Path) -> Command {
     }
     if let Some(examples) = &files.examples {
         command.arg("--examples").arg(examples);
+    }
+    if let Some(handler) = &files.handler {
+        command.arg("--folder").arg(files.checkout.path()).arg("--object").arg(&handler.object);
+        command.arg("--takes").arg(handler.takes.as_str()).arg("--schema").arg(schema);
+        command.arg("--environment").arg(&handler.environment);
+        command.arg("--sessions").arg(order.n_workers.to_string());
+        command.arg("--call-timeout-ms").arg(order.call_timeout.as_millis().to_string());
+        command.arg("--load-timeout-ms").arg(order.load_timeout.as_millis().to_string());
     }
     if let Some(library) = &order.onnxruntime {
         command.arg("--onnxruntime").arg(library);

@@ -106,7 +106,11 @@ settings! {
     queue_bytes: Bytes = "256 MiB";
     /// Threads that one runtime computes with.
     runtime_threads: usize = "1";
-    /// Memory that one runtime may use.
+    /// Processes that one model in Python computes in at a time.
+    python_workers: usize = "1";
+    /// How long building a Python environment may take.
+    build_timeout: Seconds = "30m";
+    /// Memory that one runtime may use, and each process of a model in Python.
     runtime_memory: Bytes = "4 GiB";
     /// Whether models run where the kernel cannot confine them: `refuse` or `allow`.
     unsandboxed: String = "refuse";

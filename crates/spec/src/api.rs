@@ -90,6 +90,8 @@ pub struct Endpoint {
 pub enum EndpointState {
     /// Accepted; its job has not begun.
     Pending,
+    /// The Python environment of its model is being built.
+    Building,
     /// Its runtime is loading the model.
     Starting,
     /// Answering.
@@ -106,6 +108,7 @@ impl EndpointState {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Pending => "pending",
+            Self::Building => "building",
             Self::Starting => "starting",
             Self::Ready => "ready",
             Self::Idle => "idle",
@@ -116,9 +119,16 @@ impl EndpointState {
 
     /// The state of this name, if it is one.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Pending, Self::Starting, Self::Ready, Self::Idle, Self::Failed, Self::Stopped]
-            .into_iter()
-            .find(|state| state.as_str() == name)
+        const ALL: [EndpointState; 7] = [
+            EndpointState::Pending,
+            EndpointState::Building,
+            EndpointState::Starting,
+            EndpointState::Ready,
+            EndpointState::Idle,
+            EndpointState::Failed,
+            EndpointState::Stopped,
+        ];
+        ALL.into_iter().find(|state| state.as_str() == name)
     }
 
     /// Whether a request would be answered, at once or after a while.
@@ -128,7 +138,7 @@ impl EndpointState {
 
     /// Whether nothing more will happen without a request or its owner.
     pub fn is_settled(self) -> bool {
-        !matches!(self, Self::Pending | Self::Starting)
+        !matches!(self, Self::Pending | Self::Building | Self::Starting)
     }
 }
 

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::handler::{Handler, PythonVersion, Takes};
 use crate::manifest::Conversion;
 use crate::schema::Schema;
 use crate::tensor::{Datatype, TensorSpec};
@@ -19,6 +20,9 @@ pub struct Facts {
     /// The file that would be served.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
+    /// The code that would be served, where that is Python; `model` is none then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub python: Option<PythonFacts>,
     /// The file it was converted from, whose class and hyperparameters are the model's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub original: Option<String>,
@@ -37,7 +41,32 @@ pub struct Facts {
     pub problems: Vec<String>,
 }
 
+/// A model that is Python code.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct PythonFacts {
+    /// As `predict.py:predict`.
+    #[schema(value_type = String)]
+    pub handler: Handler,
+    pub takes: Takes,
+    #[schema(value_type = String)]
+    pub python: PythonVersion,
+    /// Path of the lock, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lock: Option<String>,
+    /// Path of the file that lists packages, where there is no lock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requirements_file: Option<String>,
+    /// Packages asked for, where there is neither.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub requirements: Vec<String>,
+}
+
 impl Facts {
+    /// Whether there is something to serve.
+    pub fn is_servable(&self) -> bool {
+        self.model.is_some() || self.python.is_some()
+    }
+
     /// The facts of one file.
     pub fn file(&self, path: &str) -> Option<&FileFacts> {
         self.files.iter().find(|file| file.path == path)

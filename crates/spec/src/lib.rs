@@ -9,6 +9,7 @@ pub mod digest;
 pub mod facts;
 pub mod frame;
 pub mod git;
+pub mod handler;
 pub mod limits;
 pub mod manifest;
 pub mod name;

@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::handler::{Environment, Serve};
 use crate::limits;
 use crate::name::FilePath;
 use crate::schema::Schema;
@@ -37,6 +38,12 @@ pub struct Manifest {
     /// How the served file came from the original, and how well it agrees.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub conversion: Option<Conversion>,
+    /// The code that is served, where the model is Python.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub serve: Option<Serve>,
+    /// The Python and the packages that the code needs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub environment: Option<Environment>,
     /// Views over the model's tensors, and its tensors where the file does not say.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub schema: Option<Schema>,
@@ -103,6 +110,21 @@ mod tests {
         assert!(matches!(Manifest::parse(b"licence = \"MIT\""), Err(ManifestError::Syntax(_))));
         assert!(Manifest::parse(b"model = \"../../etc/passwd\"").is_err());
         assert_eq!(Manifest::parse(b"\xff"), Err(ManifestError::NotText));
+    }
+
+    #[test]
+    fn a_handler_and_its_environment_can_be_named() {
+        let text = r#"
+            [serve]
+            handler = "predict.py:predict"
+            [environment]
+            requirements = ["numpy==2.*"]
+        "#;
+        let manifest = Manifest::parse(text.as_bytes()).unwrap();
+        let serve = manifest.serve.unwrap();
+        assert_eq!((serve.handler.object.as_str(), serve.takes), ("predict", crate::handler::Takes::Row));
+        assert_eq!(manifest.environment.unwrap().requirements, ["numpy==2.*"]);
+        assert!(Manifest::parse(b"[serve]\nhandler = \"predict\"").is_err());
     }
 
     #[test]

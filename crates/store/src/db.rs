@@ -22,6 +22,7 @@ pub mod accounts;
 pub mod discussions;
 pub mod endpoints;
 pub mod entries;
+pub mod environments;
 pub mod events;
 pub mod facts;
 pub mod grants;

@@ -63,8 +63,8 @@ def write_estimator(model: Any, request: Request, folder: Path) -> Bundle:
         "library": _library(model),
     }
     if not request.is_converted:
-        _write_manifest(folder, request, {"model": original}, {})
-        _write_card(folder, request, facts)
+        write_manifest(folder, request, {"model": original}, {})
+        write_card(folder, request, facts)
         return Bundle()
     if request.example is None:
         raise ArgumentError(
@@ -74,13 +74,13 @@ def write_estimator(model: Any, request: Request, folder: Path) -> Bundle:
     converted = convert(model, request.example, request.wishes)
     (folder / "model.onnx").write_bytes(converted.content)
     rows = rows_of(request.example)
-    image = _image(rows, request.picture)
+    image = image_of_rows(rows, request.picture)
     _write_examples(folder, rows, _expected(model, rows, converted))
     view = {"input": _input_view(converted.columns, image), "output": converted.output.as_manifest()}
     files = {"model": "model.onnx", "original": original, "examples": "examples.json"}
     task = request.task or _task(converted.output.kind, image)
-    _write_manifest(folder, request, files, {"conversion": converted.as_manifest(), "schema": view}, task=task)
-    _write_card(
+    write_manifest(folder, request, files, {"conversion": converted.as_manifest(), "schema": view}, task=task)
+    write_card(
         folder, request, facts | {"converted": converted, "image": image, "columns": converted.columns}, task=task
     )
     return Bundle(f"`{facts['original_class']}` converted by {converted.tool} and {converted.proof.sentence()}")
@@ -95,15 +95,15 @@ def write_onnx(content: bytes, request: Request, folder: Path) -> Bundle:
         rows = rows_of(request.example)
         onnx = OnnxModel(content)
         onnx.run(rows)  # An example that the model refuses is no example.
-        image = _image(rows, request.picture, onnx)
+        image = image_of_rows(rows, request.picture, onnx)
         columns = columns_of(rows, request.wishes.hints)
         _write_examples(folder, rows, [])
         files["examples"] = "examples.json"
         if image is not None or _is_table(onnx, rows):
             tables["schema"] = {"input": _input_view(_typed(columns, onnx), image)}
             facts |= {"image": image, "columns": _typed(columns, onnx)}
-    _write_manifest(folder, request, files, tables)
-    _write_card(folder, request, facts)
+    write_manifest(folder, request, files, tables)
+    write_card(folder, request, facts)
     return Bundle()
 
 
@@ -137,7 +137,8 @@ def _task(kind: str, image: Image | None) -> str | None:
     return "tabular-regression" if kind == "number" and image is None else None
 
 
-def _image(rows: Any, picture: Picture | None, onnx: OnnxModel | None = None) -> Image | None:
+def image_of_rows(rows: Any, picture: Picture | None, onnx: OnnxModel | None = None) -> Image | None:
+    """The picture in each row, where the caller said that there is one."""
     if picture is None:
         return None
     if is_frame(rows):
@@ -176,22 +177,30 @@ def _expected(model: Any, rows: Any, converted: Converted) -> list[Any]:
 
 def _write_examples(folder: Path, rows: Any, expected: Sequence[Any]) -> None:
     indices = complete(rows)[:MOST_EXAMPLES]
-    document: dict[str, Any] = {"rows": [plain_row(rows, index) for index in indices]}
+    answers = [expected[index] for index in indices] if len(expected) else []
+    write_example_rows(folder, [plain_row(rows, index) for index in indices], answers)
+
+
+def write_example_rows(folder: Path, rows: Sequence[Sequence[Any]], expected: Sequence[Any]) -> None:
+    """Writes rows as JSON has them, and what the model answers to each."""
+    document: dict[str, Any] = {"rows": list(rows)}
     if len(expected):
-        document["expected"] = [expected[index] for index in indices]
+        document["expected"] = list(expected)
     text = json.dumps(document, ensure_ascii=False, allow_nan=False)
     (folder / "examples.json").write_text(text + "\n", encoding="utf-8")
 
 
-def _write_manifest(
+def write_manifest(
     folder: Path, request: Request, files: Mapping[str, str], tables: Mapping[str, Any], *, task: str | None = None
 ) -> None:
+    """Writes `reenact.toml`: what the caller said, the files by what they are, and further tables."""
     said = {"description": request.description, "task": task or request.task, "license": request.license}
     document = {key: value for key, value in said.items() if value} | dict(files) | dict(tables)
     (folder / "reenact.toml").write_text(_toml.dumps(document), encoding="utf-8")
 
 
-def _write_card(folder: Path, request: Request, facts: Mapping[str, Any], *, task: str | None = None) -> None:
+def write_card(folder: Path, request: Request, facts: Mapping[str, Any], *, task: str | None = None) -> None:
+    """Writes the caller's card, or one that says what is known."""
     text = request.card
     if text is None:
         text = card.write(

@@ -29,6 +29,7 @@ class Facts:
     columns: Sequence[Column] = ()
     image: Image | None = None
     converted: Converted | None = None
+    requirements: Sequence[str] = ()
 
 
 def write(facts: Facts) -> str:
@@ -81,6 +82,9 @@ def _output(facts: Facts) -> str:
 
 
 def _files(facts: Facts) -> str:
+    if facts.requirements:
+        listed = "".join(f"- `{requirement}`\n" for requirement in facts.requirements)
+        return f"## Files\n\n`predict.py` is served, in an environment of these packages:\n\n{listed}"
     if facts.converted is None:
         return ""
     return (

@@ -40,7 +40,7 @@ class Endpoint:
 
     @property
     def state(self) -> str:
-        """`pending`, `starting`, `ready`, `idle`, `failed` or `stopped`, as of the last `refresh`."""
+        """`pending`, `building`, `starting`, `ready`, `idle`, `failed` or `stopped`, as of the last `refresh`."""
         return str(self._described["state"])
 
     @property
@@ -115,6 +115,8 @@ class Endpoint:
         if len(specified) > 1:
             return _columns(rows, specified)
         tensor = specified[0]
+        if len(tensor["shape"]) == 1:
+            return [{**tensor, "shape": [len(rows)], "values": _single(rows)}]
         values = _tensors.values_of(_ordered(rows, self.schema))
         shape = _tensors.shape_of(values)
         return [{**tensor, "shape": _row_shape(shape, tensor), "values": values}]
@@ -188,7 +190,7 @@ def _ordered(rows: Any, schema: Mapping[str, Any]) -> Any:
 
 
 def _columns(rows: Any, specified: Any) -> list[dict[str, Any]]:
-    """One tensor of `[rows, 1]` for each input, by the name of the column, or by its place in a row."""
+    """One tensor of `[rows]` or `[rows, 1]` for each input, by the name of the column, or by its place in a row."""
     tensors = []
     for index, tensor in enumerate(specified):
         if is_frame(rows):
@@ -198,8 +200,15 @@ def _columns(rows: Any, specified: Any) -> list[dict[str, Any]]:
             values = rows[tensor["name"]].to_numpy()
         else:
             values = [row[index] for row in _tensors.plain_list(rows)]
-        tensors.append({**tensor, "shape": [len(values), 1], "values": values})
+        shape = [len(values), 1] if len(tensor["shape"]) > 1 else [len(values)]
+        tensors.append({**tensor, "shape": shape, "values": values})
     return tensors
+
+
+def _single(rows: Any) -> list[Any]:
+    """One value for each row, which may be the only one of a list."""
+    values = rows.iloc[:, 0].tolist() if is_frame(rows) else _tensors.plain_list(rows)
+    return [value[0] if isinstance(value, (list, tuple)) and len(value) == 1 else value for value in values]
 
 
 def _row_shape(shape: tuple[int, ...], tensor: Mapping[str, Any]) -> list[int]:

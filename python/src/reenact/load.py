@@ -108,6 +108,8 @@ def open_model(local: Path, path: str, facts: Mapping[str, Any], *, trust: bool)
         return xgboost.load(local, converted_from)
     if path == lightgbm.FILE or path.endswith(f"/{lightgbm.FILE}"):
         return lightgbm.load(local, _own_classes((schema.get("output") or {}).get("classes")))
+    if path.endswith(".keras"):
+        return _open_keras(local, trust=trust)
     if path.endswith(".onnx"):
         return LoadedOnnx(local.read_bytes(), schema)
     raise ReenactError(
@@ -148,6 +150,15 @@ def _unpickle(local: Path, path: str, facts: Mapping[str, Any], *, trust: bool) 
     return joblib.load(local)
 
 
+def _open_keras(local: Path, *, trust: bool) -> Any:
+    try:
+        import keras
+    except ImportError as error:
+        raise ReenactError("keras is not installed", hint="`pip install keras`, and its backend") from error
+    # Its safe mode refuses layers that carry code.
+    return keras.saving.load_model(local, compile=False, safe_mode=not trust)
+
+
 def _looks_like_pickle(local: Path) -> bool:
     """Whether the content is a pickle, whatever the name says: protocol 2 and later begin so."""
     with local.open("rb") as file:
@@ -159,7 +170,7 @@ def _is_native(path: str) -> bool:
     """Whether this file of a framework's own can be opened here: its name, and the framework installed."""
     from importlib.util import find_spec
 
-    framework = {".ubj": "xgboost", ".txt": "lightgbm"}.get(Path(path).suffix)
+    framework = {".ubj": "xgboost", ".txt": "lightgbm", ".keras": "keras"}.get(Path(path).suffix)
     return framework is not None and find_spec(framework) is not None
 
 

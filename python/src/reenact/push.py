@@ -1,14 +1,14 @@
-"""`reenact.push`: a trained model, an ONNX model or a folder becomes a page.
+"""`reenact.push`: a trained model, a function, an ONNX model or a folder becomes a page.
 
 Knows what kinds of things can be pushed and hands each to its writer; the transfer is the command's. Invariant:
-nothing is sent before the conversion is proven.
+nothing is sent before the conversion is proven, or the model has answered its own example.
 """
 
 from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,9 @@ from . import _binary, _credentials, bundle
 from ._client import Repository, parse_repository
 from ._credentials import Server
 from .convert import Wishes, estimator, lightgbm, onnx_model, xgboost
-from .convert.schema import Hints
-from .errors import ArgumentError
+from .convert.schema import Hints, rows_of
+from .errors import ArgumentError, ConversionError
+from .handlers import write as handlers
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,11 @@ def push(
     feature_names: Sequence[str] | None = None,
     ranges: Mapping[str, tuple[float, float]] | None = None,
     descriptions: Mapping[str, str] | None = None,
-    input: str | None = None,
+    input: Any = None,
+    output: Any = None,
+    requirements: Sequence[str] | None = None,
+    preprocess: Callable[..., Any] | None = None,
+    postprocess: Callable[..., Any] | None = None,
     shape: Sequence[int] | None = None,
     black: float | None = None,
     white: float | None = None,
@@ -58,15 +63,20 @@ def push(
 ) -> Pushed:
     """Pushes a model and returns its page.
 
-    `model` is a fitted scikit-learn, XGBoost or LightGBM model, an ONNX model as an object or a path, or the path
-    of a folder or file, which is pushed as it is.
+    `model` is a fitted scikit-learn, XGBoost or LightGBM model, a network of Keras or PyTorch, any function or any
+    class or object with `predict`, an ONNX model as an object or a path, or the path of a folder or file, which is
+    pushed as it is.
 
     A fitted model is converted to ONNX, and the conversion is proven on `example` (rows as `model.predict` takes
     them), on rows of `data` and on rows varied from both: labels equal, probabilities within `tolerance`, numbers
-    within `tolerance` times the largest. What cannot be proven is not pushed; `convert=False` pushes the original
-    alone, which is shown but not served yet. One printed line says what was proven.
+    within `tolerance` times the largest. What cannot be converted or proven, all with `convert=False`, and whatever
+    has a `preprocess` or `postprocess` function around it stays Python: it is packed with all that it closes over
+    and runs on the server in an environment of `requirements`, or else of the packages that it uses, in the versions
+    installed here. One printed line says which of the two was done, and why.
 
-    The schema comes from `example`. `labels` are the people's names of the classes, in the order of
+    The schema comes from `example`; that of a function from its type hints, or from `input` and `output`: `"text"`,
+    `"number"`, `"integer"`, `"truth"`, `"json"`, a type, a list of texts of which one is meant, or for several inputs
+    a dictionary of those by parameter. `labels` are the people's names of the classes, in the order of
     `model.classes_`. Smallest and largest values are hints for forms: from `ranges`, else from `data` (such as the
     training data), else from `example`. `input="image"` with `shape` and the values of a `black` and a `white`
     pixel makes each row a picture. `card` is the text of the card, or the path of a file with it.
@@ -81,7 +91,7 @@ def push(
         title=target.name.partition("/")[2],
         example=example,
         wishes=Wishes(hints=hints, labels=labels, output_title=output_title, tolerance=tolerance),
-        picture=_picture(input, shape, black, white),
+        picture=_picture("image" if input == "image" else None, shape, black, white),
         is_converted=convert,
         description=description,
         license=license,
@@ -89,26 +99,51 @@ def push(
         tags=tags,
         card=_card_text(card),
     )
+    kind = None if isinstance(input, str) and input in ("image", "table") else input
+    wanted = handlers.Wanted(kind, output, requirements, preprocess, postprocess)
     sending = _Sending(server, target, public, message)
     if isinstance(model, (str, os.PathLike)):
         return _push_path(Path(model), request, sending)
     with tempfile.TemporaryDirectory(prefix="reenact-") as folder:
-        written = write(model, request, Path(folder))
+        written = write(model, request, Path(folder), wanted)
         if written.sentence:
             print(written.sentence)
         return sending.send(Path(folder))
 
 
-def write(model: Any, request: bundle.Request, folder: Path) -> bundle.Bundle:
+def write(model: Any, request: bundle.Request, folder: Path, wanted: handlers.Wanted | None = None) -> bundle.Bundle:
     """Writes into the folder what a push of this object sends."""
+    wanted = wanted or handlers.Wanted()
     if onnx_model.is_onnx_object(model):
         return bundle.write_onnx(onnx_model.content_of(model), request, folder)
     if estimator.is_estimator(model) or xgboost.is_booster(model) or lightgbm.is_booster(model):
-        return bundle.write_estimator(model, request, folder)
+        return _write_estimator(model, request, folder, wanted)
+    if handlers.is_keras(model) or handlers.is_torch(model):
+        return handlers.write_network(model, request, wanted, folder)
+    if callable(model) or callable(getattr(model, "predict", None)):
+        return handlers.write_function(model, request, wanted, folder)
     raise ArgumentError(
         f"a `{type(model).__module__}.{type(model).__qualname__}` cannot be pushed as an object",
-        hint="save it into a folder in its framework's own format, or export it to ONNX, and push the path",
+        hint="give it a method `predict`, save it into a folder and push the path, or export it to ONNX",
     )
+
+
+def _write_estimator(model: Any, request: bundle.Request, folder: Path, wanted: handlers.Wanted) -> bundle.Bundle:
+    """Converted and proven where that goes, else as it is, saying why."""
+    asks_for_python = bool(wanted.steps) or not request.is_converted
+    if asks_for_python and request.example is not None:
+        return handlers.write_estimator(model, request, wanted, folder)
+    try:
+        return bundle.write_estimator(model, request, folder)
+    except ConversionError as error:
+        if request.example is None or not estimator.is_estimator(model):
+            raise
+        # A model that fails on its own example fails here once more, and this time for good.
+        estimator.of(model, rows_of(request.example))
+        for left in folder.iterdir():
+            left.unlink()
+        written = handlers.write_estimator(model, request, wanted, folder)
+        return bundle.Bundle(f"{written.sentence}; it is not served as ONNX: {error.message}")
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,11 @@
 //! Commands that need no server to talk to.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use spec::digest::Sha256;
+use spec::handler::Takes;
 use spec::name::AccountName;
 
 use crate::args::setting;
@@ -150,7 +152,7 @@ pub struct Completions {
 /// Hold one model and answer predictions; the server starts this
 #[derive(Debug, Args)]
 pub struct Runtime {
-    /// ONNX file
+    /// ONNX file, or the file of a handler
     #[arg(long)]
     pub model: PathBuf,
     /// Unix socket to listen on
@@ -168,6 +170,9 @@ pub struct Runtime {
     /// Threads of one call of the model
     #[arg(long, default_value_t = 1)]
     pub threads: usize,
+    /// Most calls of the model at one time
+    #[arg(long, default_value_t = 2)]
+    pub sessions: usize,
     /// Memory it may use
     #[arg(long)]
     pub memory_bytes: u64,
@@ -177,6 +182,67 @@ pub struct Runtime {
     /// Go on where the kernel cannot confine it
     #[arg(long)]
     pub allow_unsandboxed: bool,
+    #[command(flatten)]
+    pub handler: Handler,
+}
+
+/// How a handler is run, where the model is Python.
+#[derive(Debug, Args)]
+pub struct Handler {
+    /// Folder with the handler, its modules and its weights
+    #[arg(long, requires = "object", requires = "schema", requires = "environment")]
+    pub folder: Option<PathBuf>,
+    /// What is called in the handler's file
+    #[arg(long)]
+    pub object: Option<String>,
+    /// Whether it is called for each row or for all
+    #[arg(long, default_value = "row", value_parser = takes)]
+    pub takes: Takes,
+    /// File with the schema as JSON
+    #[arg(long)]
+    pub schema: Option<PathBuf>,
+    /// Folder of the environment
+    #[arg(long)]
+    pub environment: Option<PathBuf>,
+    /// How long one call may take
+    #[arg(long, default_value_t = 60_000)]
+    pub call_timeout_ms: u64,
+    /// How long loading may take
+    #[arg(long, default_value_t = 120_000)]
+    pub load_timeout_ms: u64,
+}
+
+fn takes(text: &str) -> Result<Takes, String> {
+    let known = [Takes::Row, Takes::Rows].into_iter().find(|takes| takes.as_str() == text);
+    known.ok_or_else(|| "`row` or `rows` is wanted".to_owned())
+}
+
+/// Confine this process and become a program; a runtime starts this
+#[derive(Debug, Args)]
+pub struct Worker {
+    /// File or folder that may be read
+    #[arg(long)]
+    pub readable: Vec<PathBuf>,
+    /// Program that may be run
+    #[arg(long)]
+    pub executable: Vec<PathBuf>,
+    /// Memory it may use
+    #[arg(long)]
+    pub memory_bytes: u64,
+    /// Go on where the kernel cannot confine it
+    #[arg(long)]
+    pub allow_unsandboxed: bool,
+    /// The program and its arguments
+    #[arg(last = true, required = true)]
+    pub command: Vec<OsString>,
+}
+
+/// Make the environment that is described on the standard input; the server starts this
+#[derive(Debug, Args)]
+pub struct BuildEnvironment {
+    /// Folder that holds the environments
+    #[arg(long)]
+    pub root: PathBuf,
 }
 
 /// Write the generated parts of the documentation

@@ -34,7 +34,7 @@ pub async fn run(args: Deploy, printer: &Printer) -> anyhow::Result<ExitStatus> 
         }
         EndpointState::Stopped => return Err(not_live(&endpoint).into()),
         EndpointState::Ready | EndpointState::Idle => {}
-        EndpointState::Pending | EndpointState::Starting => {
+        EndpointState::Pending | EndpointState::Building | EndpointState::Starting => {
             printer.note(format_args!(
                 "the endpoint is {}; --wait waits until it answers",
                 endpoint.state.as_str()

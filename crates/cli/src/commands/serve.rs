@@ -30,11 +30,11 @@ pub fn run(args: &Serve, printer: &Printer) -> anyhow::Result<ExitStatus> {
     Ok(ExitStatus::Success)
 }
 
-/// Our own binary, started again as the process that holds one model.
+/// Our own binary, started again for what the server does not do itself.
 pub(super) fn launcher() -> Result<Launcher, Error> {
     let program =
         env::current_exe().map_err(|source| Error::Program { program: "reenact".into(), source })?;
-    Ok(Launcher { program, arguments: vec!["runtime".into()] })
+    Ok(Launcher { program })
 }
 
 fn announce(ready: &Ready, printer: &Printer) -> Result<(), Closed> {

@@ -78,7 +78,8 @@ codes! {
     TooSlow: "too-slow", 408, "The request took too long to arrive", "try again on a better connection";
     MediaType: "unsupported-media-type", 415, "The media type is not understood", "send `application/json` or `text/csv`";
     EndpointNotFound: "endpoint-not-found", 404, "There is no such endpoint", "put the model live with `reenact deploy OWNER/NAME`";
-    NotServable: "not-servable", 409, "The model cannot be served", "push an ONNX model, or push with `reenact.push` in Python, which converts it";
+    BadEnvironment: "bad-environment", 409, "The Python environment cannot be built", "name packages of the package index with versions, or push a lock that `uv pip compile --generate-hashes` wrote";
+    NotServable: "not-servable", 409, "The model cannot be served", "push an ONNX model or a `predict.py` with type hints, or push with `reenact.push` in Python";
     EndpointDown: "endpoint-down", 503, "The endpoint does not answer", "`reenact endpoints show OWNER/NAME` says why; deploy again to start it";
     BadInput: "bad-input", 400, "The input does not fit the model", "the model's page shows its schema with an example";
     Overloaded: "overloaded", 503, "The endpoint is busy", "wait as long as `Retry-After` says and try again";

@@ -106,14 +106,14 @@ pub async fn stop(app: &App, actor: &Actor, name: &RepositoryName) -> Result<Des
     get(app, actor, name).await
 }
 
-/// The last lines that an endpoint's runtimes wrote. They may quote what was sent, so only its owner reads them.
+/// What building its environment wrote, and the last lines that an endpoint's runtimes wrote. These may quote what was sent, so only its owner reads them.
 pub async fn logs(app: &App, actor: &Actor, name: &RepositoryName) -> Result<Vec<String>, Error> {
     let repository = repositories::get(app, actor, RepositoryKind::Model, name, Action::Write).await?;
     let row = endpoints::by_repository(&app.store.db, repository.id).await.during("look up an endpoint")?;
-    match row {
-        Some(_) => Ok(app.gateway.slot(repository.id).log.lines()),
-        None => Err(Error::EndpointNotFound(name.to_string())),
-    }
+    let row = row.ok_or_else(|| Error::EndpointNotFound(name.to_string()))?;
+    let mut lines = start::build_log(app, &row).await?;
+    lines.extend(app.gateway.slot(repository.id).log.lines());
+    Ok(lines)
 }
 
 /// An endpoint with the state it has at this moment in this process.
@@ -123,7 +123,8 @@ pub async fn describe(app: &App, actor: &Actor, row: Endpoint) -> Result<Describ
     let stored = EndpointState::from_name(&row.state).unwrap_or(EndpointState::Pending);
     let state = match stored {
         // What is on its way is told even while the revision before still answers.
-        EndpointState::Stopped | EndpointState::Pending | EndpointState::Starting => stored,
+        EndpointState::Stopped | EndpointState::Pending => stored,
+        EndpointState::Building | EndpointState::Starting => stored,
         EndpointState::Failed if !slot.is_starting() => stored,
         _ if live.is_some() => EndpointState::Ready,
         _ if slot.is_starting() => EndpointState::Starting,

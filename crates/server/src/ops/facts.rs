@@ -6,6 +6,7 @@
 use std::fs::File;
 
 use spec::facts::{Facts, FileFacts};
+use spec::handler::Takes;
 use spec::manifest::{self, Manifest};
 use store::clock;
 use store::db::entries::{self, Entry, Listing};
@@ -20,6 +21,8 @@ use crate::jobs;
 const MODEL_FILES: usize = 100;
 /// Most paths of one revision that are looked through for model files.
 const PATHS: usize = 50_000;
+/// Longest handler that is read for its type hints, in bytes.
+const HANDLER_BYTES: i64 = 1024 * 1024;
 /// Entries asked of the store at a time.
 const PAGE: u32 = 1000;
 
@@ -51,7 +54,8 @@ pub async fn inspect(app: &App, revision: RevisionId) -> Result<Facts, Error> {
     for entry in files.iter().filter(|entry| inspect::is_model_file(&entry.path)).take(MODEL_FILES) {
         read.push(read_file(app, entry).await?);
     }
-    let facts = inspect::repository(manifest, read, &paths);
+    let mut facts = inspect::repository(manifest, read, &paths);
+    read_handler(app, &files, &mut facts).await?;
     let json = serde_json::to_string(&facts).map_err(|_| Error::Internal("write facts as JSON"))?;
     let row = store::db::facts::Facts { revision_id: revision.id, json, inspected_ms: clock::now_ms() };
     store::db::facts::put(&app.store.db, &row).await.during("store facts")?;
@@ -64,7 +68,7 @@ async fn stored(app: &App, revision: RevisionId) -> Result<Option<Facts>, Error>
         .transpose()
 }
 
-async fn all_files(app: &App, revision: &Revision) -> Result<Vec<Entry>, Error> {
+pub(super) async fn all_files(app: &App, revision: &Revision) -> Result<Vec<Entry>, Error> {
     let mut files = Vec::new();
     let mut after: Option<String> = None;
     loop {
@@ -89,6 +93,24 @@ async fn read_manifest(
     }
     let bytes = read_small(app, entry).await?;
     Ok(Some(Manifest::parse(&bytes)))
+}
+
+/// The schema of a handler, from its type hints, where the manifest has none.
+async fn read_handler(app: &App, files: &[Entry], facts: &mut Facts) -> Result<(), Error> {
+    let Some(python) = facts.python.as_ref().filter(|_| facts.schema.is_none()) else { return Ok(()) };
+    let handler = python.handler.clone();
+    let entry = files.iter().find(|entry| entry.path == handler.file.as_str());
+    let Some(entry) = entry.filter(|entry| entry.n_bytes <= HANDLER_BYTES) else { return Ok(()) };
+    match (python.takes, inspect::handler(&read_small(app, entry).await?, &handler)) {
+        (Takes::Row, Ok(schema)) => facts.schema = Some(schema),
+        (Takes::Row, Err(reason)) => facts.problems.push(reason),
+        (Takes::Rows, _) => {
+            let problem =
+                format!("`{handler}` takes all rows at once; name its inputs and outputs in `reenact.toml`");
+            facts.problems.push(problem);
+        }
+    }
+    Ok(())
 }
 
 async fn read_small(app: &App, entry: &Entry) -> Result<Vec<u8>, Error> {

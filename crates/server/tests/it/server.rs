@@ -263,7 +263,7 @@ fn run(settings: Settings) -> (Ready, CancellationToken, JoinHandle<()>) {
 }
 
 fn launcher() -> Launcher {
-    Launcher { program: PathBuf::from("/nonexistent/reenact"), arguments: Vec::new() }
+    Launcher { program: PathBuf::from("/nonexistent/reenact") }
 }
 
 /// Files below a folder, locks not counted.

@@ -98,6 +98,13 @@ pub async fn list(db: &Db, viewer: Viewer, after: Option<&str>, limit: u32) -> R
     Ok(page(list, limit, |endpoint| endpoint.id.to_string()))
 }
 
+/// The repositories whose endpoints are in this state, oldest first.
+pub async fn in_state(db: &Db, state: &str) -> Result<Vec<RepositoryId>, Error> {
+    let sql = "SELECT repository_id FROM endpoints WHERE state = $1 AND NOT is_stopped ORDER BY id";
+    let found = query("find endpoints by state", sql).bind(state).all::<(RepositoryId,)>(db).await?;
+    Ok(found.into_iter().map(|(id,)| id).collect())
+}
+
 /// Notes how an endpoint stands. [`Error::NotFound`] if the repository has none.
 pub async fn set_state(db: &Db, repository: RepositoryId, new: &NewState<'_>) -> Result<(), Error> {
     let sql = "UPDATE endpoints SET state = $2, reason = $3, is_stopped = $4, updated_ms = $5

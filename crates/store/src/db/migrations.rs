@@ -13,6 +13,7 @@ const STEPS: &[(&str, &str)] = &[
     ("initial", include_str!("../../migrations/0001_initial.sql")),
     ("sharing", include_str!("../../migrations/0002_sharing.sql")),
     ("hub", include_str!("../../migrations/0003_hub.sql")),
+    ("environments", include_str!("../../migrations/0004_environments.sql")),
 ];
 
 /// Any number, as long as no other program takes PostgreSQL's advisory lock of that number in our database.

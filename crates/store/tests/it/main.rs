@@ -52,6 +52,8 @@ mod discussions;
 #[cfg(test)]
 mod entries;
 #[cfg(test)]
+mod environments;
+#[cfg(test)]
 mod jobs;
 #[cfg(test)]
 mod likes;

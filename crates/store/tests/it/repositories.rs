@@ -141,6 +141,8 @@ async fn a_repository_has_one_endpoint(db: Db) {
     let moved = endpoints::put(&db, &deploy(second.id)).await.unwrap();
     assert_eq!((moved.id, moved.oid, moved.is_stopped), (created.id, second.oid, false));
     assert_eq!(moved.reason, "");
+    assert_eq!(endpoints::in_state(&db, "pending").await.unwrap(), [iris.id]);
+    assert!(endpoints::in_state(&db, "building").await.unwrap().is_empty());
     let foreign = NewEndpoint { repository_id: other.id, ..deploy(first.id) };
     assert!(matches!(endpoints::put(&db, &foreign).await, Err(Error::NotFound { .. })));
     endpoints::delete(&db, iris.id).await.unwrap();

@@ -42,8 +42,9 @@ pub async fn endpoint_box(
     let described = described(app, visitor, opened).await?;
     let newest = opened.revision.oid;
     let obstacle = match facts {
-        Some(facts) if facts.model.is_none() => Some(
-            "It cannot be put live: it has no ONNX file. Push with `reenact.push` in Python, which converts."
+        Some(facts) if !facts.is_servable() => Some(
+            "It cannot be put live: it has neither an ONNX file nor a `predict.py`. `reenact.push` in Python writes \
+             one or the other."
                 .to_owned(),
         ),
         _ => None,

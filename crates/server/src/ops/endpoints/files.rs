@@ -1,7 +1,7 @@
 //! The files of a model, put where its runtime opens them.
 //!
 //! Knows facts and stored files, no process. Invariant: a runtime is given the model, what the model itself names
-//! beside it, and its examples; no other file of the repository or the server.
+//! beside it, and its examples; a handler all of its own repository; neither any other file of the server.
 
 use std::sync::Arc;
 
@@ -13,7 +13,35 @@ use store::db::revisions::Revision;
 
 use crate::app::App;
 use crate::error::{During, Error};
-use crate::provider::Files;
+use crate::ops::facts;
+use crate::provider::{Files, Handler};
+
+/// A handler with all of its repository in a folder of its own, and the digest of the whole.
+pub(super) async fn check_out_handler(
+    app: &App,
+    revision: &Revision,
+    (facts, handler): (&Facts, Handler),
+) -> Result<(Sha256, Files), Error> {
+    let file = facts.python.as_ref().map(|python| python.handler.file.clone());
+    let file = file.ok_or(Error::Internal("find the handler of a model"))?;
+    let mut found = Vec::new();
+    for entry in facts::all_files(app, revision).await? {
+        if let Some(sha256) = entry.sha256 {
+            found.push((entry.path.parse()?, sha256));
+        }
+    }
+    let own = found.iter().find(|(path, _)| *path == file).map(|(_, sha256)| *sha256);
+    let checkout = app.store.blobs.check_out(&found).await.during("put a model's files in place")?;
+    let files = Files {
+        model: checkout.path().join(file.as_str()),
+        model_sha256: own.ok_or(Error::Internal("find the handler of a model"))?,
+        external_data: Vec::new(),
+        examples: facts.examples.as_ref().map(|path| checkout.path().join(path)),
+        handler: Some(handler),
+        checkout: Arc::new(checkout),
+    };
+    Ok((digest(&found), files))
+}
 
 /// The model of a revision in a folder of its own, and the digest of its weights.
 pub(super) async fn check_out(
@@ -43,6 +71,7 @@ pub(super) async fn check_out(
         model_sha256: found[0].1,
         external_data: paths[1..n_weights].iter().map(at).collect(),
         examples: facts.examples.as_ref().map(at),
+        handler: None,
         checkout: Arc::new(checkout),
     };
     Ok((weights, files))

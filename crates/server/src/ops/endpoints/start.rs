@@ -7,22 +7,32 @@ use std::sync::Arc;
 
 use spec::api::EndpointState;
 use spec::facts::Facts;
+use spec::handler::Wanted;
 use spec::schema::Schema;
 use store::db::endpoints::{self, Endpoint};
 use store::db::ids::{RepositoryId, RevisionId};
-use store::db::revisions;
+use store::db::revisions::{self, Revision};
 
 use super::{FullName, facts, files, set_state};
 use crate::app::App;
 use crate::error::{During, Error};
 use crate::gateway::{Key, Live, Slot, Target, slot};
-use crate::provider::{self, Order, StartError};
+use crate::ops::environments::{self, Standing};
+use crate::provider::{self, Handler, Order, StartError};
+
+/// Why an endpoint is not there yet.
+const BUILDING: &str = "the Python environment is being built; this happens once for each set of packages";
 
 /// Starts what the row says, and puts it in the place of what runs.
 pub async fn start(app: &Arc<App>, repository: RepositoryId) -> Result<(), Error> {
     let row = endpoints::by_repository(&app.store.db, repository).await.during("look up an endpoint")?;
     // It may have been stopped or deleted while its job waited.
     let Some(row) = row.filter(|row| !row.is_stopped) else { return Ok(()) };
+    match needs(app, &row).await? {
+        Needs::Met => {}
+        Needs::Building => return Ok(()),
+        Needs::Failed(reason) => return set_state(app, repository, EndpointState::Failed, &reason).await,
+    }
     set_state(app, repository, EndpointState::Starting, "").await?;
     let served = Served::of(app, &row);
     let started = served.slot.swap(|| run(app, &served)).await;
@@ -35,6 +45,11 @@ pub(super) async fn wake(app: &Arc<App>, repository: RepositoryId) -> Result<Arc
     let row = found.ok_or_else(|| Error::EndpointNotFound(repository.to_string()))?;
     if row.is_stopped {
         return Err(stopped(&row.full_name()));
+    }
+    match needs(app, &row).await? {
+        Needs::Met => {}
+        Needs::Building => return Err(building(&row.full_name())),
+        Needs::Failed(reason) => return Err(slot::failed(&row.full_name(), &reason)),
     }
     let served = Served::of(app, &row);
     let mut has_started = false;
@@ -57,6 +72,14 @@ pub(super) async fn wake_pinned(app: &Arc<App>, pinned: &Pinned) -> Result<Arc<L
     let key = Key::Pinned(pinned.repository, pinned.revision);
     let served =
         Served { name: pinned.name.clone(), revision: pinned.revision, slot: app.gateway.slot_of(key) };
+    match environment(app, &served.name, served.revision).await? {
+        None | Some((_, Standing::Ready(_))) => {}
+        Some((_, Standing::Failed(reason))) => return Err(slot::failed(&served.name, &reason)),
+        Some((wanted, _)) => {
+            environments::ask(app, &wanted).await?;
+            return Err(building(&served.name));
+        }
+    }
     let start = || {
         app.gateway.metrics.cold_start();
         run(app, &served)
@@ -94,11 +117,74 @@ pub(super) fn stopped(repository: &str) -> Error {
     Error::EndpointDown { repository: repository.to_owned(), state: "stopped", reason }
 }
 
+/// Whether an endpoint has what it needs besides its files.
+enum Needs {
+    Met,
+    /// They are being met; the endpoint is started again when they are.
+    Building,
+    Failed(String),
+}
+
+/// Looks for the environment of an endpoint's model, and asks for it where it is not there. One that could not be
+/// built is only tried again after a deploy: whoever merely asks for an answer cannot have it tried.
+async fn needs(app: &App, row: &Endpoint) -> Result<Needs, Error> {
+    let wanted = match environment(app, &row.full_name(), row.revision_id).await {
+        Ok(None | Some((_, Standing::Ready(_)))) => return Ok(Needs::Met),
+        Ok(Some((_, Standing::Failed(reason)))) if row.state != EndpointState::Pending.as_str() => {
+            return Ok(Needs::Failed(reason));
+        }
+        Ok(Some((wanted, _))) => wanted,
+        Err(error @ (Error::BadEnvironment(_) | Error::NotServable { .. })) => {
+            return Ok(Needs::Failed(error.to_string()));
+        }
+        Err(error) => return Err(error),
+    };
+    set_state(app, row.repository_id, EndpointState::Building, BUILDING).await?;
+    environments::ask(app, &wanted).await?;
+    Ok(Needs::Building)
+}
+
+/// The environment of a revision's model, where that is Python.
+async fn environment(app: &App, name: &str, of: RevisionId) -> Result<Option<(Wanted, Standing)>, Error> {
+    let facts = facts::ensure(app, of).await?;
+    let Some(python) = &facts.python else { return Ok(None) };
+    check_servable(name, &facts)?;
+    let wanted = environments::wanted(app, &revision(app, of).await?, python).await?;
+    let standing = environments::standing(app, &wanted).await?;
+    Ok(Some((wanted, standing)))
+}
+
+/// What building the environment of an endpoint's model wrote.
+pub(super) async fn build_log(app: &App, row: &Endpoint) -> Result<Vec<String>, Error> {
+    match environment(app, &row.full_name(), row.revision_id).await {
+        Ok(Some((wanted, _))) => environments::log(app, &wanted).await,
+        Ok(None) | Err(Error::BadEnvironment(_) | Error::NotServable { .. }) => Ok(Vec::new()),
+        Err(error) => Err(error),
+    }
+}
+
+async fn revision(app: &App, id: RevisionId) -> Result<Revision, Error> {
+    let revision = revisions::by_id(&app.store.db, id).await.during("look up a revision")?;
+    revision.ok_or(Error::Internal("find the revision of an endpoint"))
+}
+
+/// What a request is told while the environment of its model is built.
+fn building(repository: &str) -> Error {
+    let (repository, reason) = (repository.to_owned(), BUILDING.to_owned());
+    Error::EndpointDown { repository, state: "building", reason }
+}
+
 /// Whether there is something to serve, in words for the model's owner.
 pub fn check_servable(repository: &str, facts: &Facts) -> Result<(), Error> {
     let refuse = |reason: String| Err(Error::NotServable { repository: repository.to_owned(), reason });
+    if facts.python.is_some() {
+        let no_schema = || facts.problems.last().cloned().unwrap_or_else(|| "it has no schema".to_owned());
+        return if facts.schema.is_some() { Ok(()) } else { refuse(no_schema()) };
+    }
     let Some(model) = &facts.model else {
-        return refuse("it has no ONNX file; other formats are shown but not served".to_owned());
+        return refuse(
+            "it has neither an ONNX file nor a `predict.py`; other files are shown but not served".to_owned(),
+        );
     };
     if let Some(error) = facts.file(model).and_then(|file| file.error.as_ref()) {
         return refuse(format!("`{model}` could not be read: {error}"));
@@ -130,10 +216,12 @@ async fn run(app: &Arc<App>, served: &Served) -> Result<Arc<Live>, Error> {
     let order = Order {
         files: target.files.clone(),
         n_threads: settings.runtime_threads,
+        n_workers: settings.python_workers.max(1),
         memory_bytes: settings.runtime_memory.0,
         onnxruntime: (!settings.onnxruntime.as_os_str().is_empty()).then(|| settings.onnxruntime.clone()),
         allow_unsandboxed: settings.unsandboxed == "allow",
         load_timeout: settings.load_timeout.0,
+        call_timeout: settings.predict_timeout.0,
     };
     let log = served.slot.log.clone();
     let app_of_task = Arc::clone(app);
@@ -166,9 +254,19 @@ async fn target(app: &App, served: &Served) -> Result<Target, Error> {
     let facts = facts::ensure(app, served.revision).await?;
     let repository = served.name.clone();
     check_servable(&repository, &facts)?;
-    let revision = revisions::by_id(&app.store.db, served.revision).await.during("look up a revision")?;
-    let revision = revision.ok_or(Error::Internal("find the revision of an endpoint"))?;
-    let (weights, files) = files::check_out(app, &revision, &facts).await?;
-    let schema: Schema = facts.schema.unwrap_or_default();
+    let revision = revision(app, served.revision).await?;
+    let schema: Schema = facts.schema.clone().unwrap_or_default();
+    let (weights, files) = match &facts.python {
+        None => files::check_out(app, &revision, &facts).await?,
+        Some(python) => {
+            let Some((_, Standing::Ready(folder))) = environment(app, &repository, served.revision).await?
+            else {
+                return Err(building(&repository));
+            };
+            let (object, takes) = (python.handler.object.clone(), python.takes);
+            let handler = Handler { object, takes, schema: schema.clone(), environment: folder };
+            files::check_out_handler(app, &revision, (&facts, handler)).await?
+        }
+    };
     Ok(Target { repository, revision: revision.oid, weights, files, schema })
 }

@@ -105,7 +105,7 @@ impl EndpointBox {
 
     /// Whether something is going on that ends by itself.
     pub fn is_busy(&self) -> bool {
-        matches!(self.state, "pending" | "starting")
+        matches!(self.state, "pending" | "building" | "starting")
     }
 
     /// What the state means for whoever wants an answer.
@@ -114,6 +114,7 @@ impl EndpointBox {
             "ready" => "Live and answering.",
             "idle" => "Asleep to save memory. The next request wakes it, which takes a moment.",
             "pending" => "About to start.",
+            "building" => "Installing its Python packages.",
             "starting" => "Loading the model.",
             "failed" => "It could not start.",
             "stopped" => "Stopped by its owner.",

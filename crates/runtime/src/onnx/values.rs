@@ -10,23 +10,15 @@ use ort::session::SessionInputValue;
 use ort::value::{DynValue, PrimitiveTensorElementType, Tensor, TensorElementType};
 use spec::tensor::Datatype;
 
+use crate::backend::Given;
+use crate::output::Output;
 use crate::request::{Column, Refusal};
 
 // Both sides of the protocol are little-endian, and so are the machines that ONNX Runtime supports.
 const _: () = assert!(cfg!(target_endian = "little"));
 
-/// One output of a call: values of `shape`, as the protocol writes them.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Output {
-    pub(crate) datatype: Datatype,
-    pub(crate) shape: Vec<usize>,
-    pub(crate) data: Vec<u8>,
-    /// Where in `data` each text ends; empty for numbers.
-    ends: Vec<usize>,
-}
-
 /// The protocol's name of a type, where it has one.
-pub(crate) fn datatype(element: TensorElementType) -> Option<Datatype> {
+pub(super) fn datatype(element: TensorElementType) -> Option<Datatype> {
     Some(match element {
         TensorElementType::Bool => Datatype::Bool,
         TensorElementType::Uint8 => Datatype::Uint8,
@@ -46,15 +38,10 @@ pub(crate) fn datatype(element: TensorElementType) -> Option<Datatype> {
     })
 }
 
-/// Joins rows of columns of one type into a tensor of `shape`.
-pub(crate) fn join(
-    shape: Vec<usize>,
-    pieces: &[(&Column, Range<usize>)],
-) -> Result<SessionInputValue<'static>, Refusal> {
-    let Some((first, _)) = pieces.first() else {
-        return Err(Refusal::NoRows);
-    };
-    match first.datatype {
+/// Joins the rows of an input into a tensor.
+pub(super) fn join(given: &Given<'_>) -> Result<SessionInputValue<'static>, Refusal> {
+    let (shape, pieces) = (given.shape.clone(), given.parts.as_slice());
+    match given.datatype {
         Datatype::Bool => {
             let bytes = pieces.iter().flat_map(|(column, rows)| column.numbers(rows.clone()));
             let values: Vec<bool> = bytes.map(|byte| *byte != 0).collect();
@@ -101,7 +88,7 @@ where
 }
 
 /// What the model gave under this name.
-pub(crate) fn take(name: &str, value: &DynValue) -> Result<Output, Refusal> {
+pub(super) fn take(name: &str, value: &DynValue) -> Result<Output, Refusal> {
     let odd = || Refusal::OutputType { name: name.into(), what: value.dtype().to_string() };
     let element = value.dtype().tensor_type().ok_or_else(odd)?;
     let datatype = datatype(element).ok_or_else(odd)?;
@@ -129,7 +116,7 @@ where
 {
     let (shape, values) = value.try_extract_tensor::<T>()?;
     let data = bytemuck::cast_slice::<T, u8>(values).to_vec();
-    Ok(Output { datatype, shape: lengths(shape), data, ends: Vec::new() })
+    Ok(Output::of_numbers(datatype, lengths(shape), data))
 }
 
 fn take_texts(value: &DynValue) -> Result<Output, Refusal> {
@@ -141,102 +128,9 @@ fn take_texts(value: &DynValue) -> Result<Output, Refusal> {
         data.extend(text.as_bytes());
         ends.push(data.len());
     }
-    Ok(Output { datatype: Datatype::Bytes, shape: lengths(shape), data, ends })
+    Ok(Output::of_texts(lengths(shape), data, ends))
 }
 
 fn lengths(shape: &[i64]) -> Vec<usize> {
     shape.iter().map(|length| usize::try_from(*length).unwrap_or(0)).collect()
-}
-
-impl Output {
-    /// Rows: the first dimension, where there is one.
-    pub(crate) fn n_rows(&self) -> Option<usize> {
-        self.shape.first().copied()
-    }
-
-    /// The bytes of some of its rows.
-    pub(crate) fn rows(&self, rows: Range<usize>) -> &[u8] {
-        let (start, end) = (self.offset(rows.start), self.offset(rows.end));
-        self.data.get(start..end).unwrap_or(&[])
-    }
-
-    /// The shape of `n` of its rows.
-    pub(crate) fn shape_of(&self, n_rows: usize) -> Vec<usize> {
-        let mut shape = self.shape.clone();
-        if let Some(first) = shape.first_mut() {
-            *first = n_rows;
-        }
-        shape
-    }
-
-    /// Some of its rows, for themselves.
-    pub(crate) fn cut(&self, rows: Range<usize>) -> Self {
-        let (shape, data) = (self.shape_of(rows.len()), self.rows(rows.clone()).to_vec());
-        let start = self.offset(rows.start);
-        let row_elements = self.row_elements();
-        let elements = rows.start * row_elements..rows.end * row_elements;
-        let ends = self.ends.get(elements).unwrap_or(&[]).iter().map(|end| end - start).collect();
-        Self { datatype: self.datatype, shape, data, ends }
-    }
-
-    /// Puts the rows of another behind its own; false where they are of another shape or type.
-    pub(crate) fn append(&mut self, other: Self) -> bool {
-        let rows = self.n_rows().unwrap_or(0) + other.n_rows().unwrap_or(0);
-        if self.datatype != other.datatype || self.shape_of(0) != other.shape_of(0) {
-            return false;
-        }
-        let before = self.data.len();
-        self.shape = self.shape_of(rows);
-        self.data.extend(other.data);
-        self.ends.extend(other.ends.into_iter().map(|end| before + end));
-        true
-    }
-
-    fn row_elements(&self) -> usize {
-        self.shape.iter().skip(1).product()
-    }
-
-    /// Where in the data a row begins.
-    fn offset(&self, row: usize) -> usize {
-        match self.datatype.n_bytes() {
-            Some(width) => row * self.row_elements() * width,
-            None => match row * self.row_elements() {
-                0 => 0,
-                n => self.ends.get(n - 1).copied().unwrap_or(self.data.len()),
-            },
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn text(values: &[&str], shape: &[usize]) -> Output {
-        let (mut data, mut ends) = (Vec::new(), Vec::new());
-        for value in values {
-            data.extend((value.len() as u32).to_le_bytes());
-            data.extend(value.as_bytes());
-            ends.push(data.len());
-        }
-        Output { datatype: Datatype::Bytes, shape: shape.into(), data, ends }
-    }
-
-    #[test]
-    fn rows_that_were_cut_join_to_the_same() {
-        let all = text(&["a", "", "ccc", "dd", "e", "f"], &[3, 2]);
-        let mut joined = all.cut(0..1);
-        assert_eq!(joined, text(&["a", ""], &[1, 2]));
-        assert!(joined.append(all.cut(1..3)));
-        assert_eq!(joined, all);
-
-        let numbers = Output {
-            datatype: Datatype::Int16,
-            shape: vec![3, 1],
-            data: vec![1, 0, 2, 0, 3, 0],
-            ends: vec![],
-        };
-        assert_eq!(numbers.rows(1..3), [2, 0, 3, 0]);
-        assert!(!numbers.cut(0..1).append(text(&["a"], &[1, 1])));
-    }
 }

@@ -1,0 +1,197 @@
+//! Environments that models run in: one for each lock and version of Python, shared by all that want it.
+//!
+//! Only wheels are installed, which are unpacked and not run. Invariants: an environment under its final name is
+//! complete and never changes; of two builders of one environment, one builds and one waits.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde::{Deserialize, Serialize};
+use spec::digest::Sha256;
+use spec::handler::{Packages, PythonVersion, Wanted};
+
+use super::uv;
+use crate::error::Error;
+use crate::printer::Printer;
+
+/// What an environment says of itself.
+const DESCRIPTION: &str = "environment.json";
+/// The lock that it was built from.
+const LOCK: &str = "requirements.lock";
+/// Where a process finds the libraries that every program of this machine uses, and what they read.
+const SYSTEM: [&str; 8] = [
+    "/lib",
+    "/lib64",
+    "/usr/lib",
+    "/usr/local/lib",
+    "/etc/ld.so.cache",
+    "/etc/localtime",
+    "/usr/share/zoneinfo",
+    "/dev/urandom",
+];
+/// The programs that load programs, of the architectures and C libraries we know.
+const LOADERS: [&str; 4] = [
+    "/lib64/ld-linux-x86-64.so.2",
+    "/lib/ld-linux-aarch64.so.1",
+    "/lib/ld-musl-x86_64.so.1",
+    "/lib/ld-musl-aarch64.so.1",
+];
+/// Asks an interpreter where it lives.
+const PLACES: &str = "
+import json, os, sys, sysconfig
+base = os.path.realpath(sys.base_prefix)
+is_shared = base in ('/', '/usr', '/usr/local')
+own = [sysconfig.get_path(name) for name in ('stdlib', 'platstdlib')] if is_shared else [base]
+version = '.'.join(map(str, sys.version_info[:3]))
+print(json.dumps({'version': version, 'program': os.path.realpath(sys.executable), 'readable': own}))
+";
+
+/// What to run and what it reads, as the environment's own interpreter told it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Described {
+    /// Version of Python, such as `3.11.7`.
+    pub version: String,
+    /// The interpreter behind the environment's own name for it.
+    pub program: PathBuf,
+    /// Where that finds its library.
+    pub readable: Vec<PathBuf>,
+}
+
+/// An environment that is complete.
+#[derive(Debug, Clone)]
+pub struct Locked {
+    pub folder: PathBuf,
+    pub described: Described,
+}
+
+impl Locked {
+    /// Opens the one in this folder.
+    pub fn open(folder: &Path) -> Result<Self, Error> {
+        let path = folder.join(DESCRIPTION);
+        let text = fs::read_to_string(&path).map_err(|source| Error::File {
+            operation: "read",
+            path: path.clone(),
+            source,
+        })?;
+        let described = serde_json::from_str(&text)
+            .map_err(|source| Error::Json { name: path.display().to_string(), source })?;
+        Ok(Self { folder: folder.to_owned(), described })
+    }
+
+    /// The interpreter, by the name under which it finds the environment's packages.
+    pub fn python(&self) -> PathBuf {
+        self.folder.join("bin/python")
+    }
+
+    /// What a program of it reads.
+    pub fn readable(&self) -> Vec<PathBuf> {
+        let system = SYSTEM.into_iter().map(PathBuf::from);
+        let processor = ["/proc/cpuinfo", "/proc/meminfo", "/sys/devices/system/cpu"].map(PathBuf::from);
+        let own = std::iter::once(self.folder.clone()).chain(self.described.readable.clone());
+        own.chain(system).chain(processor).filter(|path| path.exists()).collect()
+    }
+
+    /// What has to be run for its interpreter to run.
+    pub fn executable(&self) -> Vec<PathBuf> {
+        let loaders = LOADERS.into_iter().map(PathBuf::from).filter(|path| path.exists());
+        std::iter::once(self.described.program.clone()).chain(loaders).collect()
+    }
+}
+
+/// Finds the environment that is wanted below `root`, or makes it.
+pub fn ensure(wanted: &Wanted, root: &Path, printer: &Printer) -> Result<Locked, Error> {
+    fs::create_dir_all(root).map_err(|source| Error::File {
+        operation: "make",
+        path: root.into(),
+        source,
+    })?;
+    // `uv` is run in folders of its own.
+    let root = &fs::canonicalize(root).map_err(|source| Error::File {
+        operation: "find",
+        path: root.into(),
+        source,
+    })?;
+    let wanted = match &wanted.packages {
+        Packages::Lock(_) => wanted.clone(),
+        Packages::Requirements(text) => Wanted {
+            python: wanted.python.clone(),
+            packages: Packages::Lock(lock(&wanted.python, text, (root, printer))?),
+        },
+    };
+    let folder = root.join(wanted.digest().to_string());
+    let _held = hold(&folder)?;
+    if !folder.exists() {
+        build(&wanted, &folder, printer)?;
+    }
+    Locked::open(&folder)
+}
+
+/// Chooses a version of every package.
+fn lock(python: &PythonVersion, requirements: &str, at: (&Path, &Printer)) -> Result<String, Error> {
+    let (root, printer) = at;
+    let failed = |source| Error::File { operation: "make", path: root.to_owned(), source };
+    let uv = uv::find(&super::cache()?, printer)?;
+    let work = tempfile::Builder::new().prefix(".locking-").tempdir_in(root).map_err(failed)?;
+    let (from, to) = (work.path().join("requirements.in"), work.path().join(LOCK));
+    fs::write(&from, requirements).map_err(failed)?;
+    printer.note("choosing a version of every package");
+    let mut compile = Command::new(uv);
+    compile.args(["pip", "compile", "--quiet", "--generate-hashes", "--no-header", "--no-annotate"]);
+    compile.args(["--only-binary", ":all:", "--python-version", python.as_str()]);
+    compile.current_dir(work.path()).arg(&from).arg("--output-file").arg(&to);
+    uv::watch(&mut compile, "choose the versions of the packages", printer)?;
+    fs::read_to_string(&to).map_err(|source| Error::File { operation: "read", path: to.clone(), source })
+}
+
+fn build(wanted: &Wanted, folder: &Path, printer: &Printer) -> Result<(), Error> {
+    let Packages::Lock(lock) = &wanted.packages else { return Ok(()) };
+    let failed = |source| Error::File { operation: "make", path: folder.to_owned(), source };
+    let uv = uv::find(&super::cache()?, printer)?;
+    // Its name is known, so that what a killed builder left is removed by the next.
+    let unfinished = folder.with_extension("unfinished");
+    if unfinished.exists() {
+        fs::remove_dir_all(&unfinished).map_err(failed)?;
+    }
+    printer.note(format_args!("making an environment of Python {}", wanted.python));
+    let mut make = Command::new(&uv);
+    // What is relocatable survives being renamed.
+    make.args(["venv", "--quiet", "--relocatable", "--python", wanted.python.as_str()]).arg(&unfinished);
+    uv::watch(&mut make, "make the environment", printer)?;
+    let path = unfinished.join(LOCK);
+    fs::write(&path, lock).map_err(failed)?;
+    let python = unfinished.join("bin/python");
+    if lock.lines().any(|line| !line.trim().is_empty() && !line.trim_start().starts_with('#')) {
+        let mut install = Command::new(&uv);
+        install.args(["pip", "install", "--no-progress", "--compile-bytecode", "--require-hashes"]);
+        install.args(["--only-binary", ":all:", "--no-deps", "--requirement"]).arg(&path);
+        install.current_dir(&unfinished).arg("--python").arg(&python);
+        uv::watch(&mut install, "install the packages", printer)?;
+    }
+    let places =
+        uv::answer(Command::new(&python).args(["-I", "-c", PLACES]), "ask the interpreter where it is")?;
+    fs::write(unfinished.join(DESCRIPTION), places).map_err(failed)?;
+    sync(&unfinished).map_err(failed)?;
+    fs::rename(&unfinished, folder).map_err(failed)
+}
+
+/// Held while an environment is made; freed by the system should this process die.
+fn hold(folder: &Path) -> Result<File, Error> {
+    let path = folder.with_extension("lock");
+    let failed = |source| Error::File { operation: "lock", path: path.clone(), source };
+    let file = File::create(&path).map_err(failed)?;
+    file.lock().map_err(failed)?;
+    Ok(file)
+}
+
+/// The description is written last: when it is on the disk, a power cut loses nothing that it speaks of but
+/// what the disk itself reordered.
+fn sync(folder: &Path) -> std::io::Result<()> {
+    File::open(folder.join(DESCRIPTION))?.sync_all()?;
+    File::open(folder)?.sync_all()
+}
+
+/// The digest of an environment, which is the name of its folder.
+pub fn digest(locked: &Locked) -> Option<Sha256> {
+    locked.folder.file_name()?.to_str()?.parse().ok()
+}

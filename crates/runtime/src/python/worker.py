@@ -1,0 +1,326 @@
+"""The process that runs a handler: reads calls from one pipe, answers on another, prints to the log.
+
+Plain Python; numpy is used where the environment has it and the handler takes arrays. It trusts its parent and
+nothing else does it any harm to trust: it is confined before it starts. Invariant: every call gets one answer or one
+failure, and what the handler prints never mixes with them.
+"""
+
+import array
+import importlib.util
+import json
+import os
+import struct
+import sys
+import traceback
+
+INFER, ANSWER, FAILURE = 2, 3, 4
+BAD_INPUT, INTERNAL = 1, 4
+PROTOCOL = 1
+MOST_BYTES = 256 * 1024 * 1024
+FRAMES_SHOWN = 12
+
+NAMES = (
+    "BOOL UINT8 UINT16 UINT32 UINT64 INT8 INT16 INT32 INT64 FP16 FP32 FP64 BF16 BYTES".split()
+)
+CODES = {name: code for code, name in enumerate(NAMES)}
+TYPE_CODES = {
+    "BOOL": "B", "UINT8": "B", "UINT16": "H", "UINT32": "I", "UINT64": "Q", "INT8": "b", "INT16": "h", "INT32": "i",
+    "INT64": "q", "FP32": "f", "FP64": "d",
+}  # fmt: skip
+NUMPY_NAMES = {
+    "BOOL": "bool", "UINT8": "uint8", "UINT16": "uint16", "UINT32": "uint32", "UINT64": "uint64", "INT8": "int8",
+    "INT16": "int16", "INT32": "int32", "INT64": "int64", "FP16": "float16", "FP32": "float32", "FP64": "float64",
+}  # fmt: skip
+
+
+class Misfit(Exception):
+    """What the handler gave is not what its schema says."""
+
+
+class Pipe:
+    """Frames from and to the parent."""
+
+    def __init__(self):
+        self.questions = os.fdopen(os.dup(0), "rb", buffering=1 << 16)
+        self.answers = os.dup(1)
+        # From here on what anybody prints goes to the log, and what anybody reads is empty.
+        os.dup2(2, 1)
+        empty = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(empty, 0)
+        os.close(empty)
+
+    def read(self, n_bytes):
+        data = self.questions.read(n_bytes)
+        if len(data) < n_bytes:
+            sys.exit(0)  # The parent has gone.
+        return data
+
+    def setup(self):
+        (length,) = struct.unpack("<I", self.read(4))
+        return json.loads(self.read(length))
+
+    def next_call(self):
+        """The tensors of the next call, as (datatype, shape, bytes) by index."""
+        (length,) = struct.unpack("<I", self.read(4))
+        frame = memoryview(self.read(length - 4))
+        (n_tensors,) = struct.unpack_from("<H", frame, 16)
+        at, tensors = 20, {}
+        for _ in range(n_tensors):
+            index, code, n_dimensions, n_bytes = struct.unpack_from("<HBBI", frame, at)
+            shape = struct.unpack_from(f"<{n_dimensions}Q", frame, at + 8)
+            at += 8 + 8 * n_dimensions
+            tensors[index] = (NAMES[code], shape, frame[at : at + n_bytes])
+            at += n_bytes
+        return tensors
+
+    def answer(self, tensors=()):
+        parts = [struct.pack("<IHH", 0, len(tensors), 0)]
+        for index, (name, shape, data) in enumerate(tensors):
+            parts.append(struct.pack(f"<HBBI{len(shape)}Q", index, CODES[name], len(shape), len(data), *shape))
+            parts.append(data)
+        self.send(ANSWER, parts)
+
+    def fail(self, code, message):
+        self.send(FAILURE, [bytes([code]), message.encode("utf-8", "replace")[:16384]])
+
+    def send(self, kind, parts):
+        length = 16 + sum(map(len, parts))
+        if length > MOST_BYTES:
+            raise Misfit(f"the answer has {length} bytes; at most {MOST_BYTES} are sent")
+        head = struct.pack("<IBBHII", length, kind, PROTOCOL, 0, 0, 0)
+        rest = memoryview(b"".join([head, *parts]))
+        while rest:
+            rest = rest[os.write(self.answers, rest) :]
+
+
+class Rows:
+    """A handler that is given all rows at once, as arrays."""
+
+    def __init__(self, call, setup):
+        self.call, self.setup = call, setup
+
+    def answer(self, tensors):
+        inputs = [as_array(*tensors[index]) for index in range(len(self.setup["inputs"]))]
+        return columns_of(self.call(*inputs), self.setup["outputs"])
+
+
+class Row:
+    """A handler that is given one row at a time, as plain values."""
+
+    def __init__(self, call, setup):
+        self.call, self.setup = call, setup
+
+    def answer(self, tensors):
+        inputs = [as_list(*tensors[index]) for index in range(len(self.setup["inputs"]))]
+        specs = self.setup["outputs"]
+        columns = [[] for _ in specs]
+        for row in zip(*inputs):
+            for column, value in zip(columns, columns_of(self.call(*row), specs)):
+                column.append(value)
+        return columns
+
+
+def columns_of(given, specs):
+    """What a handler gave, as one value for each output: by name, in order, or the only one."""
+    if isinstance(given, dict) and (len(specs) > 1 or set(given) == {specs[0]["name"]}):
+        missing = [spec["name"] for spec in specs if spec["name"] not in given]
+        if missing:
+            raise Misfit(f"the handler gave no `{missing[0]}`; it gave {', '.join(map(repr, list(given)[:8]))}")
+        return [given[spec["name"]] for spec in specs]
+    if len(specs) == 1:
+        return [given]
+    if not isinstance(given, (tuple, list)) or len(given) != len(specs):
+        raise Misfit(f"the handler gave a {type(given).__name__}; {len(specs)} outputs are wanted")
+    return list(given)
+
+
+def as_array(name, shape, data):
+    try:
+        import numpy
+    except ImportError:
+        return as_list(name, shape, data)
+    if name == "BYTES":
+        return numpy.array(texts_of(data), dtype=object).reshape(shape)
+    if name == "BF16":
+        wide = numpy.frombuffer(data, "<u2").astype("<u4") << 16
+        return wide.view("<f4").reshape(shape)
+    return numpy.frombuffer(data, numpy.dtype(NUMPY_NAMES[name])).reshape(shape).copy()
+
+
+def as_list(name, shape, data):
+    """Nested lists of plain values, or arrays where a row has many numbers and numpy is there to hold them."""
+    if name == "BYTES":
+        return nested(texts_of(data), shape)
+    if name == "BOOL":
+        return nested([byte != 0 for byte in data], shape)
+    if name in TYPE_CODES:
+        values = array.array(TYPE_CODES[name])
+        values.frombytes(data)
+        return nested(values.tolist(), shape)
+    if name == "FP16":
+        return nested(list(struct.unpack(f"<{len(data) // 2}e", data)), shape)
+    halves = array.array("H", bytes(data))
+    return nested([struct.unpack("<f", struct.pack("<I", half << 16))[0] for half in halves], shape)
+
+
+def nested(flat, shape):
+    for length in reversed(shape[1:]):
+        flat = [flat[at : at + length] for at in range(0, len(flat), length)] if length else []
+    return flat
+
+
+def texts_of(data):
+    texts, at = [], 0
+    while at < len(data):
+        (length,) = struct.unpack_from("<I", data, at)
+        texts.append(str(data[at + 4 : at + 4 + length], "utf-8"))
+        at += 4 + length
+    return texts
+
+
+def encode(spec, value):
+    """A value of one output as (datatype, shape, bytes)."""
+    name = spec["datatype"]
+    if type(value).__module__.partition(".")[0] == "torch":
+        value = value.detach().cpu().numpy()
+    if name != "BYTES" and not isinstance(value, list):
+        value = tensor_of(value)
+    if name != "BYTES" and hasattr(value, "__array_interface__"):
+        wanted = NUMPY_NAMES.get(name, "float32")
+        if value.dtype.kind not in "biuf":
+            raise Misfit(f"`{spec['name']}` is {value.dtype}; {name} is wanted")
+        value = value.astype(wanted, copy=False)
+        return name, value.shape, value.tobytes()
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    shape = shape_of(value)
+    flat = list(flattened(value))
+    if name == "BYTES":
+        return name, shape, b"".join(map(text_bytes, flat))
+    return name, shape, number_bytes(spec, flat)
+
+
+def tensor_of(value):
+    """An array for what is one in another framework's words: a frame, a series, a tensor of JAX."""
+    if hasattr(value, "__array_interface__"):
+        return value
+    if hasattr(value, "__array__"):
+        import numpy
+
+        return numpy.asarray(value)
+    return value
+
+
+def number_bytes(spec, flat):
+    name = spec["datatype"]
+    try:
+        if name == "BOOL":
+            return bytes(bool(value) for value in flat)
+        if name == "FP16":
+            return struct.pack(f"<{len(flat)}e", *flat)
+        if name == "BF16":
+            return b"".join(struct.pack("<f", value)[2:] for value in flat)
+        convert = float if name in ("FP32", "FP64") else int
+        return array.array(TYPE_CODES[name], map(convert, flat)).tobytes()
+    except (TypeError, ValueError, OverflowError, struct.error) as error:
+        raise Misfit(f"`{spec['name']}` is not {name}: {error}") from error
+
+
+def text_bytes(value):
+    """A text; what is none is written as JSON, so that a handler may answer with lists and objects."""
+    if isinstance(value, bytes):
+        text = value
+    else:
+        text = (value if isinstance(value, str) else json.dumps(value, default=plain)).encode()
+    return struct.pack("<I", len(text)) + text
+
+
+def plain(value):
+    return value.tolist() if hasattr(value, "tolist") else str(value)
+
+
+def shape_of(value):
+    shape = []
+    while isinstance(value, (list, tuple)):
+        shape.append(len(value))
+        if not value:
+            break
+        value = value[0]
+    return shape
+
+
+def flattened(value):
+    if isinstance(value, (list, tuple)):
+        for item in value:
+            yield from flattened(item)
+    else:
+        yield value.item() if hasattr(value, "item") and getattr(value, "ndim", 0) == 0 else value
+
+
+def prepared(spec, column, takes):
+    """A column as it can be encoded: what a row gave for an array becomes a list, and JSON stays whole."""
+    if takes == "rows":
+        return column
+    if len(spec["shape"]) == 1 and spec["datatype"] == "BYTES":
+        return [value if isinstance(value, (str, bytes)) else text_bytes(value)[4:] for value in column]
+    return [value.tolist() if hasattr(value, "tolist") else value for value in column]
+
+
+def load(setup):
+    """What the handler's file names, ready to be called."""
+    sys.path[:] = [setup["folder"], *[path for path in sys.path if path]]
+    spec = importlib.util.spec_from_file_location(os.path.splitext(os.path.basename(setup["file"]))[0], setup["file"])
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    found = getattr(module, setup["object"], None)
+    if found is None:
+        raise Misfit(f"`{os.path.basename(setup['file'])}` has no `{setup['object']}`")
+    if isinstance(found, type):
+        found = found()
+    call = getattr(found, "predict", None) or found
+    if not callable(call):
+        raise Misfit(f"`{setup['object']}` is neither a function nor does it have `predict`")
+    return call
+
+
+def told(error):
+    """An error in one line, for whoever asked; the log gets where it came from."""
+    frames = traceback.extract_tb(error.__traceback__)
+    # Our own frames say nothing of the handler.
+    own = [frame for frame in frames if frame.filename not in ("<string>", __file__ if "__file__" in globals() else "")]
+    lines = traceback.format_list(own[-FRAMES_SHOWN:])
+    lines += traceback.format_exception_only(type(error), error)
+    sys.stderr.write("Traceback (most recent call last):\n" + "".join(lines))
+    sys.stderr.flush()
+    message = str(error).strip().partition("\n")[0][:1000]
+    return f"{type(error).__name__}: {message}" if message else type(error).__name__
+
+
+def main():
+    pipe = Pipe()
+    setup = pipe.setup()
+    try:
+        call = load(setup)
+    except BaseException as error:
+        pipe.fail(INTERNAL, told(error))
+        sys.exit(1)
+    answering = (Rows if setup["takes"] == "rows" else Row)(call, setup)
+    pipe.answer()
+    while True:
+        tensors = pipe.next_call()
+        try:
+            columns = answering.answer(tensors)
+            specs = setup["outputs"]
+            pipe.answer([encode(s, prepared(s, c, setup["takes"])) for s, c in zip(specs, columns)])
+        except Misfit as error:
+            pipe.fail(INTERNAL, str(error))
+        except ValueError as error:
+            # How a handler says that it cannot be asked this.
+            pipe.fail(BAD_INPUT, told(error))
+        except Exception as error:
+            pipe.fail(INTERNAL, told(error))
+        sys.stdout.flush()
+
+
+main()

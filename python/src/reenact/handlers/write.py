@@ -1,0 +1,344 @@
+"""Writes the folder of a model that stays Python: the packed object, `predict.py`, lock, manifest, examples, card.
+
+Ties the parts together and knows no server. Invariant: the model has answered its own example here, or has none,
+before anything is written for the server.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from .. import bundle
+from ..bundle import Bundle, Request
+from ..convert import estimator
+from ..convert.output import Output, class_text, names_for
+from ..convert.schema import columns_of, complete, is_frame, plain, plain_row, rows_of
+from ..errors import ArgumentError
+from . import carry, code, described, packages
+from .described import Described, Tensor
+
+_DATATYPES = {"f4": "FP32", "f2": "FP16", "f": "FP64", "i": "INT64", "u": "INT64", "b": "BOOL"}
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the caller said of a model that stays Python."""
+
+    input: Any = None
+    output: Any = None
+    requirements: Sequence[str] | None = None
+    preprocess: Callable[..., Any] | None = None
+    postprocess: Callable[..., Any] | None = None
+
+    @property
+    def steps(self) -> dict[str, Any]:
+        """The functions around the model, by name."""
+        named = {"preprocess": self.preprocess, "postprocess": self.postprocess}
+        return {name: step for name, step in named.items() if step is not None}
+
+
+def write_function(model: Any, request: Request, wanted: Wanted, folder: Path) -> Bundle:
+    """Writes a function, a class with `predict`, or an object that has it."""
+    if wanted.steps:
+        raise ArgumentError("a function needs no steps around it", hint="call them inside the function")
+    instance = model() if isinstance(model, type) else model
+    call = getattr(instance, "predict", instance)
+    if wanted.input is None and not described.is_hinted(call) and request.example is not None:
+        return _write_rows(_Open(model, call, code.ESTIMATOR), request, wanted, folder)
+    schema = described.of_function(call, wanted.input, wanted.output, request.wishes.labels)
+    as_json = _json_inputs(call, wanted.input)
+    rows = [] if request.example is None else [_row_of(value, len(schema.inputs)) for value in request.example]
+    answers = [_answer(call, row, as_json, schema) for row in rows]
+    carried = carry.dump(model, folder / "model.pkl", getattr(model, "__name__", type(model).__name__))
+    (folder / "predict.py").write_text(
+        code.for_function([tensor.name for tensor in schema.inputs], as_json), encoding="utf-8"
+    )
+    files = {"original": "model.pkl"}
+    if rows:
+        bundle.write_example_rows(folder, rows[: bundle.MOST_EXAMPLES], answers[: bundle.MOST_EXAMPLES])
+        files["examples"] = "examples.json"
+    return _finish(folder, request, (files, schema), _needs(wanted, carried.modules))
+
+
+def write_estimator(model: Any, request: Request, wanted: Wanted, folder: Path) -> Bundle:
+    """Writes an estimator as it is, with the steps around it."""
+    if wanted.postprocess is not None or wanted.preprocess is not None:
+        return _write_rows(_Open(model, model.predict, code.ESTIMATOR), request, wanted, folder)
+    rows = rows_of(request.example)
+    known = estimator.of(model, rows)
+    outputs, view = _estimator_outputs(known, request, model.predict(rows))
+    ask = code.CLASSIFIER if known.has_probabilities else code.ESTIMATOR
+    answers = known.answers(rows)
+    expected = answers.numbers if answers.labels is None else [view.name_of(label) for label in answers.labels]
+    opened = _Open(model, model.predict, ask, outputs, view, expected)
+    return _write_rows(opened, request, wanted, folder)
+
+
+def write_network(model: Any, request: Request, wanted: Wanted, folder: Path) -> Bundle:
+    """Writes a network of Keras or PyTorch."""
+    if request.example is None:
+        raise ArgumentError("a network needs example rows", hint="give a few, such as `example=X_test[:5]`")
+    if is_keras(model):
+        import keras
+
+        model.save(folder / "model.keras")
+        ask = code.KERAS.format(backend=keras.backend.backend())
+        modules = {"keras", keras.backend.backend(), "numpy"}
+        opened = _Open(None, lambda rows: model.predict(rows, verbose=0), ask, modules=modules, original="model.keras")
+        return _write_rows(opened, request, wanted, folder)
+    import torch
+
+    is_script = isinstance(model, torch.jit.ScriptModule)
+    if is_script:
+        torch.jit.save(model, str(folder / "model.pt"))
+
+    def asked(rows: Any) -> Any:
+        with torch.no_grad():
+            return model.eval()(torch.as_tensor(rows)).numpy()
+
+    opened = _Open(
+        None if is_script else model,
+        asked,
+        code.TORCHSCRIPT if is_script else code.TORCH,
+        modules={"torch", "numpy"},
+        original="model.pt" if is_script else "model.pkl",
+    )
+    return _write_rows(opened, request, wanted, folder)
+
+
+def is_keras(model: Any) -> bool:
+    return any(kind.__module__.split(".")[0] == "keras" and kind.__name__ == "Model" for kind in type(model).__mro__)
+
+
+def is_torch(model: Any) -> bool:
+    return any(f"{kind.__module__}.{kind.__name__}" == "torch.nn.modules.module.Module" for kind in type(model).__mro__)
+
+
+@dataclass(frozen=True)
+class _Open:
+    """A model that is asked all rows at once: how it is asked here, and how on the server."""
+
+    packed: Any
+    ask: Callable[[Any], Any]
+    code: str
+    outputs: tuple[Tensor, ...] | None = None
+    view: Output | None = None
+    expected: Any = None
+    modules: frozenset[str] | set[str] = frozenset()
+    original: str = "model.pkl"
+
+
+def _write_rows(opened: _Open, request: Request, wanted: Wanted, folder: Path) -> Bundle:
+    rows = _rows(request.example)
+    answer = _try(opened, wanted, rows)
+    outputs, view = (opened.outputs, opened.view) if opened.outputs is not None else (None, None)
+    if outputs is None or view is None:
+        outputs, view = _inferred(answer, len(rows), wanted.output, request.wishes.labels)
+    inputs, input_view, columns = _inputs(rows, request, wanted)
+    schema = Described("rows", inputs, outputs, input_view, view)
+    modules = set(opened.modules) | ({"pandas"} if columns is not None else {"numpy"})
+    if opened.packed is not None:
+        modules |= carry.dump(opened.packed, folder / "model.pkl", type(opened.packed).__name__).modules
+    for name, step in wanted.steps.items():
+        modules |= carry.dump(step, folder / f"{name}.pkl", name).modules
+    text = code.for_rows(opened.code, columns, tuple(wanted.steps))
+    (folder / "predict.py").write_text(text, encoding="utf-8")
+    positions = _complete(rows)[: bundle.MOST_EXAMPLES]
+    expected = opened.expected
+    if expected is None and not isinstance(answer, (dict, tuple)) and getattr(answer, "ndim", 1) == 1:
+        expected = answer
+    bundle.write_example_rows(
+        folder,
+        [_plain_row(rows, index) for index in positions],
+        [] if expected is None else [_plain(expected[index]) for index in positions],
+    )
+    files = {"original": opened.original, "examples": "examples.json"}
+    return _finish(folder, request, (files, schema), _needs(wanted, modules))
+
+
+def _try(opened: _Open, wanted: Wanted, rows: Any) -> Any:
+    try:
+        prepared = wanted.preprocess(rows) if wanted.preprocess else rows
+        answer = opened.ask(prepared)
+        return wanted.postprocess(answer) if wanted.postprocess else answer
+    except Exception as error:  # Whatever a foreign model raises is the reason.
+        raise ArgumentError(
+            f"the model itself fails on the example: {type(error).__name__}: {str(error).partition(chr(10))[0][:300]}",
+            hint="give rows as the model takes them, before `preprocess` where there is one",
+        ) from error
+
+
+@dataclass(frozen=True)
+class _Needs:
+    requirements: list[str]
+    lock: str | None
+
+
+def _needs(wanted: Wanted, modules: Any) -> _Needs:
+    requirements = packages.required(modules, wanted.requirements)
+    return _Needs(requirements, packages.lock(requirements))
+
+
+def _finish(folder: Path, request: Request, made: tuple[Mapping[str, str], Described], needs: _Needs) -> Bundle:
+    files, schema = made
+    environment: dict[str, Any] = {"python": packages.python_version()}
+    if needs.lock is None:
+        environment["requirements"] = needs.requirements
+    else:
+        (folder / "requirements.lock").write_text(needs.lock, encoding="utf-8")
+        environment["lock"] = "requirements.lock"
+    tables = {
+        "serve": {"handler": "predict.py:predict", "takes": schema.takes},
+        "environment": environment,
+        "schema": schema.as_manifest(),
+    }
+    bundle.write_manifest(folder, request, files, tables)
+    bundle.write_card(folder, request, {"requirements": needs.requirements})
+    n = len(needs.requirements)
+    where = "locked here" if needs.lock is not None else "to be locked by the server"
+    return Bundle(f"kept as Python, with {n} package{'' if n == 1 else 's'} {where}")
+
+
+def _estimator_outputs(known: Any, request: Request, predicted: Any) -> tuple[tuple[Tensor, ...], Output]:
+    import numpy as np
+
+    predicted = np.asarray(predicted)
+    row_shape = tuple(predicted.shape[1:])
+    if known.kind == "label":
+        labels = names_for(known.classes, request.wishes.labels, known.raw_classes)
+        label = Tensor("label", "INT64" if predicted.dtype.kind in "biuf" else "BYTES", row_shape)
+        name = "probabilities" if known.has_probabilities else None
+        view = Output("label", label="label", probabilities=name, classes=known.classes, labels=labels)
+        scores = (Tensor("probabilities", "FP64", (len(known.classes),)),) if name else ()
+        return (label, *scores), view
+    outputs = (Tensor("output", "FP64", row_shape),)
+    if known.kind == "number":
+        return outputs, Output("number", number="output", title=request.wishes.output_title)
+    return outputs, Output("tensors")
+
+
+def _inferred(answer: Any, n_rows: int, wanted: Any, labels: Sequence[Any] | None) -> tuple[tuple[Tensor, ...], Output]:
+    """The outputs, from what was answered to the example."""
+    import numpy as np
+
+    if isinstance(answer, dict):
+        named = {name: np.asarray(value) for name, value in answer.items()}
+    else:
+        named = {"output": np.asarray(answer)}
+    for name, value in named.items():
+        if value.ndim == 0 or len(value) != n_rows:
+            raise ArgumentError(
+                f"the model gave `{name}` the shape {value.shape} for {n_rows} rows",
+                hint="what is given back needs one entry for each row that was asked",
+            )
+    outputs = tuple(Tensor(name, _datatype(value), tuple(value.shape[1:])) for name, value in named.items())
+    (first, *others) = outputs
+    if not others and first.row_shape in ((), (1,)):
+        if wanted == "label" or labels is not None or isinstance(wanted, (list, tuple)):
+            known = labels if labels is not None else wanted if isinstance(wanted, (list, tuple)) else ()
+            label = replace(first, name="label")
+            return (label,), Output("label", label="label", classes=tuple(map(class_text, known)))
+        if first.datatype.startswith(("FP", "INT")):
+            return outputs, Output("number", number="output")
+    return outputs, Output("tensors")
+
+
+def _inputs(
+    rows: Any, request: Request, wanted: Wanted
+) -> tuple[tuple[Tensor, ...], Mapping[str, Any], list[tuple[str, str]] | None]:
+    """The inputs, the view of them, and for a table its columns with their types."""
+    if _is_texts(rows):
+        name = "text"
+        return (
+            (Tensor(name, "BYTES"),),
+            {"kind": "table", "features": [{"name": name, "datatype": "BYTES"}]},
+            None,
+        )
+    if is_frame(rows):
+        columns = columns_of(rows, request.wishes.hints)
+        types = [str(rows[name].dtype) for name in rows.columns]
+        typed = [replace(column, datatype=_datatype(rows.iloc[:, index])) for index, column in enumerate(columns)]
+        view = {"kind": "table", "features": [column.as_manifest() for column in typed]}
+        inputs = tuple(Tensor(column.name, column.datatype) for column in typed)
+        return inputs, view, list(zip([str(name) for name in rows.columns], types, strict=True))
+    tensor = Tensor("rows", _datatype(rows), tuple(rows.shape[1:]))
+    image = bundle.image_of_rows(rows, request.picture)
+    if image is not None:
+        layout = "flat" if rows.ndim == 2 else "nhwc"
+        return (tensor,), replace(image, layout=layout).as_manifest(), None
+    if rows.ndim == 2:
+        columns = columns_of(rows, request.wishes.hints)
+        features = [replace(column, datatype=tensor.datatype).as_manifest() for column in columns]
+        return (tensor,), {"kind": "table", "features": features}, None
+    return (tensor,), {"kind": "tensors"}, None
+
+
+def _datatype(values: Any) -> str:
+    kind = getattr(values.dtype, "kind", "O")
+    return _DATATYPES.get(f"{kind}{getattr(values.dtype, 'itemsize', '')}") or _DATATYPES.get(kind, "BYTES")
+
+
+def _rows(example: Any) -> Any:
+    import numpy as np
+
+    if example is None:
+        raise ArgumentError("the model needs example rows", hint="give a few, such as `example=X_test[:5]`")
+    if not is_frame(example) and len(example) and all(isinstance(value, str) for value in example):
+        return np.array(list(example), dtype=object)
+    return rows_of(example)
+
+
+def _is_texts(rows: Any) -> bool:
+    return not is_frame(rows) and rows.dtype.kind == "O"
+
+
+def _complete(rows: Any) -> list[int]:
+    return list(range(len(rows))) if _is_texts(rows) else complete(rows)
+
+
+def _plain_row(rows: Any, index: int) -> list[Any]:
+    return [rows[index]] if _is_texts(rows) else plain_row(rows, index)
+
+
+def _plain(value: Any) -> Any:
+    return value.tolist() if getattr(value, "ndim", 0) else plain(value)
+
+
+def _json_inputs(call: Any, wanted: Any) -> list[str]:
+    """The parameters that take objects, which come to the handler as JSON."""
+    names = list(inspect.signature(call).parameters)
+    if isinstance(wanted, Mapping):
+        return [name for name in names if wanted.get(name) == "json"]
+    if wanted == "json":
+        return names[:1]
+    hints = described.hints_of(call)
+    return [name for name in names if described.is_object(hints.get(name))]
+
+
+def _row_of(value: Any, n_inputs: int) -> list[Any]:
+    """One example as the values of a row."""
+    if n_inputs == 1:
+        return [value[0] if isinstance(value, (list, tuple)) and len(value) == 1 else value]
+    if isinstance(value, Mapping):
+        return list(value.values())
+    if not isinstance(value, (list, tuple)) or len(value) != n_inputs:
+        raise ArgumentError(
+            f"an example is `{value!r:.80}`, and the function takes {n_inputs} inputs",
+            hint="give each example as a list of its inputs, in the order of the parameters",
+        )
+    return list(value)
+
+
+def _answer(call: Any, row: Sequence[Any], as_json: Sequence[str], schema: Described) -> Any:
+    try:
+        answer = call(*row)
+    except Exception as error:  # Whatever a foreign function raises is the reason.
+        raise ArgumentError(
+            f"the function fails on the example `{row!r:.80}`: {type(error).__name__}: {error}",
+            hint="give examples as the function takes them",
+        ) from error
+    return answer if isinstance(answer, (str, bool, int, float)) else None

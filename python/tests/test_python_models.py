@@ -1,0 +1,331 @@
+"""Models that stay Python: pushed as objects and folders, built, confined, asked by every protocol, on a real server.
+
+Environments are real and come from the package index. Invariant: every answer is compared with the model's own.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+import local_helper
+import numpy as np
+import pytest
+from conftest import Running, running
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+
+import reenact as rn
+from reenact.handlers import carry, packages
+
+SKLEARN = ["scikit-learn==1.9.*"]
+
+
+@pytest.fixture(scope="module")
+def house(binary: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with running(binary, tmp_path_factory.mktemp("server"), "--predict-timeout=5s") as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def token(house: Running) -> str:
+    return house.token("alice")
+
+
+@pytest.fixture(autouse=True)
+def signed_in(house: Running, token: str, own_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REENACT_URL", house.url)
+    monkeypatch.setenv("REENACT_TOKEN", token)
+
+
+def folder(at: Path, code: str, **files: str) -> Path:
+    """A repository with this `predict.py`, and further files by name (`__` for the point)."""
+    at.mkdir(exist_ok=True)
+    (at / "predict.py").write_text(code)
+    for name, text in files.items():
+        (at / name.replace("__", ".")).write_text(text)
+    return at
+
+
+def post(house: Running, path: str, document: object) -> tuple[int, dict]:
+    request = urllib.request.Request(
+        house.url + path, json.dumps(document).encode(), {"Content-Type": "application/json"}
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return answer.status, json.loads(answer.read())
+    except urllib.error.HTTPError as error:
+        return error.code, json.loads(error.read())
+
+
+def logs(house: Running, token: str, name: str) -> str:
+    request = urllib.request.Request(
+        f"{house.url}/api/v1/endpoints/{name}/logs", headers={"Authorization": f"Bearer {token}"}
+    )
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        return "\n".join(json.loads(answer.read())["lines"])
+
+
+ADD = """
+from typing import Literal
+
+def predict(a: float, b: int, how: Literal["add", "divide"] = "add") -> float:
+    if how not in ("add", "divide"):
+        raise ValueError("no such way")
+    return a + b if how == "add" else a / b
+"""
+
+
+def test_a_folder_with_type_hints_answers_by_every_protocol(house: Running, token: str, tmp_path: Path) -> None:
+    rn.push(folder(tmp_path / "add", ADD), "alice/add", public=True)
+    endpoint = rn.deploy("alice/add")
+    assert [tensor["name"] for tensor in endpoint.schema["inputs"]] == ["a", "b", "how"]
+    assert list(endpoint.predict([[1.5, 2, "add"], [3.0, 2, "divide"]])) == [3.5, 1.5]
+    status, answer = post(house, "/endpoints/alice/add/v1/models/add:predict", {"instances": [[1.0, 2, "add"]]})
+    assert (status, answer) == (200, {"predictions": [3.0]})
+    rows = {"dataframe_records": [{"a": 1, "b": 4, "how": "divide"}]}
+    assert post(house, "/endpoints/alice/add/invocations", rows) == (200, {"predictions": [0.25]})
+    inputs = [
+        {"name": "a", "datatype": "FP64", "shape": [2], "data": [1, 2]},
+        {"name": "b", "datatype": "INT64", "shape": [2], "data": [3, 4]},
+        {"name": "how", "datatype": "BYTES", "shape": [2], "data": ["add", "add"]},
+    ]
+    status, answer = post(house, "/endpoints/alice/add/v2/models/add/infer", {"inputs": inputs})
+    assert (status, answer["outputs"][0]["data"]) == (200, [4.0, 6.0])
+    with urllib.request.urlopen(f"{house.url}/alice/add/try", timeout=60) as page:
+        text = page.read().decode()
+    assert all(f">{name}<" in text or f'"{name}"' in text for name in ("a", "b", "how", "divide"))
+
+
+def test_what_a_handler_raises_is_told_and_its_log_has_where(house: Running, token: str, tmp_path: Path) -> None:
+    rn.push(folder(tmp_path / "add", ADD), "alice/raises", public=True)
+    rn.deploy("alice/raises")
+    status, answer = post(house, "/endpoints/alice/raises/invocations", {"inputs": [[1.0, 0, "divide"]]})
+    assert (status, answer["code"]) == (500, "model-failed")
+    assert "ZeroDivisionError: float division by zero" in answer["message"]
+    status, answer = post(house, "/endpoints/alice/raises/v1/models/raises:predict", {"instances": [[1.0, 0, "x"]]})
+    assert status == 400
+    log = logs(house, token, "alice/raises")
+    assert 'File "predict.py", line 7, in predict' in log, log
+    assert "<string>" not in log
+
+
+def test_a_function_is_pushed_with_words_for_its_values(house: Running) -> None:
+    bad = {"awful", "boring"}
+
+    def sentiment(text):
+        import sklearn
+
+        return "negative" if bad & set(text.lower().split()) else f"positive {sklearn.__version__[:3]}"
+
+    rn.push(sentiment, "alice/sentiment", input="text", output="label", requirements=SKLEARN, public=True)
+    endpoint = rn.deploy("alice/sentiment")
+    assert list(endpoint.predict(["An awful film", "A fine film"])) == ["negative", "positive 1.9"]
+    assert endpoint.schema["output"]["kind"] == "label"
+
+
+def test_a_class_and_its_hints_are_enough(house: Running) -> None:
+    class Grader:
+        def __init__(self) -> None:
+            self.limits = (50, 80)
+
+        def predict(self, points: int, name: str) -> Literal["fail", "pass", "honours"]:
+            place = sum(points >= limit for limit in self.limits)
+            return ("fail", "pass", "honours")[place]
+
+    rn.push(Grader, "alice/grader", example=[[10, "a"], [60, "b"], [90, "c"]], public=True)
+    endpoint = rn.deploy("alice/grader")
+    assert list(endpoint.predict([[49, "x"], [80, "y"]])) == ["fail", "honours"]
+    assert endpoint.classes == ["fail", "pass", "honours"]
+
+
+def test_an_estimator_that_cannot_be_converted_stays_python_and_says_why(house: Running, iris, capsys) -> None:
+    rows, classes = iris
+    model = make_pipeline(local_helper.Doubled(), HistGradientBoostingClassifier(max_iter=10)).fit(rows, classes)
+    names = ["setosa", "versicolor", "virginica"]
+    rn.push(model, "alice/boosting", example=rows[::15], labels=names, public=True)
+    said = capsys.readouterr().out
+    assert "kept as Python" in said and "not served as ONNX" in said, said
+    endpoint = rn.deploy("alice/boosting")
+    assert list(endpoint.predict(rows)) == [names[label] for label in model.predict(rows)]
+    assert np.array_equal(endpoint.predict_proba(rows), model.predict_proba(rows))
+    with pytest.raises(rn.TrustError, match="pickle"):
+        rn.load("alice/boosting")
+    assert np.array_equal(rn.load("alice/boosting", trust=True).predict(rows), model.predict(rows))
+
+
+def test_a_table_with_texts_reaches_the_model_as_a_table(house: Running) -> None:
+    import pandas as pd
+    from sklearn.compose import make_column_transformer
+    from sklearn.preprocessing import OneHotEncoder
+
+    table = pd.DataFrame({"city": ["a", "b", "a", "c"] * 5, "age": range(20), "rate": np.linspace(0, 1, 20)})
+    model = make_pipeline(
+        make_column_transformer((OneHotEncoder(), ["city"]), remainder="passthrough"),
+        LogisticRegression(max_iter=500),
+    ).fit(table, table["age"] > 10)
+    rn.push(model, "alice/table", example=table, convert=False, public=True)
+    endpoint = rn.deploy("alice/table")
+    assert [bool(value) for value in endpoint.predict_proba(table)[:, 1] > 0.5] == model.predict(table).tolist()
+    rows = {"dataframe_records": table.head(3).to_dict("records")}
+    status, answer = post(house, "/endpoints/alice/table/invocations", rows)
+    assert status == 200 and len(answer["predictions"]) == 3, answer
+
+
+def test_functions_around_a_model_go_along_with_what_they_close_over(house: Running, iris) -> None:
+    from sklearn.feature_extraction.text import CountVectorizer
+
+    vectors = CountVectorizer().fit(["good film", "bad film", "fine day"])
+    model = LogisticRegression().fit(vectors.transform(["good", "fine", "bad"]).toarray(), [1, 1, 0])
+    words = ["negative", "positive"]
+
+    def to_words(labels):
+        return [local_helper.shout(words[label]) for label in labels]
+
+    rn.push(
+        model,
+        "alice/reviews",
+        example=["good day", "bad film"],
+        preprocess=lambda texts: vectors.transform(texts).toarray(),
+        postprocess=to_words,
+        output="label",
+        public=True,
+    )
+    endpoint = rn.deploy("alice/reviews")
+    texts = ["a good day", "bad, bad and bad", "nothing known"]
+    own = [local_helper.shout(words[label]) for label in model.predict(vectors.transform(texts).toarray())]
+    assert set(own) == {"POSITIVE!", "NEGATIVE!"}
+    assert list(endpoint.predict(texts)) == own
+
+
+def test_a_network_of_keras_is_served_by_the_backend_it_was_made_with(
+    house: Running, iris, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    keras = pytest.importorskip("keras")
+    rows = iris[0].astype(np.float32)
+    network = keras.Sequential([keras.Input((4,)), keras.layers.Dense(8, "relu"), keras.layers.Dense(3, "softmax")])
+    rn.push(network, "alice/network", example=rows[:5], public=True)
+    endpoint = rn.deploy("alice/network")
+    assert endpoint.schema["outputs"][0]["shape"] == [-1, 3]
+    assert np.allclose(endpoint.predict(rows), network.predict(rows, verbose=0), atol=1e-6)
+    assert np.allclose(rn.load("alice/network").predict(rows, verbose=0), network.predict(rows, verbose=0))
+
+
+def test_a_second_model_with_the_same_packages_is_live_at_once(house: Running, tmp_path: Path) -> None:
+    for name in ("first", "second"):
+        code = f"import numpy\n\ndef predict(a: float) -> float:\n    return float(numpy.sqrt(a)) + len({name!r})\n"
+        rn.push(folder(tmp_path / name, code, requirements__txt="numpy==2.*\n"), f"alice/{name}", public=True)
+    rn.deploy("alice/first")
+    started = time.monotonic()
+    endpoint = rn.deploy("alice/second")
+    assert time.monotonic() - started < 2.0
+    assert list(endpoint.predict([[4.0]])) == [8.0]
+
+
+@pytest.mark.parametrize(
+    ("requirement", "words"),
+    [
+        ("no-such-package-as-this-one==1.0", "no-such-package-as-this-one was not found in the package registry"),
+        ("numpy==1.19.0", "numpy==1.19.0 has no usable wheels"),
+        ("numpy==2.*\nnumpy==1.26.*", "your requirements are unsatisfiable"),
+        ("--index-url https://evil.example/simple", "`--index-url` is an option"),
+        ("numpy @ file:///etc/passwd", "is not taken from the package index"),
+    ],
+)
+def test_packages_that_cannot_be_had_are_the_reason_on_the_page(
+    house: Running, token: str, tmp_path: Path, requirement: str, words: str
+) -> None:
+    code = "def predict(a: float) -> float:\n    return a\n"
+    rn.push(folder(tmp_path / "x", code, requirements__txt=requirement + "\n"), "alice/unbuilt", public=True)
+    with pytest.raises(rn.EndpointError) as caught:
+        rn.deploy("alice/unbuilt")
+    assert words in caught.value.message, caught.value.message
+    assert "\n" not in caught.value.message
+    status, answer = post(house, "/endpoints/alice/unbuilt/invocations", {"inputs": [[1.0]]})
+    assert (status, answer["code"]) == (503, "endpoint-down")
+    assert "its owner can see why" in answer["message"]
+
+
+def test_a_wheel_for_another_python_is_named(house: Running, tmp_path: Path) -> None:
+    code = "def predict(a: float) -> float:\n    return a\n"
+    lock = "numpy==1.26.4 \\\n    --hash=sha256:" + "0" * 64 + "\n"
+    rn.push(folder(tmp_path / "x", code, requirements__lock=lock), "alice/wrong", public=True)
+    with pytest.raises(rn.EndpointError, match="(?i)hash"):
+        rn.deploy("alice/wrong")
+
+
+def test_a_model_that_cannot_answer_its_own_example_is_not_ready(house: Running, token: str, tmp_path: Path) -> None:
+    code = "def helper(a):\n    return [1, 2][int(a)]\n\ndef predict(a: float) -> float:\n    return helper(a)\n"
+    rn.push(folder(tmp_path / "x", code, examples__json='{"rows": [[5.0]]}'), "alice/broken", public=True)
+    with pytest.raises(rn.EndpointError, match="own example: IndexError: list index out of range"):
+        rn.deploy("alice/broken")
+    assert 'File "predict.py", line 2, in helper' in logs(house, token, "alice/broken")
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (
+            "import nowhere\ndef predict(a: float) -> float: return a\n",
+            "No module named 'nowhere'",
+        ),
+        ("def predict(a: float) -> float: return a\nraise SystemExit(3)\n", "SystemExit: 3"),
+        ("def predict(a: float) -> float: return a\nimport os; os._exit(3)\n", "ended with exit code 3"),
+    ],
+)
+def test_a_handler_that_cannot_be_loaded_says_why(house: Running, tmp_path: Path, code: str, words: str) -> None:
+    rn.push(folder(tmp_path / "x", code), "alice/unloaded", public=True)
+    with pytest.raises(rn.EndpointError) as caught:
+        rn.deploy("alice/unloaded")
+    assert words in caught.value.message, caught.value.message
+
+
+def test_a_handler_without_hints_is_refused_with_what_to_write(house: Running, tmp_path: Path) -> None:
+    rn.push(folder(tmp_path / "x", "def predict(rows):\n    return rows\n"), "alice/unhinted", public=True)
+    with pytest.raises((rn.EndpointError, rn.ServerError), match="`rows` has no type hint"):
+        rn.deploy("alice/unhinted")
+
+
+class TestCarrying:
+    """What `push` says before anything is sent."""
+
+    def test_what_is_open_or_running_is_named_with_the_way_to_it(self, tmp_path: Path) -> None:
+        log = (tmp_path / "log").open("w")
+        wire = socket.socket()
+
+        def inner(a: float) -> float:
+            log.write("x")
+            return a
+
+        def predict(a: float) -> float:
+            wire.send(b"x")
+            return inner(a)
+
+        with log, wire, pytest.raises(rn.ArgumentError) as caught:
+            carry.dump(predict, tmp_path / "model.pkl", "predict")
+        assert "`predict` -> `inner` -> `log` is the open file" in caught.value.message
+        assert "`predict` -> `wire` is a socket" in caught.value.message
+        assert not (tmp_path / "model.pkl").exists()
+
+    def test_a_package_that_the_requirements_do_not_bring_is_named(self) -> None:
+        with pytest.raises(rn.ArgumentError, match="`pandas` .of the package `pandas`."):
+            packages.required({"numpy", "pandas"}, ["scikit-learn"])
+        assert packages.required({"numpy", "sklearn"}, SKLEARN)[0] == SKLEARN[0]
+
+    def test_modules_are_told_from_code_and_data_and_own_ones_are_carried(self, tmp_path: Path) -> None:
+        def predict(a: float) -> float:
+            import pandas
+
+            return float(np.sqrt(a)) + len(local_helper.shout("a")) + len(pandas.__name__)
+
+        carried = carry.dump(predict, tmp_path / "model.pkl", "predict")
+        assert {"numpy", "pandas", "cloudpickle"} <= carried.modules
+        assert not {"local_helper", "reenact", "tests"} & carried.modules
+        assert b"shout" in (tmp_path / "model.pkl").read_bytes()
