@@ -73,7 +73,7 @@ def main() -> None:
                 for side in asked:
                     result = sides_.drive(side, n_connections, arguments.seconds)
                     side.samples.setdefault(n_connections, []).append(result)
-        cold = _cold_starts(server.url, token)
+        cold = _cold_starts(server, token)
     machine = {**before, "load_1m_after": running.machine()["load_1m"]}
     results = {"machine": machine, "skipped": skipped, **sides_.results(asked, CONNECTIONS, BARS)}
     results |= {"reuse_s": reuse_s, "cold": cold}
@@ -157,8 +157,13 @@ def _check(side: Side, task: Task) -> None:
             sys.exit(f"{side.name}: row {place} was answered {answer}, {task.labels[place]} is right")
 
 
-def _cold_starts(url: str, token: str) -> dict[str, float]:
-    """Seconds from a deploy of a stopped endpoint to its being ready, and those of importing scikit-learn alone."""
+def _cold_starts(server: running.Reenact, token: str) -> dict[str, float]:
+    """Seconds from a deploy of a stopped endpoint to its being ready, and those of importing scikit-learn alone.
+
+    Both in the environment that the model runs in: another has other versions, or is not compiled.
+    """
+    url = server.url
+    (python,) = (server.data / "environments").glob("*/bin/python")
     at = f"{url}/api/v1/endpoints/{REPOSITORY}"
     ours, imports = [], []
     for _ in range(N_STARTS):
@@ -170,7 +175,7 @@ def _cold_starts(url: str, token: str) -> dict[str, float]:
             described = running.ask("GET", at, token=token)
         ours.append(time.monotonic() - began)
         began = time.monotonic()
-        subprocess.run([sys.executable, "-c", "import sklearn.linear_model, sklearn.pipeline"], check=True)
+        subprocess.run([str(python), "-c", "import sklearn.linear_model, sklearn.pipeline"], check=True)
         imports.append(time.monotonic() - began)
     return {"ours_s": statistics.median(ours), "import_s": statistics.median(imports)}
 

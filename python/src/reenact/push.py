@@ -19,6 +19,7 @@ from ._credentials import Server
 from .convert import Wishes, estimator, lightgbm, onnx_model, xgboost
 from .convert.schema import Hints, rows_of
 from .errors import ArgumentError, ConversionError
+from .handlers import described
 from .handlers import write as handlers
 
 
@@ -63,7 +64,7 @@ def push(
 ) -> Pushed:
     """Pushes a model and returns its page.
 
-    `model` is a fitted scikit-learn, XGBoost or LightGBM model, a network of Keras or PyTorch, any function or any
+    `model` is a fitted scikit-learn, XGBoost or LightGBM model, a network of Keras, any function or any
     class or object with `predict`, an ONNX model as an object or a path, or the path of a folder or file, which is
     pushed as it is.
 
@@ -91,7 +92,7 @@ def push(
         title=target.name.partition("/")[2],
         example=example,
         wishes=Wishes(hints=hints, labels=labels, output_title=output_title, tolerance=tolerance),
-        picture=_picture("image" if input == "image" else None, shape, black, white),
+        picture=_picture(_seen_as(input), shape, black, white),
         is_converted=convert,
         description=description,
         license=license,
@@ -184,6 +185,11 @@ def _target(repository: str) -> Repository:
             f"`{repository}` names a revision", hint="push to `owner/name`; a push makes a new revision of its own"
         )
     return target
+
+
+def _seen_as(input: Any) -> str | None:
+    """What `input` says of a row that is no value of a function's: `image`, `table`, or nothing."""
+    return None if not isinstance(input, str) or input in described.WORDS else input
 
 
 def _picture(

@@ -15,7 +15,7 @@ from typing import Any
 from ..convert.output import Output
 from ..errors import ArgumentError
 
-_WORDS = {
+WORDS = {
     "text": "BYTES",
     "label": "BYTES",
     "json": "BYTES",
@@ -23,6 +23,7 @@ _WORDS = {
     "integer": "INT64",
     "truth": "BOOL",
 }
+"""What a caller may write for a value, and its datatype."""
 _TYPES = {str: "text", float: "number", int: "integer", bool: "truth", dict: "json", typing.Any: "json"}
 
 
@@ -66,7 +67,7 @@ class Value:
     choices: tuple[str, ...] = ()
 
     def tensor(self, name: str) -> Tensor:
-        return Tensor(name, _WORDS[self.word], (-1,) * self.n_dimensions)
+        return Tensor(name, WORDS[self.word], (-1,) * self.n_dimensions)
 
 
 def of_function(
@@ -160,8 +161,8 @@ def _listed(names: Iterable[str]) -> str:
 def _value(wanted: Any, name: str) -> Value:
     """What the caller wrote: a word, a type, or the texts of which one is meant."""
     if isinstance(wanted, str):
-        if wanted not in _WORDS:
-            known = ", ".join(f"`{word}`" for word in _WORDS)
+        if wanted not in WORDS:
+            known = ", ".join(f"`{word}`" for word in WORDS)
             raise ArgumentError(f"`{wanted}` is no kind of value for `{name}`", hint=f"write one of {known}")
         return Value(wanted)
     if isinstance(wanted, (list, tuple)):
@@ -196,7 +197,7 @@ def _hinted(hint: Any, name: str) -> Value:
 
 
 def _feature(name: str, value: Value) -> dict[str, Any]:
-    written: dict[str, Any] = {"name": name, "datatype": _WORDS[value.word]}
+    written: dict[str, Any] = {"name": name, "datatype": WORDS[value.word]}
     return written | ({"categories": list(value.choices)} if value.choices else {})
 
 
