@@ -50,6 +50,10 @@ pub struct TokenForm {
     name: String,
     #[serde(default)]
     scope: String,
+    #[serde(default)]
+    expires: String,
+    #[serde(default)]
+    repository: String,
 }
 
 /// `POST /settings/tokens`
@@ -60,17 +64,19 @@ pub async fn create(
     Form(form): Form<TokenForm>,
 ) -> Shown {
     visitor.check_form(&form.csrf)?;
-    let scope = if form.scope == "write" { TokenScope::Write } else { TokenScope::Read };
-    let made = tokens::create(
-        &app,
-        &visitor.actor,
-        &NewToken { name: form.name, scope, expires: None, repository: None },
-    )
-    .await;
+    let scope = match form.scope.as_str() {
+        "write" => TokenScope::Write,
+        "predict" => TokenScope::Predict,
+        _ => TokenScope::Read,
+    };
+    let given = |text: String| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
+    let (expires, repository) = (given(form.expires), given(form.repository));
+    let new = NewToken { name: form.name, scope, expires, repository };
+    let made = tokens::create(&app, &visitor.actor, &new).await;
     let page = list(&app, &visitor, &base, "").await?;
     match made {
         Ok(created) => show(&TokensPage { made: Some((created.token.name, created.secret)), ..page }),
-        Err(error @ Error::BadRequest(_)) => {
+        Err(error @ (Error::BadRequest(_) | Error::Name(_) | Error::RepositoryNotFound(_))) => {
             show(&TokensPage { complaint: Some(refusal::sentence(&error.detail())), ..page })
         }
         Err(error) => Err(error.into()),
@@ -116,7 +122,9 @@ fn line(token: Token) -> TokenLine {
         id: token.id,
         name: token.name,
         scope: token.scope.as_str(),
+        repository: token.repository,
         created: day(token.created),
+        expires: token.expires.map(day),
         last_used: token.last_used.map(day),
     }
 }

@@ -61,7 +61,10 @@ pub struct TokenLine {
     pub id: i64,
     pub name: String,
     pub scope: &'static str,
+    /// The one repository it is for.
+    pub repository: Option<String>,
     pub created: When,
+    pub expires: Option<When>,
     pub last_used: Option<When>,
 }
 
