@@ -43,12 +43,12 @@ from datasets import load_dataset
 from huggingface_hub import HfApi
 
 api = HfApi()
-api.create_repo("alice/rows", repo_type="dataset", private=True)
-api.upload_file(path_or_fileobj=b"a,b\\n1,x\\n2,y\\n", path_in_repo="data/train.csv", repo_id="alice/rows",
+api.create_repo("alice/streamed-rows", repo_type="dataset", private=True)
+api.upload_file(path_or_fileobj=b"a,b\\n1,x\\n2,y\\n", path_in_repo="data/train.csv", repo_id="alice/streamed-rows",
                 repo_type="dataset")
-rows = load_dataset("alice/rows", split="train")
+rows = load_dataset("alice/streamed-rows", split="train")
 assert rows.to_list() == [{"a": 1, "b": "x"}, {"a": 2, "b": "y"}], rows.to_list()
-streamed = load_dataset("alice/rows", split="train", streaming=True)
+streamed = load_dataset("alice/streamed-rows", split="train", streaming=True)
 assert [row["b"] for row in streamed] == ["x", "y"]
 """
 

@@ -7,6 +7,7 @@ use std::fmt::Write;
 
 use reqwest::Method;
 use serde_json::json;
+use server::ops::facts;
 use spec::name::RepositoryKind;
 use store::db::endpoints::{self, NewEndpoint, NewState};
 use store::db::{repositories, revisions};
@@ -172,6 +173,8 @@ async fn stop_endpoint(server: &Server, name: &str) {
     let full_name = format!("alice/{name}").parse().unwrap();
     let model = repositories::by_name(db, RepositoryKind::Model, &full_name).await.unwrap().unwrap();
     let main = revisions::resolve(db, model.id, "main").await.unwrap().unwrap();
+    // Whether it can be served is known from here on, whatever the server's own job is at.
+    facts::ensure(&server.app, main.id).await.unwrap();
     let now_ms = model.created_ms;
     let endpoint = NewEndpoint { repository_id: model.id, revision_id: main.id, state: "pending", now_ms };
     endpoints::put(db, &endpoint).await.unwrap();
