@@ -249,6 +249,22 @@ def test_a_killed_build_leaves_nothing_that_looks_complete_and_the_next_one_ends
     assert subprocess.run(asked, capture_output=True, text=True, check=True).stdout.startswith("2.")
 
 
+def test_a_build_that_overstays_is_ended_with_all_that_it_started(
+    binary: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with running(binary, tmp_path / "server", "--build-timeout=1s") as server:
+        monkeypatch.setenv("REENACT_URL", server.url)
+        monkeypatch.setenv("REENACT_TOKEN", server.token("alice"))
+        code = "def predict(a: float) -> float:\n    return a\n"
+        rn.push(folder(tmp_path / "x", code, requirements__txt="scikit-learn==1.9.*\n"), "alice/slow", public=True)
+        with pytest.raises(rn.EndpointError, match="took longer than 1s"):
+            rn.deploy("alice/slow")
+        root = str(server.data / "environments")
+        # Left alone it would go on for longer than this, and end by itself.
+        listed = ["ps", "axww", "-o", "args"]
+        until(lambda: root not in subprocess.run(listed, capture_output=True, text=True).stdout, deadline_s=1.0)
+
+
 @pytest.mark.parametrize(
     ("requirement", "words"),
     [
