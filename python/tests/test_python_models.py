@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import socket
+import subprocess
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from typing import Literal
 import local_helper
 import numpy as np
 import pytest
-from conftest import Running, running
+from conftest import Running, running, until
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -227,6 +228,41 @@ def test_a_second_model_with_the_same_packages_is_live_at_once(house: Running, t
     endpoint = rn.deploy("alice/second")
     assert time.monotonic() - started < 2.0
     assert list(endpoint.predict([[4.0]])) == [8.0]
+
+
+def test_a_killed_build_leaves_nothing_that_looks_complete_and_the_next_one_ends(binary: Path, tmp_path: Path) -> None:
+    wanted = json.dumps({"python": "3.11", "packages": {"kind": "requirements", "text": "numpy==2.*\n"}})
+    root = tmp_path / "environments"
+    command = [str(binary), "build-environment", "--root", str(root)]
+    for seen in ("*.unfinished", "*.unfinished/lib"):
+        build = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        build.stdin.write(wanted.encode())
+        build.stdin.close()
+        until(lambda seen=seen: list(root.glob(seen)))
+        build.kill()
+        build.wait()
+        assert not [path for path in root.iterdir() if path.is_dir() and not path.suffix and path.name[0] != "."]
+    made = subprocess.run(command, input=wanted, capture_output=True, text=True, timeout=120, check=True)
+    folder = root / made.stdout.strip()
+    assert (folder / "environment.json").is_file() and not list(root.glob("*.unfinished"))
+    asked = [str(folder / "bin" / "python"), "-c", "import numpy; print(numpy.__version__)"]
+    assert subprocess.run(asked, capture_output=True, text=True, check=True).stdout.startswith("2.")
+
+
+def test_a_build_that_overstays_is_ended_with_all_that_it_started(
+    binary: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with running(binary, tmp_path / "server", "--build-timeout=1s") as server:
+        monkeypatch.setenv("REENACT_URL", server.url)
+        monkeypatch.setenv("REENACT_TOKEN", server.token("alice"))
+        code = "def predict(a: float) -> float:\n    return a\n"
+        rn.push(folder(tmp_path / "x", code, requirements__txt="scikit-learn==1.9.*\n"), "alice/slow", public=True)
+        with pytest.raises(rn.EndpointError, match="took longer than 1s"):
+            rn.deploy("alice/slow")
+        root = str(server.data / "environments")
+        # Left alone it would go on for longer than this, and end by itself.
+        listed = ["ps", "axww", "-o", "args"]
+        until(lambda: root not in subprocess.run(listed, capture_output=True, text=True).stdout, deadline_s=1.0)
 
 
 @pytest.mark.parametrize(

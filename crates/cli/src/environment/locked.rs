@@ -120,9 +120,9 @@ pub fn ensure(wanted: &Wanted, root: &Path, printer: &Printer) -> Result<Locked,
         },
     };
     let folder = root.join(wanted.digest().to_string());
-    let _held = hold(&folder)?;
+    let held = hold(&folder)?;
     if !folder.exists() {
-        build(&wanted, &folder, printer)?;
+        build(&wanted, &folder, (&held, printer))?;
     }
     Locked::open(&folder)
 }
@@ -140,13 +140,16 @@ fn lock(python: &PythonVersion, requirements: &str, at: (&Path, &Printer)) -> Re
     compile.args(["pip", "compile", "--quiet", "--generate-hashes", "--no-header", "--no-annotate"]);
     compile.args(["--only-binary", ":all:", "--python-version", python.as_str()]);
     compile.current_dir(work.path()).arg(&from).arg("--output-file").arg(&to);
-    uv::watch(&mut compile, "choose the versions of the packages", printer)?;
+    // Its folder is its own, so that nobody has to wait for it.
+    let own = File::open(&from).map_err(failed)?;
+    uv::watch(&mut compile, "choose the versions of the packages", (&own, printer))?;
     fs::read_to_string(&to).map_err(|source| Error::File { operation: "read", path: to.clone(), source })
 }
 
-fn build(wanted: &Wanted, folder: &Path, printer: &Printer) -> Result<(), Error> {
+fn build(wanted: &Wanted, folder: &Path, at: (&File, &Printer)) -> Result<(), Error> {
     let Packages::Lock(lock) = &wanted.packages else { return Ok(()) };
     let failed = |source| Error::File { operation: "make", path: folder.to_owned(), source };
+    let (_, printer) = at;
     let uv = uv::find(&super::cache()?, printer)?;
     // Its name is known, so that what a killed builder left is removed by the next.
     let unfinished = folder.with_extension("unfinished");
@@ -157,7 +160,7 @@ fn build(wanted: &Wanted, folder: &Path, printer: &Printer) -> Result<(), Error>
     let mut make = Command::new(&uv);
     // What is relocatable survives being renamed.
     make.args(["venv", "--quiet", "--relocatable", "--python", wanted.python.as_str()]).arg(&unfinished);
-    uv::watch(&mut make, "make the environment", printer)?;
+    uv::watch(&mut make, "make the environment", at)?;
     let path = unfinished.join(LOCK);
     fs::write(&path, lock).map_err(failed)?;
     let python = unfinished.join("bin/python");
@@ -166,7 +169,7 @@ fn build(wanted: &Wanted, folder: &Path, printer: &Printer) -> Result<(), Error>
         install.args(["pip", "install", "--no-progress", "--compile-bytecode", "--require-hashes"]);
         install.args(["--only-binary", ":all:", "--no-deps", "--requirement"]).arg(&path);
         install.current_dir(&unfinished).arg("--python").arg(&python);
-        uv::watch(&mut install, "install the packages", printer)?;
+        uv::watch(&mut install, "install the packages", at)?;
     }
     let places =
         uv::answer(Command::new(&python).args(["-I", "-c", PLACES]), "ask the interpreter where it is")?;
@@ -175,7 +178,7 @@ fn build(wanted: &Wanted, folder: &Path, printer: &Printer) -> Result<(), Error>
     fs::rename(&unfinished, folder).map_err(failed)
 }
 
-/// Held while an environment is made; freed by the system should this process die.
+/// Held while an environment is made; freed by the system when this process and what it started have ended.
 fn hold(folder: &Path) -> Result<File, Error> {
     let path = folder.with_extension("lock");
     let failed = |source| Error::File { operation: "lock", path: path.clone(), source };

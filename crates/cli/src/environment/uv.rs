@@ -2,6 +2,7 @@
 //!
 //! Knows no lock and no package. Invariant: what an active environment of the user's names draws nothing to itself.
 
+use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -85,8 +86,16 @@ fn last_words(output: &Output) -> String {
 }
 
 /// Runs a program and notes each line that it writes about its work, as it comes.
-pub(super) fn watch(command: &mut Command, operation: &'static str, printer: &Printer) -> Result<(), Error> {
-    let command = command.env_remove("VIRTUAL_ENV").env_remove("PYTHONPATH").stdin(Stdio::null());
+///
+/// `held` is the lock on what it works on, which it is given as its input: a program that outlives a killed parent
+/// goes on holding it, and whoever comes next waits until it has ended too.
+pub(super) fn watch(
+    command: &mut Command,
+    operation: &'static str,
+    (held, printer): (&File, &Printer),
+) -> Result<(), Error> {
+    let input = held.try_clone().map_err(|source| program_missing(command, source))?;
+    let command = command.env_remove("VIRTUAL_ENV").env_remove("PYTHONPATH").stdin(Stdio::from(input));
     let command = command.stdout(Stdio::null()).stderr(Stdio::piped());
     let mut child = command.spawn().map_err(|source| program_missing(command, source))?;
     let mut lines = Vec::new();

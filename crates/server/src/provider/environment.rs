@@ -44,6 +44,7 @@ pub enum BuildError {
 /// Builds what is wanted below `root`. Its log is kept under `key`.
 pub async fn build(app: &App, wanted: &Wanted, root: &Path, key: &Sha256) -> Result<Made, BuildError> {
     let mut child = command(app, root).spawn().map_err(BuildError::Spawn)?;
+    let group = child.id();
     let log = Log::default();
     let limit = app.settings.build_timeout.0;
     let work = async {
@@ -54,7 +55,10 @@ pub async fn build(app: &App, wanted: &Wanted, root: &Path, key: &Sha256) -> Res
         }
     };
     let outcome = tokio::time::timeout(limit, work).await.unwrap_or(Err(BuildError::TooSlow(limit)));
-    // Nothing of it must go on after its time; one that has ended is only waited for.
+    if matches!(outcome, Err(BuildError::TooSlow(_))) {
+        end_group(group);
+    }
+    // One that has ended is only waited for.
     let _ = child.kill().await;
     store_log(app, key, &log).await;
     let digest = outcome?;
@@ -67,6 +71,7 @@ fn command(app: &App, root: &Path) -> Command {
     let mut command = Command::new(&app.gateway.launcher.program);
     command.arg("build-environment").arg("--root").arg(root);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    command.process_group(0);
     // The operator's index, proxy and caches are for it; what is ours is not.
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("REENACT_") && name != "REENACT_CACHE" {
@@ -74,6 +79,15 @@ fn command(app: &App, root: &Path) -> Command {
         }
     }
     command
+}
+
+/// Ends a build that overstays with all that it started, which its own end would leave running.
+fn end_group(leader: Option<u32>) {
+    let leader = leader.and_then(|id| i32::try_from(id).ok()).and_then(rustix::process::Pid::from_raw);
+    if let Some(leader) = leader {
+        // What has ended meanwhile cannot be ended again.
+        let _ = rustix::process::kill_process_group(leader, rustix::process::Signal::KILL);
+    }
 }
 
 /// Says what is wanted and reads the answer.
