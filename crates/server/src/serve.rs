@@ -4,6 +4,7 @@
 //! takes nothing new, finishes what runs within the time set, and ends every runtime.
 
 use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use store::{Database, Durability, Storage, Store};
@@ -48,6 +49,8 @@ pub fn serve(
     let workers = background.block_on(async { jobs::work(&app, stop) })?;
     let reactors = reactor::start(&app, &listener, &router::router(Arc::clone(&app)), stop)?;
     drop(listener);
+    let notice = notice(&app.settings);
+    std::fs::write(&notice, &ready.url).during("write where the server listens")?;
     on_ready(&ready);
     for reactor in reactors {
         // A reactor's panic is in the log already; the others still end in order.
@@ -62,7 +65,24 @@ pub fn serve(
         app.store.db.close().await;
     });
     background.shutdown_timeout(std::time::Duration::from_secs(1));
+    // The next server overwrites one that is left.
+    let _ = std::fs::remove_file(notice);
     Ok(())
+}
+
+/// Where a server is that uses this data folder: as the settings say, or as the one that runs has noted down, whose
+/// port may have been chosen when it started.
+pub fn address(settings: &Settings) -> String {
+    let set = settings.public_url.trim_end_matches('/');
+    if !set.is_empty() {
+        return set.to_owned();
+    }
+    let noted = std::fs::read_to_string(notice(settings)).ok().filter(|url| url.parse::<url::Url>().is_ok());
+    noted.unwrap_or_else(|| format!("http://{}", settings.listen))
+}
+
+fn notice(settings: &Settings) -> PathBuf {
+    settings.data.join("address")
 }
 
 /// Opens the store that the settings name.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::env;
 
 use server::admin::{self, IsAdmin};
+use server::serve;
 use server::settings::Settings;
 use spec::api::NewInvitation;
 
@@ -34,7 +35,7 @@ async fn add_user(args: AdminUserAdd, printer: &Printer) -> anyhow::Result<ExitS
 async fn sign_in_link(args: AdminSignInLink, printer: &Printer) -> anyhow::Result<ExitStatus> {
     let settings = settings(&args.place)?;
     let path = admin::sign_in_link(&settings, args.name.as_str()).await?;
-    printer.answer(format_args!("{}{path}", address(&settings)))?;
+    printer.answer(format_args!("{}{path}", serve::address(&settings)))?;
     Ok(ExitStatus::Success)
 }
 
@@ -42,16 +43,8 @@ async fn invite_user(args: AdminUserInvite, printer: &Printer) -> anyhow::Result
     let settings = settings(&args.place)?;
     let new = NewInvitation { email: args.email, expires: args.expires, role: None };
     let path = admin::invite_user(&settings, &new).await?;
-    printer.answer(format_args!("{}{path}", address(&settings)))?;
+    printer.answer(format_args!("{}{path}", serve::address(&settings)))?;
     Ok(ExitStatus::Success)
-}
-
-/// Where the server is, as far as its settings tell.
-fn address(settings: &Settings) -> String {
-    match settings.public_url.trim_end_matches('/') {
-        "" => format!("http://{}", settings.listen),
-        url => url.to_owned(),
-    }
 }
 
 fn settings(place: &Place) -> anyhow::Result<Settings> {

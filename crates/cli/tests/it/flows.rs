@@ -103,6 +103,9 @@ fn a_login_is_remembered_for_its_owner_alone() {
     assert!(sign_in.starts_with(&format!("sign in as admin: {}/sign-in?link=", server.url)), "{sign_in}");
     let token = add_user(data.path(), "alice");
     let home = Home::new();
+    // The port was chosen when the server started, so no setting tells it.
+    let link = home.ask(&["admin", "sign-in-link", "alice", "--data", data.path().to_str().unwrap()]);
+    assert!(link.starts_with(&format!("{}/sign-in?link=", server.url)), "{link}");
     let refused = home.run(&["login", &server.url, "--token", "rn_wrong"]);
     assert!(refused.code == Some(1) && refused.stderr.contains("does not know this token"), "{refused}");
     assert!(!home.path().join(".config/reenact/credentials.toml").exists());

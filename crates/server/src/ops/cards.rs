@@ -1,8 +1,10 @@
 //! Cards: what a repository's card and manifest tell searches and lists.
 //!
-//! Reads YAML, which nobody else does; knows nothing of Markdown but where its first heading is. Invariant: a card
+//! Reads YAML, which nobody else does; of Markdown it wants the words alone. Invariant: a card
 //! that cannot be read costs its repository nothing but what the card would have said.
 
+use comrak::nodes::NodeValue;
+use comrak::{Arena, Options, parse_document};
 use serde_json::{Map, Value};
 use spec::manifest::{self, Manifest};
 use spec::{card, limits};
@@ -172,17 +174,33 @@ fn strings(front: &Map<String, Value>, key: &str) -> Vec<String> {
 }
 
 fn heading(body: &str) -> Option<String> {
-    let title = body.lines().find_map(|line| line.strip_prefix("# "))?.trim();
-    (!title.is_empty()).then(|| title.to_owned())
+    let title = plain(body.lines().find_map(|line| line.strip_prefix("# "))?);
+    (!title.is_empty()).then_some(title)
 }
 
-/// The first lines that are plain text.
+/// The first lines that are text, without their marks.
 fn paragraph(body: &str) -> Option<String> {
     let is_text =
         |line: &&str| line.trim_start().starts_with(|c: char| c.is_alphanumeric() || "*_`\"'(".contains(c));
     let lines: Vec<&str> =
         body.lines().skip_while(|line| !is_text(line)).take_while(|line| !line.trim().is_empty()).collect();
-    (!lines.is_empty()).then(|| lines.join(" "))
+    let text = plain(&lines.join("\n"));
+    (!text.is_empty()).then_some(text)
+}
+
+/// What a piece of Markdown says, for places that show one line.
+fn plain(markdown: &str) -> String {
+    let (arena, options) = (Arena::new(), Options::default());
+    let mut text = String::new();
+    for node in parse_document(&arena, &cut(markdown, 2 * LONG_BYTES), &options).descendants() {
+        match &node.data.borrow().value {
+            NodeValue::Text(piece) => text.push_str(piece),
+            NodeValue::Code(code) => text.push_str(&code.literal),
+            NodeValue::SoftBreak | NodeValue::LineBreak => text.push(' '),
+            _ => {}
+        }
+    }
+    text.trim().to_owned()
 }
 
 fn cut(text: &str, max_bytes: usize) -> String {
@@ -222,8 +240,11 @@ mod tests {
 
     #[test]
     fn a_card_without_front_matter_still_has_a_title() {
-        let summary = summarise("# Iris\n\n![picture](x.png)\n\n**Good** at it", &Manifest::default());
-        assert_eq!((summary.title.as_str(), summary.description.as_str()), ("Iris", "**Good** at it"));
+        let summary = summarise(
+            "# Iris\n\n![picture](x.png)\n\n**Good** at [`it`](https://example.org)",
+            &Manifest::default(),
+        );
+        assert_eq!((summary.title.as_str(), summary.description.as_str()), ("Iris", "Good at it"));
         assert_eq!(summarise("---\nx: [\n---\nText", &Manifest::default()).description, "Text");
     }
 
