@@ -33,7 +33,7 @@ pub enum Error {
     #[error("`{name}` is no project that can be locked: {reason}")]
     Project { name: &'static str, reason: String },
     #[error("there is no device `{}`", path.display())]
-    NoDevice { path: std::path::PathBuf },
+    NoDevice { path: PathBuf },
     #[error("neither `uv` nor `python3` was found")]
     NoPython,
     #[error("`python3` is version {0}; 3.11 or newer is needed")]

@@ -53,7 +53,7 @@ pub(super) fn export(
 fn described(pyproject: &str) -> Result<String, Error> {
     let mut table: toml::Table =
         pyproject.parse().map_err(|error: toml::de::Error| refuse(PROJECT, error.message().to_owned()))?;
-    table.retain(|name, _| KEPT.iter().any(|kept| name == kept));
+    table.retain(|name, _| KEPT.iter().any(|kept| name == *kept));
     match table.get("project") {
         Some(toml::Value::Table(_)) => Ok(table.to_string()),
         _ => Err(refuse(PROJECT, "it has no table `[project]`".to_owned())),

@@ -80,7 +80,7 @@ impl Show for String {
     }
 }
 
-impl Show for std::path::PathBuf {
+impl Show for PathBuf {
     fn show(&self) -> String {
         toml::Value::String(self.display().to_string()).to_string()
     }
