@@ -6,6 +6,7 @@
 mod build;
 pub mod locked;
 mod package;
+mod project;
 mod uv;
 
 use std::env;

@@ -30,6 +30,10 @@ pub enum Error {
     Program { program: String, source: io::Error },
     #[error("could not {operation}: {last_words}")]
     ProgramFailed { operation: &'static str, last_words: String },
+    #[error("`{name}` is no project that can be locked: {reason}")]
+    Project { name: &'static str, reason: String },
+    #[error("there is no device `{}`", path.display())]
+    NoDevice { path: PathBuf },
     #[error("neither `uv` nor `python3` was found")]
     NoPython,
     #[error("`python3` is version {0}; 3.11 or newer is needed")]
@@ -81,6 +85,9 @@ impl Error {
                 "install a newer Python, or uv (https://docs.astral.sh/uv), which brings its own"
             }
             Self::ProgramFailed { last_words, .. } => return program_hint(last_words).map(str::to_owned),
+            Self::NoDevice { .. } => {
+                "the setting `gpu` names GPUs of this machine, whose driver has to be loaded (`nvidia-smi` loads it)"
+            }
             Self::NoCache => "set `REENACT_CACHE` to a folder of yours",
             Self::LogFilter { .. } => "write `info`, or `warn,server=debug`",
             Self::Unconfined(_) => {

@@ -79,13 +79,17 @@ fn python(
     let is_silent = environment.requirements.is_empty();
     let lock = match environment.lock {
         Some(lock) => named(facts, "lock", Some(lock), paths),
-        None if is_silent => default(handler::DEFAULT_LOCK),
+        None if is_silent => {
+            let project = || has(handler::PROJECT).then(|| default(handler::UV_LOCK)).flatten();
+            default(handler::DEFAULT_LOCK).or_else(project)
+        }
         None => None,
     };
     let requirements_file =
         if lock.is_none() && is_silent { default(handler::DEFAULT_REQUIREMENTS) } else { None };
     let (python, requirements) = (environment.python.unwrap_or_default(), environment.requirements);
-    Some(PythonFacts { handler, takes, python, lock, requirements_file, requirements })
+    let interpreter = environment.interpreter;
+    Some(PythonFacts { handler, takes, python, interpreter, lock, requirements_file, requirements })
 }
 
 /// A handler's examples may lie beside it without being named.

@@ -14,6 +14,9 @@ use std::process::{Command, ExitCode};
 
 use sandbox::{Children, Namespaces, Policy};
 
+/// A device of every machine, in the place of one that computes.
+const DEVICE: &str = "/dev/full";
+
 struct Cell {
     readable: PathBuf,
     scratch: PathBuf,
@@ -26,10 +29,12 @@ type Attempt<'a> = (&'static str, Box<dyn Fn() -> io::Result<()> + 'a>);
 
 fn main() -> ExitCode {
     let Some(cell) = cell() else { return ExitCode::from(2) };
+    let has_device = std::env::args().any(|argument| argument == "--device");
     let policy = Policy {
         readable: vec![cell.readable.clone()],
         executable: Vec::new(),
         writable: vec![cell.scratch.clone()],
+        devices: if has_device { vec![DEVICE.into()] } else { Vec::new() },
         memory_bytes: 2 << 30,
         n_processes: 8,
         cpu_s: Some(60),
@@ -51,8 +56,9 @@ fn main() -> ExitCode {
     };
     // A free one leaves its parent, the test, in peace.
     let processes = if is_free { Vec::new() } else { processes() };
+    let given = if has_device { devices() } else { Vec::new() };
     for (what, attempt) in
-        allowed(&cell).into_iter().chain(files(&cell)).chain(kernel(&cell)).chain(processes)
+        allowed(&cell).into_iter().chain(given).chain(files(&cell)).chain(kernel(&cell)).chain(processes)
     {
         match attempt() {
             Ok(()) => lines += &format!("{what}: done\n"),
@@ -96,10 +102,30 @@ fn allowed(cell: &Cell) -> Vec<Attempt<'_>> {
     ]
 }
 
+/// What one that was given a device can do with it.
+fn devices() -> Vec<Attempt<'static>> {
+    vec![(
+        "may use the device it was given",
+        Box::new(|| {
+            let device = OpenOptions::new().read(true).write(true).open(DEVICE)?;
+            let descriptor = u64::from(std::os::fd::AsRawFd::as_raw_fd(&device).unsigned_abs());
+            // It is no terminal, which it says only to those who may ask.
+            match call(libc::SYS_ioctl, [descriptor, libc::TCGETS, 0]) {
+                Err(error) if error.raw_os_error() == Some(libc::ENOTTY) => Ok(()),
+                other => other,
+            }
+        }),
+    )]
+}
+
 fn files(cell: &Cell) -> Vec<Attempt<'_>> {
     let link = || cell.scratch.join("link");
     vec![
         ("read the secret", Box::new(|| fs::read(&cell.secret).map(drop))),
+        (
+            "use a device it was not given",
+            Box::new(|| OpenOptions::new().read(true).write(true).open("/dev/zero").map(drop)),
+        ),
         ("read /etc/shadow", Box::new(|| fs::read("/etc/shadow").map(drop))),
         ("read /etc/passwd", Box::new(|| fs::read("/etc/passwd").map(drop))),
         ("list /", Box::new(|| fs::read_dir("/").map(drop))),

@@ -10,8 +10,9 @@ use crate::report::Standing;
 
 /// Sets every bound of the policy, after namespaces were entered or could not be.
 pub(crate) fn set(policy: &Policy, namespaces: &Standing) -> Standing {
+    let memory = if policy.devices.is_empty() { Resource::As } else { Resource::Data };
     let bounds = [
-        ("memory", Resource::As, Some(policy.memory_bytes)),
+        ("memory", memory, Some(policy.memory_bytes)),
         ("processor time", Resource::Cpu, policy.cpu_s),
         ("file size", Resource::Fsize, policy.file_size_bytes),
         ("open files", Resource::Nofile, Some(policy.n_open_files)),

@@ -13,7 +13,10 @@ pub struct Policy {
     pub executable: Vec<PathBuf>,
     /// Folders in which files may be read, made, changed and removed.
     pub writable: Vec<PathBuf>,
-    /// Address space in bytes, which bounds memory; libraries and thread stacks count.
+    /// Devices that may be read, written and controlled.
+    pub devices: Vec<PathBuf>,
+    /// Address space in bytes, which bounds memory; libraries and thread stacks count. With devices it is the
+    /// memory that can be written that is bounded: drivers reserve addresses beyond all bounds.
     pub memory_bytes: u64,
     /// Threads. Not bounded where the kernel can only count all processes of the user together.
     pub n_processes: u64,
@@ -61,6 +64,7 @@ impl Policy {
             readable,
             executable: Vec::new(),
             writable: Vec::new(),
+            devices: Vec::new(),
             memory_bytes,
             n_processes: 256,
             cpu_s: None,

@@ -20,6 +20,7 @@ use tokio::process::{Child, Command};
 use tokio_util::sync::CancellationToken;
 
 use crate::gateway::link::Link;
+use crate::settings::Gpu;
 
 pub mod environment;
 
@@ -48,6 +49,8 @@ pub struct Order {
     /// Most calls of a model in Python at one time, each in a process of its own.
     pub n_workers: usize,
     pub memory_bytes: u64,
+    /// Which a model in Python may use.
+    pub gpu: Gpu,
     pub onnxruntime: Option<PathBuf>,
     pub allow_unsandboxed: bool,
     pub load_timeout: Duration,
@@ -195,6 +198,7 @@ fn command(launcher: &Launcher, order: &Order, (socket, schema): (&Path, &Path))
         command.arg("--takes").arg(handler.takes.as_str()).arg("--schema").arg(schema);
         command.arg("--environment").arg(&handler.environment);
         command.arg("--sessions").arg(order.n_workers.to_string());
+        command.arg("--gpu").arg(order.gpu.to_string());
         command.arg("--call-timeout-ms").arg(order.call_timeout.as_millis().to_string());
         command.arg("--load-timeout-ms").arg(order.load_timeout.as_millis().to_string());
     }

@@ -11,7 +11,7 @@ use crate::error::Error;
 
 mod value;
 
-pub use value::{Bytes, LargeFiles, Seconds};
+pub use value::{Bytes, Gpu, Interpreters, LargeFiles, Seconds};
 
 macro_rules! settings {
     ($( $(#[doc = $doc:literal])+ $field:ident: $type:ty = $default:literal; )+) => {
@@ -108,6 +108,11 @@ settings! {
     runtime_threads: usize = "1";
     /// Processes that one model in Python computes in at a time.
     python_workers: usize = "1";
+    /// Interpreters that models in Python may name, with all packages that they have: `debian=/usr/bin/python3`,
+    /// several with commas between.
+    python_interpreters: Interpreters = "";
+    /// NVIDIA GPUs that models in Python may use: `none`, `all`, or their numbers, such as `0,1`.
+    gpu: Gpu = "none";
     /// How long building a Python environment may take.
     build_timeout: Seconds = "30m";
     /// Memory that one runtime may use, and each process of a model in Python.
@@ -196,8 +201,33 @@ mod tests {
     }
 
     #[test]
+    fn interpreters_have_names_and_whole_paths() {
+        let text = "debian=/usr/bin/python3, cuda = /opt/torch/bin/python";
+        let settings = load(&[("python_interpreters", text)], &[]).unwrap();
+        let names: Vec<_> = settings.python_interpreters.0.keys().map(ToString::to_string).collect();
+        assert_eq!(names, ["cuda", "debian"]);
+        for text in ["/usr/bin/python3", "debian=python3", "De bian=/usr/bin/python3", "=/usr/bin/python3"] {
+            let error = load(&[("python_interpreters", text)], &[]).unwrap_err().to_string();
+            assert!(error.contains("whole paths"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_gpu_is_a_number_or_a_word() {
+        assert_eq!(load(&[], &[]).unwrap().gpu, Gpu::None);
+        assert_eq!(load(&[("gpu", "0, 2")], &[]).unwrap().gpu, Gpu::Numbered(vec![0, 2]));
+        assert!(load(&[("gpu", "nvidia0")], &[]).is_err() && load(&[("gpu", "-1")], &[]).is_err());
+    }
+
+    #[test]
     fn what_is_printed_reads_back_the_same() {
-        let settings = load(&[("listen", "127.0.0.1:0"), ("runtime_memory", "1 GiB")], &[]).unwrap();
+        let said = [
+            ("listen", "127.0.0.1:0"),
+            ("runtime_memory", "1 GiB"),
+            ("gpu", "0,1"),
+            ("python_interpreters", "debian=/usr/bin/python3"),
+        ];
+        let settings = load(&said, &[]).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("reenact.toml");
         std::fs::write(&path, settings.to_toml()).unwrap();

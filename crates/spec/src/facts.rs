@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::handler::interpreter::InterpreterName;
 use crate::handler::{Handler, PythonVersion, Takes};
 use crate::manifest::Conversion;
 use crate::schema::Schema;
@@ -50,6 +51,10 @@ pub struct PythonFacts {
     pub takes: Takes,
     #[schema(value_type = String)]
     pub python: PythonVersion,
+    /// The interpreter that the operator keeps and that runs it, where it names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub interpreter: Option<InterpreterName>,
     /// Path of the lock, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lock: Option<String>,

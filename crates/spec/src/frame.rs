@@ -91,13 +91,14 @@ pub struct Hello {
 pub struct Stability {
     /// A row alone, asked twice, gave the same bytes.
     pub alone: bool,
-    /// A row padded to two by repeating it gave the bytes it has in a batch.
+    /// A row repeated until a call had `min_rows` gave the bytes it has in a batch.
     pub padded: bool,
     /// A row in a batch gave the bytes it has alone.
     pub batched: bool,
     /// The batch in another order gave every row the same bytes.
     pub reordered: bool,
-    /// Fewest rows of one call of the model; a lone row is repeated where this is 2.
+    /// Fewest rows of one call of the model; the last is repeated until there are as many. The same as `max_rows`
+    /// where a row is stable only in calls of one size.
     pub min_rows: u32,
     /// Most rows of one call of the model; 1 where rows are stable only alone or the model takes just one.
     pub max_rows: u32,

@@ -3,6 +3,7 @@
 //! Knows no file and no interpreter. Invariant: a handler that parses names a file inside its repository and one
 //! object in it.
 
+pub mod interpreter;
 pub mod requirements;
 
 use std::fmt;
@@ -10,6 +11,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use self::interpreter::{Interpreter, InterpreterName};
 use crate::digest::Sha256;
 use crate::name::{FilePath, NameError};
 
@@ -17,6 +19,9 @@ use crate::name::{FilePath, NameError};
 pub const DEFAULT_FILE: &str = "predict.py";
 /// The lock of a repository that names none, if it has such a file.
 pub const DEFAULT_LOCK: &str = "requirements.lock";
+/// The lock of a project of `uv`, and the file beside it that says what the project is.
+pub const UV_LOCK: &str = "uv.lock";
+pub const PROJECT: &str = "pyproject.toml";
 /// The requirements of a repository that names none, if it has such a file.
 pub const DEFAULT_REQUIREMENTS: &str = "requirements.txt";
 /// The Python that is taken where the manifest names none.
@@ -112,10 +117,14 @@ pub struct Environment {
     /// Version of Python, such as `3.11`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub python: Option<PythonVersion>,
+    /// An interpreter that the operator keeps, in the place of a version: its packages are there, too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub interpreter: Option<InterpreterName>,
     /// Packages as `pip` names them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub requirements: Vec<String>,
-    /// File with every package's version and digests, as `uv pip compile --generate-hashes` writes it.
+    /// File with every package's version and digests: as `uv pip compile --generate-hashes` writes it, or the
+    /// `uv.lock` of a project, whose `pyproject.toml` lies beside it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lock: Option<FilePath>,
 }
@@ -180,6 +189,9 @@ impl fmt::Display for PythonVersion {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Wanted {
     pub python: PythonVersion,
+    /// What runs in the place of that version, where the model names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interpreter: Option<Interpreter>,
     pub packages: Packages,
 }
 
@@ -191,16 +203,25 @@ pub enum Packages {
     Lock(String),
     /// What is asked for, one to a line; the versions are chosen once.
     Requirements(String),
+    /// The project's own lock, from which its packages are exported.
+    Project { pyproject: String, lock: String },
 }
 
 impl Wanted {
     /// By which it is known: equal for all models that want the same.
     pub fn digest(&self) -> Sha256 {
-        let (kind, text) = match &self.packages {
-            Packages::Lock(text) => ("lock", text),
-            Packages::Requirements(text) => ("requirements", text),
+        let packages = match &self.packages {
+            Packages::Lock(text) => format!("lock\n{text}"),
+            Packages::Requirements(text) => format!("requirements\n{text}"),
+            Packages::Project { pyproject, lock } => format!("project\n{pyproject}\0{lock}"),
         };
-        Sha256::of(format!("python {}\n{kind}\n{text}", self.python).as_bytes())
+        let python = match &self.interpreter {
+            None => format!("python {}", self.python),
+            Some(Interpreter { name, program, packages }) => {
+                format!("interpreter {name}\0{program}\0{}", packages.as_deref().unwrap_or_default())
+            }
+        };
+        Sha256::of(format!("{python}\n{packages}").as_bytes())
     }
 }
 
@@ -229,12 +250,24 @@ mod tests {
 
     #[test]
     fn environments_are_told_apart_by_python_and_packages() {
-        let wanted = |python: &str, packages| Wanted { python: python.parse().unwrap(), packages };
+        let wanted = |python: &str, packages| Wanted {
+            python: python.parse().unwrap(),
+            interpreter: None,
+            packages,
+        };
         let lock = |text: &str| Packages::Lock(text.into());
         let digest = wanted("3.11", lock("a==1")).digest();
         assert_eq!(digest, wanted("3.11", lock("a==1")).digest());
         assert_ne!(digest, wanted("3.12", lock("a==1")).digest());
         assert_ne!(digest, wanted("3.11", lock("a==2")).digest());
         assert_ne!(digest, wanted("3.11", Packages::Requirements("a==1".into())).digest());
+        let project = |lock: &str| Packages::Project { pyproject: "[project]".into(), lock: lock.into() };
+        assert_ne!(wanted("3.11", project("a")).digest(), wanted("3.11", project("b")).digest());
+        let kept = |packages: &str| {
+            let name = "debian".parse().unwrap();
+            let interpreter = Interpreter { name, program: "python3".into(), packages: Some(packages.into()) };
+            Wanted { interpreter: Some(interpreter), ..wanted("3.11", lock("a==1")) }.digest()
+        };
+        assert!(kept("torch==1") != digest && kept("torch==1") != kept("torch==2"));
     }
 }

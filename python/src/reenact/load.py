@@ -17,6 +17,7 @@ from ._client import Repository, parse_repository
 from .convert import lightgbm, xgboost
 from .convert.onnx_model import OnnxModel
 from .errors import ReenactError, TrustError
+from .handlers import network
 
 _PICKLES = (".pkl", ".pickle", ".joblib")
 
@@ -78,6 +79,10 @@ def load(
     local = _cache(server.url, fixed).joinpath(*_parts(path))
     if not local.is_file():
         _client.download(server, fixed, path, local)
+    if local.name == network.NETWORK:
+        weights = local.with_name(network.WEIGHTS)
+        if not weights.is_file():
+            _client.download(server, fixed, path.replace(network.NETWORK, network.WEIGHTS), weights)
     return open_model(local, path, facts, trust=trust)
 
 
@@ -102,6 +107,8 @@ def open_model(local: Path, path: str, facts: Mapping[str, Any], *, trust: bool)
     """The object in a file; `path` is its name in the repository, `facts` what the server read from it."""
     schema = facts.get("schema") or {}
     converted_from = str((facts.get("conversion") or {}).get("from", ""))
+    if local.name == network.NETWORK and trust:
+        return network.load(local.parent)
     if is_pickle(path, facts) or _looks_like_pickle(local):
         return _unpickle(local, path, facts, trust=trust)
     if path.endswith(".ubj"):

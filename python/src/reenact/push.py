@@ -19,7 +19,7 @@ from ._credentials import Server
 from .convert import Wishes, estimator, lightgbm, onnx_model, xgboost
 from .convert.schema import Hints, rows_of
 from .errors import ArgumentError, ConversionError
-from .handlers import described
+from .handlers import described, network, pipelines
 from .handlers import write as handlers
 
 
@@ -48,6 +48,7 @@ def push(
     requirements: Sequence[str] | None = None,
     preprocess: Callable[..., Any] | None = None,
     postprocess: Callable[..., Any] | None = None,
+    interpreter: str | None = None,
     shape: Sequence[int] | None = None,
     black: float | None = None,
     white: float | None = None,
@@ -64,16 +65,18 @@ def push(
 ) -> Pushed:
     """Pushes a model and returns its page.
 
-    `model` is a fitted scikit-learn, XGBoost or LightGBM model, a network of Keras, any function or any
-    class or object with `predict`, an ONNX model as an object or a path, or the path of a folder or file, which is
-    pushed as it is.
+    `model` is a fitted scikit-learn, XGBoost or LightGBM model, a network of Keras or PyTorch, a pipeline of
+    `transformers` for texts, any function or any class or object with `predict`, an ONNX model as an object or a path,
+    or the path of a folder or file, which is pushed as it is. A folder that `save_pretrained` of `transformers` filled
+    and, with `example`, a TorchScript archive get a handler.
 
     A fitted model is converted to ONNX, and the conversion is proven on `example` (rows as `model.predict` takes
     them), on rows of `data` and on rows varied from both: labels equal, probabilities within `tolerance`, numbers
     within `tolerance` times the largest. What cannot be converted or proven, all with `convert=False`, and whatever
     has a `preprocess` or `postprocess` function around it stays Python: it is packed with all that it closes over
     and runs on the server in an environment of `requirements`, or else of the packages that it uses, in the versions
-    installed here. One printed line says which of the two was done, and why.
+    installed here. One printed line says which of the two was done, and why. `interpreter` names one that the server's
+    operator keeps, with packages that no index has; `requirements` are then what it lacks.
 
     The schema comes from `example`; that of a function from its type hints, or from `input` and `output`: `"text"`,
     `"number"`, `"integer"`, `"truth"`, `"json"`, a type, a list of texts of which one is meant, or for several inputs
@@ -101,10 +104,10 @@ def push(
         card=_card_text(card),
     )
     kind = None if isinstance(input, str) and input in ("image", "table") else input
-    wanted = handlers.Wanted(kind, output, requirements, preprocess, postprocess)
+    wanted = handlers.Wanted(kind, output, requirements, preprocess, postprocess, interpreter)
     sending = _Sending(server, target, public, message)
     if isinstance(model, (str, os.PathLike)):
-        return _push_path(Path(model), request, sending)
+        return _push_path(Path(model), request, wanted, sending)
     with tempfile.TemporaryDirectory(prefix="reenact-") as folder:
         written = write(model, request, Path(folder), wanted)
         if written.sentence:
@@ -119,8 +122,10 @@ def write(model: Any, request: bundle.Request, folder: Path, wanted: handlers.Wa
         return bundle.write_onnx(onnx_model.content_of(model), request, folder)
     if estimator.is_estimator(model) or xgboost.is_booster(model) or lightgbm.is_booster(model):
         return _write_estimator(model, request, folder, wanted)
-    if handlers.is_keras(model) or handlers.is_torch(model):
-        return handlers.write_network(model, request, wanted, folder)
+    if network.is_keras(model) or network.is_torch(model):
+        return network.write(model, request, wanted, folder)
+    if pipelines.is_pipeline(model):
+        return pipelines.write(model, request, wanted, folder)
     if callable(model) or callable(getattr(model, "predict", None)):
         return handlers.write_function(model, request, wanted, folder)
     raise ArgumentError(
@@ -167,15 +172,30 @@ class _Sending:
         return Pushed(self.repository.name, address)
 
 
-def _push_path(path: Path, request: bundle.Request, sending: _Sending) -> Pushed:
+def _push_path(path: Path, request: bundle.Request, wanted: handlers.Wanted, sending: _Sending) -> Pushed:
     if not path.exists():
         raise ArgumentError(f"there is no `{path}`", hint="give the path of a file or folder")
+    with tempfile.TemporaryDirectory(prefix="reenact-") as folder:
+        if written := _write_path(path, request, wanted, Path(folder)):
+            print(written.sentence)
+            return sending.send(Path(folder))
     is_described = request.example is not None or request.card is not None or request.description
     if path.suffix.lower() != ".onnx" or not is_described:
         return sending.send(path)
     with tempfile.TemporaryDirectory(prefix="reenact-") as folder:
         bundle.write_onnx(path.read_bytes(), request, Path(folder))
         return sending.send(Path(folder))
+
+
+def _write_path(
+    path: Path, request: bundle.Request, wanted: handlers.Wanted, folder: Path
+) -> bundle.Bundle | None:
+    """Writes what a path means that gets a handler; nothing for all others."""
+    if pipelines.is_folder(path):
+        return pipelines.write_folder(path, request, wanted, folder)
+    archive = network.script_in(path) if request.example is not None else None
+    script = network.open_script(archive) if archive is not None else None
+    return None if script is None else network.write(script, request, wanted, folder)
 
 
 def _target(repository: str) -> Repository:

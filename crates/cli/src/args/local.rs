@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use server::settings::Gpu;
 use spec::digest::Sha256;
 use spec::handler::Takes;
 use spec::name::AccountName;
@@ -204,6 +205,9 @@ pub struct Handler {
     /// Folder of the environment
     #[arg(long)]
     pub environment: Option<PathBuf>,
+    /// GPUs that it may use
+    #[arg(long, default_value = "none", value_parser = gpu)]
+    pub gpu: Gpu,
     /// How long one call may take
     #[arg(long, default_value_t = 60_000)]
     pub call_timeout_ms: u64,
@@ -217,6 +221,10 @@ fn takes(text: &str) -> Result<Takes, String> {
     known.ok_or_else(|| "`row` or `rows` is wanted".to_owned())
 }
 
+fn gpu(text: &str) -> Result<Gpu, String> {
+    text.parse().map_err(|()| "`none`, `all` or numbers are wanted, such as `0,1`".to_owned())
+}
+
 /// Confine this process and become a program; a runtime starts this
 #[derive(Debug, Args)]
 pub struct Worker {
@@ -226,6 +234,9 @@ pub struct Worker {
     /// Program that may be run
     #[arg(long)]
     pub executable: Vec<PathBuf>,
+    /// Device that may be used
+    #[arg(long = "device", value_name = "DEVICE")]
+    pub devices: Vec<PathBuf>,
     /// Memory it may use
     #[arg(long)]
     pub memory_bytes: u64,

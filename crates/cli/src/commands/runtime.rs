@@ -2,6 +2,8 @@
 //!
 //! Invariant: no thread is started before the process is confined, since a thread would stay free.
 
+mod devices;
+
 use std::env;
 use std::ffi::OsString;
 use std::fs;
@@ -48,7 +50,8 @@ pub fn run(args: Runtime) -> anyhow::Result<ExitStatus> {
 
 /// How the handler is run, and what its workers may do.
 fn handler(folder: &Path, args: &Runtime) -> Result<(Python, Policy), Error> {
-    let Handler { object, takes, schema, environment, call_timeout_ms, load_timeout_ms, .. } = &args.handler;
+    let Handler { object, takes, schema, environment, gpu, .. } = &args.handler;
+    let Handler { call_timeout_ms, load_timeout_ms, .. } = &args.handler;
     // A worker is in the handler's folder, and would look for paths that are not whole there.
     let folder = &whole(folder)?;
     let environment = Locked::open(&whole(environment.as_deref().unwrap_or(Path::new("")))?)?;
@@ -58,7 +61,14 @@ fn handler(folder: &Path, args: &Runtime) -> Result<(Python, Policy), Error> {
         .map_err(|source| Error::Json { name: path.display().to_string(), source })?;
     let mut readable = environment.readable();
     readable.push(folder.to_owned());
-    let policy = Policy::for_worker(readable, environment.executable(), args.memory_bytes);
+    let devices = devices::files(gpu, Path::new(devices::FOLDER))?;
+    if !devices.is_empty() {
+        readable.extend(devices::readable());
+    }
+    let policy = Policy {
+        devices,
+        ..Policy::for_worker(readable, environment.executable(), args.memory_bytes)
+    };
     let python = Python {
         folder: folder.to_owned(),
         object: object.clone().unwrap_or_default(),
@@ -76,7 +86,8 @@ fn handler(folder: &Path, args: &Runtime) -> Result<(Python, Policy), Error> {
 fn launcher(policy: &Policy, python: &Path, allow_unsandboxed: bool) -> Result<Vec<OsString>, Error> {
     let mut words: Vec<OsString> = vec![own_program()?.into(), "worker".into(), "--memory-bytes".into()];
     words.push(policy.memory_bytes.to_string().into());
-    for (flag, paths) in [("--readable", &policy.readable), ("--executable", &policy.executable)] {
+    let Policy { readable, executable, devices, .. } = policy;
+    for (flag, paths) in [("--readable", readable), ("--executable", executable), ("--device", devices)] {
         words.extend(paths.iter().flat_map(|path| [flag.into(), path.into()]));
     }
     words.extend(allow_unsandboxed.then(|| "--allow-unsandboxed".into()));

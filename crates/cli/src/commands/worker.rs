@@ -16,7 +16,11 @@ use crate::logging::{self, Format};
 
 pub fn run(args: Worker) -> anyhow::Result<ExitStatus> {
     logging::start("warn", Format::Text)?;
-    let policy = open_null(Policy::for_worker(args.readable, args.executable, args.memory_bytes));
+    let policy = Policy {
+        devices: args.devices,
+        ..Policy::for_worker(args.readable, args.executable, args.memory_bytes)
+    };
+    let policy = open_null(policy);
     confine(&policy, args.allow_unsandboxed).map_err(anyhow::Error::from_boxed)?;
     let mut words = args.command.into_iter();
     let program = words.next().unwrap_or_default();

@@ -9,16 +9,17 @@ use std::process::Command;
 
 use serde::{Deserialize, Serialize};
 use spec::digest::Sha256;
-use spec::handler::{Packages, PythonVersion, Wanted};
+use spec::handler::interpreter::Interpreter;
+use spec::handler::{Packages, Wanted};
 
-use super::uv;
+use super::{project, uv};
 use crate::error::Error;
 use crate::printer::Printer;
 
 /// What an environment says of itself.
 const DESCRIPTION: &str = "environment.json";
 /// The lock that it was built from.
-const LOCK: &str = "requirements.lock";
+pub(super) const LOCK: &str = "requirements.lock";
 /// Where a process finds the libraries that every program of this machine uses, and what they read.
 const SYSTEM: [&str; 8] = [
     "/lib",
@@ -43,8 +44,16 @@ import json, os, sys, sysconfig
 base = os.path.realpath(sys.base_prefix)
 is_shared = base in ('/', '/usr', '/usr/local')
 own = [sysconfig.get_path(name) for name in ('stdlib', 'platstdlib')] if is_shared else [base]
+own += [path for path in sys.path if os.path.isdir(path) and not path.startswith(sys.prefix + '/')]
 version = '.'.join(map(str, sys.version_info[:3]))
 print(json.dumps({'version': version, 'program': os.path.realpath(sys.executable), 'readable': own}))
+";
+
+/// Asks an interpreter which packages it has.
+const PACKAGES: &str = "
+from importlib import metadata
+found = {(one.metadata['Name'] or '').lower(): one.version for one in metadata.distributions()}
+print('\\n'.join(f'{name}=={version}' for name, version in sorted(found.items()) if name))
 ";
 
 /// What to run and what it reads, as the environment's own interpreter told it.
@@ -112,13 +121,13 @@ pub fn ensure(wanted: &Wanted, root: &Path, printer: &Printer) -> Result<Locked,
         path: root.into(),
         source,
     })?;
-    let wanted = match &wanted.packages {
-        Packages::Lock(_) => wanted.clone(),
-        Packages::Requirements(text) => Wanted {
-            python: wanted.python.clone(),
-            packages: Packages::Lock(lock(&wanted.python, text, (root, printer))?),
-        },
+    let wanted = Wanted { interpreter: asked(wanted.interpreter.as_ref())?, ..wanted.clone() };
+    let lock = match &wanted.packages {
+        Packages::Lock(text) => text.clone(),
+        Packages::Requirements(text) => lock(&wanted, text, (root, printer))?,
+        Packages::Project { pyproject, lock } => project::export(&wanted, (pyproject, lock), (root, printer))?,
     };
+    let wanted = Wanted { packages: Packages::Lock(lock), ..wanted };
     let folder = root.join(wanted.digest().to_string());
     let held = hold(&folder)?;
     if !folder.exists() {
@@ -127,8 +136,36 @@ pub fn ensure(wanted: &Wanted, root: &Path, printer: &Printer) -> Result<Locked,
     Locked::open(&folder)
 }
 
+/// The operator's interpreter with the packages that it has: they belong to what the environment is.
+fn asked(interpreter: Option<&Interpreter>) -> Result<Option<Interpreter>, Error> {
+    let Some(interpreter) = interpreter else { return Ok(None) };
+    let mut command = Command::new(&interpreter.program);
+    let packages = uv::answer(command.args(["-I", "-c", PACKAGES]), "ask the interpreter for its packages")?;
+    Ok(Some(Interpreter { packages: Some(packages), ..interpreter.clone() }))
+}
+
+/// What `uv` is told of the Python that an environment is for: a version, or the program that an operator keeps.
+pub(super) fn python(wanted: &Wanted) -> &str {
+    wanted.interpreter.as_ref().map_or(wanted.python.as_str(), |interpreter| &interpreter.program)
+}
+
+/// Rules by which what an interpreter has already is not chosen again, unless it is asked for by name.
+fn provided(wanted: &Wanted, requirements: &str) -> Option<String> {
+    let packages = wanted.interpreter.as_ref()?.packages.as_deref()?;
+    let named: Vec<String> = requirements.lines().map(package_of).collect();
+    let others = packages.lines().map(package_of).filter(|name| !named.contains(name));
+    Some(others.map(|name| format!("{name} ; sys_platform == 'none'\n")).collect())
+}
+
+/// The package that a line is about, as it is compared.
+fn package_of(line: &str) -> String {
+    let is_part = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let name: String = line.trim().chars().take_while(is_part).collect();
+    name.to_ascii_lowercase().replace(['_', '.'], "-")
+}
+
 /// Chooses a version of every package.
-fn lock(python: &PythonVersion, requirements: &str, at: (&Path, &Printer)) -> Result<String, Error> {
+fn lock(wanted: &Wanted, requirements: &str, at: (&Path, &Printer)) -> Result<String, Error> {
     let (root, printer) = at;
     let failed = |source| Error::File { operation: "make", path: root.to_owned(), source };
     let uv = uv::find(&super::cache()?, printer)?;
@@ -138,7 +175,16 @@ fn lock(python: &PythonVersion, requirements: &str, at: (&Path, &Printer)) -> Re
     printer.note("choosing a version of every package");
     let mut compile = Command::new(uv);
     compile.args(["pip", "compile", "--quiet", "--generate-hashes", "--no-header", "--no-annotate"]);
-    compile.args(["--only-binary", ":all:", "--python-version", python.as_str()]);
+    compile.args(["--only-binary", ":all:"]);
+    match &wanted.interpreter {
+        None => compile.args(["--python-version", wanted.python.as_str()]),
+        Some(interpreter) => compile.args(["--python", &interpreter.program]),
+    };
+    if let Some(rules) = provided(wanted, requirements) {
+        let path = work.path().join("provided.txt");
+        fs::write(&path, rules).map_err(failed)?;
+        compile.arg("--override").arg(path);
+    }
     compile.current_dir(work.path()).arg(&from).arg("--output-file").arg(&to);
     // Its folder is its own, so that nobody has to wait for it.
     let own = File::open(&from).map_err(failed)?;
@@ -156,10 +202,14 @@ fn build(wanted: &Wanted, folder: &Path, at: (&File, &Printer)) -> Result<(), Er
     if unfinished.exists() {
         fs::remove_dir_all(&unfinished).map_err(failed)?;
     }
-    printer.note(format_args!("making an environment of Python {}", wanted.python));
+    let of = wanted.interpreter.as_ref().map_or(wanted.python.as_str(), |kept| kept.name.as_str());
+    printer.note(format_args!("making an environment of Python {of}"));
     let mut make = Command::new(&uv);
     // What is relocatable survives being renamed.
-    make.args(["venv", "--quiet", "--relocatable", "--python", wanted.python.as_str()]).arg(&unfinished);
+    make.args(["venv", "--quiet", "--relocatable", "--python", python(wanted)]).arg(&unfinished);
+    if wanted.interpreter.is_some() {
+        make.arg("--system-site-packages");
+    }
     uv::watch(&mut make, "make the environment", at)?;
     let path = unfinished.join(LOCK);
     fs::write(&path, lock).map_err(failed)?;
@@ -197,4 +247,21 @@ fn sync(folder: &Path) -> std::io::Result<()> {
 /// The digest of an environment, which is the name of its folder.
 pub fn digest(locked: &Locked) -> Option<Sha256> {
     locked.folder.file_name()?.to_str()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_interpreter_has_is_chosen_again_only_where_it_is_named() {
+        let name = "debian".parse().unwrap();
+        let packages = Some("numpy==1.24.2\ntyping_extensions==4.4.0\ntorch==1.13.0a0".to_owned());
+        let interpreter = Some(Interpreter { name, program: "python3".into(), packages });
+        let nothing = Packages::Requirements(String::new());
+        let wanted = Wanted { python: "3.11".parse().unwrap(), interpreter, packages: nothing };
+        let rules = provided(&wanted, "transformers>=4\nTyping.Extensions[x]==4.9").unwrap();
+        assert_eq!(rules, "numpy ; sys_platform == 'none'\ntorch ; sys_platform == 'none'\n");
+        assert_eq!(provided(&Wanted { interpreter: None, ..wanted }, ""), None);
+    }
 }

@@ -121,12 +121,21 @@ fn nothing_gets_out_of_the_sandbox_as_an_ordinary_user() {
 }
 
 #[test]
+fn a_device_is_open_to_those_who_were_given_it_and_no_other_is() {
+    let prison = prison();
+    let got = lines(command(&prison).arg("--device"));
+    assert!(got.contains(&("may use the device it was given".into(), "done".into())), "{got:?}");
+    check(&got, usize::from(is_root()));
+}
+
+#[test]
 fn without_the_sandbox_the_same_attempts_succeed() {
     let prison = prison();
     let got = lines(command(&prison).arg("--free"));
     let done: Vec<_> = got.iter().filter(|(_, got)| got == "done").map(|(what, _)| what.as_str()).collect();
     for what in [
         "read the secret",
+        "use a device it was not given",
         "read /etc/passwd",
         "list /",
         "open /proc/self/mem",

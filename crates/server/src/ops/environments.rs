@@ -9,7 +9,8 @@ use std::sync::Arc;
 use spec::api::EndpointState;
 use spec::digest::Sha256;
 use spec::facts::PythonFacts;
-use spec::handler::{Packages, Wanted, requirements};
+use spec::handler::interpreter::{Interpreter, InterpreterName};
+use spec::handler::{PROJECT, Packages, UV_LOCK, Wanted, requirements};
 use store::clock;
 use store::db::environments::{self, Built, Environment, EnvironmentState};
 use store::db::revisions::Revision;
@@ -43,12 +44,30 @@ pub async fn wanted(app: &App, revision: &Revision, python: &PythonFacts) -> Res
         (Some(path), _) | (None, Some(path)) => (path.clone(), read(app, revision.tree_id, path).await?),
         (None, None) => (spec::manifest::PATH.to_owned(), python.requirements.join("\n")),
     };
-    requirements::check(&text).map_err(|error| Error::BadEnvironment(format!("`{name}`, {error}")))?;
-    let packages = match requirements::is_locked(&text) {
-        true => Packages::Lock(text),
-        false => Packages::Requirements(text),
+    let interpreter = python.interpreter.as_ref().map(|name| kept(app, name)).transpose()?;
+    let packages = match name.strip_suffix(UV_LOCK) {
+        Some(folder) => {
+            let pyproject = read(app, revision.tree_id, &format!("{folder}{PROJECT}")).await?;
+            Packages::Project { pyproject, lock: text }
+        }
+        None => {
+            requirements::check(&text)
+                .map_err(|error| Error::BadEnvironment(format!("`{name}`, {error}")))?;
+            if requirements::is_locked(&text) { Packages::Lock(text) } else { Packages::Requirements(text) }
+        }
     };
-    Ok(Wanted { python: python.python.clone(), packages })
+    Ok(Wanted { python: python.python.clone(), interpreter, packages })
+}
+
+/// The interpreter that the operator keeps under this name.
+fn kept(app: &App, name: &InterpreterName) -> Result<Interpreter, Error> {
+    let known = &app.settings.python_interpreters.0;
+    let program = known.get(name).ok_or_else(|| {
+        let names: Vec<_> = known.keys().map(|name| format!("`{name}`")).collect();
+        let has = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+        Error::BadEnvironment(format!("the interpreter `{name}` is not on this server, which has {has}"))
+    })?;
+    Ok(Interpreter { name: name.clone(), program: program.display().to_string(), packages: None })
 }
 
 /// How it stands with an environment on this machine.

@@ -2,9 +2,13 @@
 //!
 //! Knows no setting by name. Invariant: what [`show`] writes, [`parse`] reads back.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
+
+use spec::handler::interpreter::InterpreterName;
 
 use crate::error::Error;
 
@@ -25,6 +29,18 @@ pub enum LargeFiles {
     InCommit,
 }
 
+/// Interpreters by the names under which models ask for them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Interpreters(pub BTreeMap<InterpreterName, PathBuf>);
+
+/// The GPUs that models may use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Gpu {
+    None,
+    All,
+    Numbered(Vec<u32>),
+}
+
 /// Reads the value of a setting.
 pub(super) fn parse<T: FromStr>(name: &'static str, text: &str) -> Result<T, Error> {
     text.trim().parse().map_err(|_| Error::Setting {
@@ -34,6 +50,8 @@ pub(super) fn parse<T: FromStr>(name: &'static str, text: &str) -> Result<T, Err
             what if what.ends_with("SocketAddr") => "an address and a port, such as `127.0.0.1:8484`",
             what if what.ends_with("Bytes") => "a size, such as `64 MiB`",
             what if what.ends_with("Seconds") => "a time, such as `60s`, `15m` or `30d`",
+            what if what.ends_with("Interpreters") => "names and whole paths, such as `debian=/usr/bin/python3`",
+            what if what.ends_with("Gpu") => "`none`, `all`, or numbers, such as `0,1`",
             what if what.ends_with("LargeFiles") => "`auto`, `apart` or `in-commit`",
             _ => "a whole number",
         },
@@ -62,7 +80,7 @@ impl Show for String {
     }
 }
 
-impl Show for std::path::PathBuf {
+impl Show for PathBuf {
     fn show(&self) -> String {
         toml::Value::String(self.display().to_string()).to_string()
     }
@@ -94,6 +112,63 @@ impl FromStr for LargeFiles {
             "apart" => Ok(Self::Apart),
             "in-commit" => Ok(Self::InCommit),
             _ => Err(()),
+        }
+    }
+}
+
+impl Show for Interpreters {
+    fn show(&self) -> String {
+        let words: Vec<_> =
+            self.0.iter().map(|(name, program)| format!("{name}={}", program.display())).collect();
+        toml::Value::String(words.join(", ")).to_string()
+    }
+}
+
+impl FromStr for Interpreters {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let words = text.split(',').map(str::trim).filter(|word| !word.is_empty());
+        let one = |word: &str| {
+            let (name, program) = word.split_once('=').ok_or(())?;
+            let program = PathBuf::from(program.trim());
+            let name = name.trim().parse().map_err(|_| ())?;
+            if program.is_absolute() { Ok((name, program)) } else { Err(()) }
+        };
+        words.map(one).collect::<Result<_, ()>>().map(Self)
+    }
+}
+
+impl fmt::Display for Gpu {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::None => f.write_str("none"),
+            Self::All => f.write_str("all"),
+            Self::Numbered(numbers) => {
+                let words: Vec<_> = numbers.iter().map(u32::to_string).collect();
+                f.write_str(&words.join(","))
+            }
+        }
+    }
+}
+
+impl Show for Gpu {
+    fn show(&self) -> String {
+        format!("\"{self}\"")
+    }
+}
+
+impl FromStr for Gpu {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text {
+            "none" => Ok(Self::None),
+            "all" => Ok(Self::All),
+            _ => {
+                let numbers = text.split(',').map(|word| word.trim().parse().map_err(|_| ()));
+                numbers.collect::<Result<_, ()>>().map(Self::Numbered)
+            }
         }
     }
 }

@@ -14,7 +14,7 @@ import socket
 import sys
 import sysconfig
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,8 +45,11 @@ class Carried:
     modules: frozenset[str]
 
 
-def dump(thing: Any, path: Path, what: str) -> Carried:
-    """Packs `thing` into a file; `what` names it in a refusal. Raises `ArgumentError` for what cannot be carried."""
+def dump(thing: Any, path: Path, what: str, *, packer: Callable[[Any, io.BytesIO], Any] | None = None) -> Carried:
+    """Packs `thing` into a file; `what` names it in a refusal. Raises `ArgumentError` for what cannot be carried.
+
+    `packer` makes another pickler than cloudpickle's own, given that package and where to write.
+    """
     cloudpickle = _cloudpickle()
     found = list(uncarried(thing, what))
     if found:
@@ -58,7 +61,9 @@ def dump(thing: Any, path: Path, what: str) -> Carried:
     for module in local:
         cloudpickle.register_pickle_by_value(module)
     try:
-        content = cloudpickle.dumps(thing)
+        file = io.BytesIO()
+        (packer(cloudpickle, file) if packer else cloudpickle.Pickler(file)).dump(thing)
+        content = file.getvalue()
     except Exception as error:  # Whatever an object raises when it is asked for its parts is the reason.
         raise ArgumentError(
             f"`{what}` cannot be packed: {type(error).__name__}: {error}",

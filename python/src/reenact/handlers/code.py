@@ -29,11 +29,29 @@ def predict({parameters}):
 """
 
 
+_PIPELINE = """
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+import transformers  # noqa: E402  It is told by then to look for nothing elsewhere.
+
+transformers.logging.set_verbosity_error()
+_pipeline = transformers.pipeline({task!r}, model=str(_HERE), tokenizer=str(_HERE), device=-1)
+
+
+{body}
+"""
+
+
 def for_function(parameters: Sequence[str], as_json: Sequence[str]) -> str:
     """Calls the function with its own parameters; those named in `as_json` come as JSON."""
     arguments = ", ".join(f"json.loads({name})" if name in as_json else name for name in parameters)
     body = _FUNCTION.format(parameters=", ".join(parameters), arguments=arguments)
     return _module(body)
+
+
+def for_pipeline(task: str, body: str) -> str:
+    """Calls a pipeline of transformers, opened from the files beside it."""
+    return _module(_PIPELINE.format(task=task, body=body.strip("\n")))
 
 
 def for_rows(open_model: str, columns: Sequence[tuple[str, str]] | None, steps: Sequence[str]) -> str:
@@ -59,7 +77,7 @@ def _module(body: str) -> str:
     opening = _OPEN + "\n" if "_open(" in body else ""
     text = f"{_HERE}\n\n{opening}{body}"
     standard = [f"import {name}" for name in ("json", "os", "pathlib") if f"{name}." in text]
-    packages = [f"import {name}" for name in ("cloudpickle", "pandas") if f"{name}." in text]
+    packages = [f"import {name}" for name in ("cloudpickle", "numpy", "pandas") if f"{name}." in text]
     imports = "\n".join(standard) + ("\n\n" + "\n".join(packages) if packages else "")
     return f"{_HEAD}\n\n{imports}\n\n{text}"
 
@@ -78,6 +96,18 @@ def _ask(rows):
 
 """
 
+CLASSIFIER_BY_PROBABILITY = """
+_model = _open("model.pkl")
+_classes = numpy.asarray(_model.classes_)
+
+
+def _ask(rows):
+    # A model of this kind predicts the class that it gives the largest probability.
+    probabilities = _model.predict_proba(rows)
+    return {"label": _classes[probabilities.argmax(axis=1)], "probabilities": probabilities}
+
+"""
+
 KERAS = """
 os.environ["KERAS_BACKEND"] = {backend!r}
 
@@ -91,26 +121,47 @@ def _ask(rows):
 
 """
 
-TORCH = """
+TORCH_OPENER = """
+import pickle
+
+import safetensors.torch
 import torch
 
-_model = _open("model.pkl").eval()
 
+class _Opener(pickle.Unpickler):
+    # The pickle names the tensors that lie in the other file. One that is named twice is one.
+    def persistent_load(self, named):
+        kind, name, wants_gradient = named
+        if kind == "parameter" and not isinstance(self.tensors[name], torch.nn.Parameter):
+            self.tensors[name] = torch.nn.Parameter(self.tensors[name], requires_grad=wants_gradient)
+        return self.tensors[name]
+
+
+def _open_network(folder):
+    with open(folder / "network.pkl", "rb") as file:
+        opener = _Opener(file)
+        opener.tensors = safetensors.torch.load_file(str(folder / "model.safetensors"))
+        return opener.load()
+"""
+
+_TORCH_ASK = """
 
 def _ask(rows):
-    with torch.no_grad():
-        return _model(torch.as_tensor(rows))
+    with torch.inference_mode():
+        answer = _network(torch.as_tensor(rows))
+    if isinstance(answer, (tuple, list)):
+        return {f"output{index}": value for index, value in enumerate(answer)}
+    return answer
 
 """
+
+TORCH = TORCH_OPENER + """
+
+_network = _open_network(_HERE).eval()
+""" + _TORCH_ASK
 
 TORCHSCRIPT = """
 import torch
 
-_model = torch.jit.load(str(_HERE / "model.pt"), map_location="cpu").eval()
-
-
-def _ask(rows):
-    with torch.no_grad():
-        return _model(torch.as_tensor(rows))
-
-"""
+_network = torch.jit.load(str(_HERE / "model.pt"), map_location="cpu").eval()
+""" + _TORCH_ASK

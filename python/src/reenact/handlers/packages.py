@@ -48,6 +48,19 @@ def required(modules: Iterable[str], given: Sequence[str] | None) -> list[str]:
     return [*given, *added]
 
 
+def beside(modules: Iterable[str], given: Sequence[str] | None) -> list[str]:
+    """The requirements beside an interpreter that the server's operator keeps: those given, or what this Python got
+    from an index, in the versions installed here. What the system brought is taken to be there as it is here."""
+    if given is not None:
+        return list(given)
+    from_index = [name for name in _distributions(modules) if _installer(name) in ("pip", "uv")]
+    return [f"{name}=={_public(metadata.version(name))}" for name in from_index]
+
+
+def _installer(name: str) -> str:
+    return (metadata.distribution(name).read_text("INSTALLER") or "").strip()
+
+
 def lock(requirements: Sequence[str]) -> str | None:
     """Every package with version and digests; none where there is no `uv`, and the server chooses."""
     uv = shutil.which("uv") or shutil.which("uv", path=str(Path(sys.executable).parent))

@@ -33,6 +33,8 @@ class Wanted:
     requirements: Sequence[str] | None = None
     preprocess: Callable[..., Any] | None = None
     postprocess: Callable[..., Any] | None = None
+    interpreter: str | None = None
+    """One that the server's operator keeps, by its name there."""
 
     @property
     def steps(self) -> dict[str, Any]:
@@ -48,7 +50,7 @@ def write_function(model: Any, request: Request, wanted: Wanted, folder: Path) -
     instance = model() if isinstance(model, type) else model
     call = getattr(instance, "predict", instance)
     if wanted.input is None and not described.is_hinted(call) and request.example is not None:
-        return _write_rows(_Open(model, call, code.ESTIMATOR), request, wanted, folder)
+        return write_rows(Open(model, call, code.ESTIMATOR), request, wanted, folder)
     schema = described.of_function(call, wanted.input, wanted.output, request.wishes.labels)
     as_json = _json_inputs(call, wanted.input)
     rows = [] if request.example is None else [_row_of(value, len(schema.inputs)) for value in request.example]
@@ -61,66 +63,29 @@ def write_function(model: Any, request: Request, wanted: Wanted, folder: Path) -
     if rows:
         bundle.write_example_rows(folder, rows[: bundle.MOST_EXAMPLES], answers[: bundle.MOST_EXAMPLES])
         files["examples"] = "examples.json"
-    return _finish(folder, request, (files, schema), _needs(wanted, carried.modules))
+    return finish(folder, request, (files, schema), needs_of(wanted, carried.modules))
 
 
 def write_estimator(model: Any, request: Request, wanted: Wanted, folder: Path) -> Bundle:
     """Writes an estimator as it is, with the steps around it."""
     if wanted.postprocess is not None or wanted.preprocess is not None:
-        return _write_rows(_Open(model, model.predict, code.ESTIMATOR), request, wanted, folder)
+        return write_rows(Open(model, model.predict, code.ESTIMATOR), request, wanted, folder)
     rows = rows_of(request.example)
     known = estimator.of(model, rows)
     outputs, view = _estimator_outputs(known, request, model.predict(rows))
-    ask = code.CLASSIFIER if known.has_probabilities else code.ESTIMATOR
     answers = known.answers(rows)
+    ask = _asking(model, answers) if known.has_probabilities else code.ESTIMATOR
     expected = answers.numbers if answers.labels is None else [view.name_of(label) for label in answers.labels]
-    opened = _Open(model, model.predict, ask, outputs, view, expected)
-    return _write_rows(opened, request, wanted, folder)
-
-
-def write_network(model: Any, request: Request, wanted: Wanted, folder: Path) -> Bundle:
-    """Writes a network of Keras or PyTorch."""
-    if request.example is None:
-        raise ArgumentError("a network needs example rows", hint="give a few, such as `example=X_test[:5]`")
-    if is_keras(model):
-        import keras
-
-        model.save(folder / "model.keras")
-        ask = code.KERAS.format(backend=keras.backend.backend())
-        modules = {"keras", keras.backend.backend(), "numpy"}
-        opened = _Open(None, lambda rows: model.predict(rows, verbose=0), ask, modules=modules, original="model.keras")
-        return _write_rows(opened, request, wanted, folder)
-    import torch
-
-    is_script = isinstance(model, torch.jit.ScriptModule)
-    if is_script:
-        torch.jit.save(model, str(folder / "model.pt"))
-
-    def asked(rows: Any) -> Any:
-        with torch.no_grad():
-            return model.eval()(torch.as_tensor(rows)).numpy()
-
-    opened = _Open(
-        None if is_script else model,
-        asked,
-        code.TORCHSCRIPT if is_script else code.TORCH,
-        modules={"torch", "numpy"},
-        original="model.pt" if is_script else "model.pkl",
-    )
-    return _write_rows(opened, request, wanted, folder)
-
-
-def is_keras(model: Any) -> bool:
-    return any(kind.__module__.split(".")[0] == "keras" and kind.__name__ == "Model" for kind in type(model).__mro__)
-
-
-def is_torch(model: Any) -> bool:
-    return any(f"{kind.__module__}.{kind.__name__}" == "torch.nn.modules.module.Module" for kind in type(model).__mro__)
+    opened = Open(model, model.predict, ask, outputs, view, expected)
+    return write_rows(opened, request, wanted, folder)
 
 
 @dataclass(frozen=True)
-class _Open:
-    """A model that is asked all rows at once: how it is asked here, and how on the server."""
+class Open:
+    """A model that is asked all rows at once: how it is asked here, and how on the server.
+
+    `packed` is what goes along as `model.pkl`, `code` the lines that open it and set `_ask`.
+    """
 
     packed: Any
     ask: Callable[[Any], Any]
@@ -132,7 +97,8 @@ class _Open:
     original: str = "model.pkl"
 
 
-def _write_rows(opened: _Open, request: Request, wanted: Wanted, folder: Path) -> Bundle:
+def write_rows(opened: Open, request: Request, wanted: Wanted, folder: Path) -> Bundle:
+    """Writes a model that gives one answer for each of the example's rows."""
     rows = _rows(request.example)
     answer = _try(opened, wanted, rows)
     outputs, view = (opened.outputs, opened.view) if opened.outputs is not None else (None, None)
@@ -157,10 +123,10 @@ def _write_rows(opened: _Open, request: Request, wanted: Wanted, folder: Path) -
         [] if expected is None else [_plain(expected[index]) for index in positions],
     )
     files = {"original": opened.original, "examples": "examples.json"}
-    return _finish(folder, request, (files, schema), _needs(wanted, modules))
+    return finish(folder, request, (files, schema), needs_of(wanted, modules))
 
 
-def _try(opened: _Open, wanted: Wanted, rows: Any) -> Any:
+def _try(opened: Open, wanted: Wanted, rows: Any) -> Any:
     try:
         prepared = wanted.preprocess(rows) if wanted.preprocess else rows
         answer = opened.ask(prepared)
@@ -173,19 +139,29 @@ def _try(opened: _Open, wanted: Wanted, rows: Any) -> Any:
 
 
 @dataclass(frozen=True)
-class _Needs:
+class Needs:
+    """The packages of a model, and their lock where it was made here."""
+
     requirements: list[str]
     lock: str | None
+    interpreter: str | None = None
 
 
-def _needs(wanted: Wanted, modules: Any) -> _Needs:
+def needs_of(wanted: Wanted, modules: Any) -> Needs:
+    """What a model needs that uses these modules."""
+    if wanted.interpreter is not None:
+        # What it has is known where it is, so that the rest is chosen there.
+        return Needs(packages.beside(modules, wanted.requirements), None, wanted.interpreter)
     requirements = packages.required(modules, wanted.requirements)
-    return _Needs(requirements, packages.lock(requirements))
+    return Needs(requirements, packages.lock(requirements))
 
 
-def _finish(folder: Path, request: Request, made: tuple[Mapping[str, str], Described], needs: _Needs) -> Bundle:
+def finish(folder: Path, request: Request, made: tuple[Mapping[str, str], Described], needs: Needs) -> Bundle:
+    """Writes lock, manifest and card."""
     files, schema = made
     environment: dict[str, Any] = {"python": packages.python_version()}
+    if needs.interpreter is not None:
+        environment = {"interpreter": needs.interpreter}
     if needs.lock is None:
         environment["requirements"] = needs.requirements
     else:
@@ -201,6 +177,29 @@ def _finish(folder: Path, request: Request, made: tuple[Mapping[str, str], Descr
     n = len(needs.requirements)
     where = "locked here" if needs.lock is not None else "to be locked by the server"
     return Bundle(f"kept as Python, with {n} package{'' if n == 1 else 's'} {where}")
+
+
+_BY_PROBABILITY = {
+    "sklearn.ensemble._forest.ForestClassifier",
+    "sklearn.ensemble._bagging.BaggingClassifier",
+    "sklearn.tree._classes.DecisionTreeClassifier",
+    "sklearn.calibration.CalibratedClassifierCV",
+}
+"""Classes whose `predict` is by its definition the class of largest probability; of others it is only nearly so."""
+
+
+def _asking(model: Any, answers: Any) -> str:
+    """How a classifier is asked: once for both answers, where one follows from the other."""
+    import numpy as np
+
+    steps = getattr(model, "steps", None) if type(model).__name__ == "Pipeline" else None
+    last = type(steps[-1][1] if steps else model)
+    of = next((kind for kind in last.__mro__ if "predict" in vars(kind)), last)
+    if f"{of.__module__}.{of.__qualname__}" not in _BY_PROBABILITY:
+        return code.CLASSIFIER
+    likeliest = np.asarray(model.classes_)[np.argmax(answers.probabilities, axis=1)]
+    is_same = [str(a) for a in likeliest] == [str(a) for a in answers.labels]
+    return code.CLASSIFIER_BY_PROBABILITY if is_same else code.CLASSIFIER
 
 
 def _estimator_outputs(known: Any, request: Request, predicted: Any) -> tuple[tuple[Tensor, ...], Output]:

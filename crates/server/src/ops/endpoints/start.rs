@@ -218,6 +218,7 @@ async fn run(app: &Arc<App>, served: &Served) -> Result<Arc<Live>, Error> {
         n_threads: settings.runtime_threads,
         n_workers: settings.python_workers.max(1),
         memory_bytes: settings.runtime_memory.0,
+        gpu: settings.gpu.clone(),
         onnxruntime: (!settings.onnxruntime.as_os_str().is_empty()).then(|| settings.onnxruntime.clone()),
         allow_unsandboxed: settings.unsandboxed == "allow",
         load_timeout: settings.load_timeout.0,

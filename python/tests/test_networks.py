@@ -1,0 +1,115 @@
+"""Networks of PyTorch and pipelines of `transformers`, pushed by a Python that has them and served on a real server.
+
+The server runs them by an interpreter that its operator keeps, here Debian's with its own PyTorch. Invariant: every
+answer is compared with what the same network gave at home.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import Running, running
+
+import reenact as rn
+from reenact import _client, _credentials
+
+SOURCES = Path(rn.__file__).parents[1]
+PUSHING_S = 300.0
+WANTED = ["cloudpickle", "safetensors", "transformers==4.40.2"]
+
+
+@dataclass(frozen=True)
+class House:
+    server: Running
+    known: Path
+    """Folder with what the networks answered at home."""
+
+
+@pytest.fixture(scope="module")
+def house(binary: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    system = os.environ.get("REENACT_TEST_TORCH_PYTHON")
+    if not system:
+        pytest.skip("REENACT_TEST_TORCH_PYTHON is not set: no Python of this machine has PyTorch")
+    place = tmp_path_factory.mktemp("networks")
+    python = client(system, place)
+    with running(binary, place / "data", f"--python-interpreters=system={system}") as server:
+        known = place / "known"
+        known.mkdir()
+        environment = {"REENACT_URL": server.url, "REENACT_TOKEN": server.token("alice"), "REENACT_BINARY": str(binary)}
+        environment |= {"PYTHONPATH": str(SOURCES), "HOME": str(place), "PATH": os.environ["PATH"]}
+        command = [str(python), str(Path(__file__).parent / "network_client.py"), str(known), "system"]
+        pushed = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=PUSHING_S)
+        assert pushed.returncode == 0, pushed.stderr
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("REENACT_URL", server.url)
+            patch.setenv("REENACT_TOKEN", environment["REENACT_TOKEN"])
+            yield House(server, known)
+
+
+def client(system: str, place: Path) -> Path:
+    """An environment over the system's Python with what a pusher of networks has."""
+    uv = shutil.which("uv") or shutil.which("uv", path=str(Path(sys.executable).parent))
+    assert uv, "the test environment has `uv`"
+    # The system's PyTorch was built for the system's numpy.
+    (place / "kept.txt").write_text("numpy ; sys_platform == 'none'\n")
+    made = place / "client"
+    for command in (
+        ["venv", "--quiet", "--python", system, "--system-site-packages", str(made)],
+        ["pip", "install", "--quiet", "--override", str(place / "kept.txt"), "--python", str(made / "bin/python"), *WANTED],
+    ):
+        done = subprocess.run([uv, *command], capture_output=True, text=True, timeout=PUSHING_S)
+        assert done.returncode == 0, done.stderr
+    return made / "bin/python"
+
+
+@pytest.mark.parametrize("name", ["module", "script"])
+def test_a_network_of_pytorch_answers_the_same_bytes_as_at_home(house: House, name: str) -> None:
+    endpoint = rn.deploy(f"alice/{name}", timeout_s=120)
+    known = np.load(house.known / "module.npz")
+    got = np.asarray(endpoint.predict(known["rows"]))
+    assert got.dtype == np.float32 and got.shape == (24, 10)
+    ways = {way: np.array_equal(got, known[way]) for way in ("alone", "sixteen", "together")}
+    assert any(ways.values()), np.abs(got - known["alone"]).max()
+    one_by_one = [np.asarray(endpoint.predict(known["rows"][place : place + 1])) for place in range(6)]
+    assert np.array_equal(np.concatenate(one_by_one), got[:6]), "a row gets the same bytes whoever is asked along"
+
+
+def test_the_weights_of_a_network_lie_apart_from_its_code(house: House) -> None:
+    known = _client.facts(_credentials.server(), _client.parse_repository("alice/module"))
+    files = {file["path"]: file for file in known["facts"]["files"]}
+    tensors = {tensor["name"] for tensor in files["model.safetensors"]["tensors"]}
+    assert "first.weight" in tensors and "features.1.running_mean" in tensors
+    assert "second.weight" not in tensors, "what two names share is kept once"
+
+
+def test_a_pipeline_answers_with_its_labels_and_scores(house: House) -> None:
+    endpoint = rn.deploy("alice/classifier", timeout_s=120)
+    known = json.loads((house.known / "pipelines.json").read_text())
+    assert endpoint.classes == ["negative", "positive", "neutral"]
+    assert np.array_equal(endpoint.predict_proba(known["texts"]), np.asarray(known["scores"]))
+    likeliest = [endpoint.classes[int(np.argmax(scores))] for scores in known["scores"]]
+    assert list(endpoint.predict(known["texts"])) == likeliest
+
+
+def test_a_folder_that_transformers_saved_gets_the_handler_of_its_task(house: House) -> None:
+    endpoint = rn.deploy("alice/filler", timeout_s=120)
+    known = json.loads((house.known / "pipelines.json").read_text())
+    (filled,) = endpoint.predict(["a good [MASK]"])
+    assert [one["token_str"] for one in json.loads(filled)] == known["filled"]
+
+
+def test_an_interpreter_that_the_server_does_not_have_is_named(house: House, tmp_path: Path) -> None:
+    (tmp_path / "predict.py").write_text("def predict(a: float) -> float:\n    return a\n")
+    (tmp_path / "reenact.toml").write_text('[environment]\ninterpreter = "conda"\n')
+    rn.push(tmp_path, "alice/elsewhere", public=True)
+    with pytest.raises(rn.ReenactError, match="the interpreter `conda` is not on this server, which has `system`"):
+        rn.deploy("alice/elsewhere")
