@@ -10,6 +10,10 @@ use super::repositories::{Viewer, visible};
 use super::{Db, Page, id_cursor, page, page_limit, query};
 use crate::Error;
 
+pub mod recorded;
+pub mod targets;
+pub mod usage;
+
 /// An endpoint, with the names of what it serves.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
 pub struct Endpoint {
@@ -21,17 +25,36 @@ pub struct Endpoint {
     pub repository_kind: RepositoryKind,
     pub repository_name: String,
     pub is_private: bool,
+    /// What was deployed last.
     pub revision_id: RevisionId,
     #[sqlx(try_from = "String")]
     pub oid: Oid,
+    /// How many requests of a hundred that was to take.
+    pub revision_percent: i64,
     /// The server's word for it, such as `pending` or `ready`.
     pub state: String,
     /// Why it is in that state; empty if that needs no words.
     pub reason: String,
     /// Whether its owner stopped it: then nothing but a new deploy starts it.
     pub is_stopped: bool,
+    #[sqlx(flatten)]
+    pub options: Options,
     pub created_ms: i64,
     pub updated_ms: i64,
+}
+
+/// What its owner set of an endpoint; none is the operator's choice.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct Options {
+    pub min_replicas: i64,
+    pub max_replicas: i64,
+    pub concurrency: Option<i64>,
+    pub request_timeout_ms: Option<i64>,
+    pub load_timeout_ms: Option<i64>,
+    pub idle_after_ms: Option<i64>,
+    pub memory_bytes: Option<i64>,
+    /// Of a million requests so many are recorded.
+    pub log_sample: i64,
 }
 
 /// What to serve from now on.
@@ -39,6 +62,8 @@ pub struct Endpoint {
 pub struct NewEndpoint<'a> {
     pub repository_id: RepositoryId,
     pub revision_id: RevisionId,
+    /// How many requests of a hundred it is to take.
+    pub percent: i64,
     pub state: &'a str,
     pub now_ms: i64,
 }
@@ -53,22 +78,27 @@ pub struct NewState<'a> {
 }
 
 const SELECT: &str = "SELECT p.id, p.repository_id, r.owner_id, a.name AS owner_name, r.kind AS repository_kind,
-    r.name AS repository_name, r.is_private, p.revision_id, v.oid, p.state, p.reason, p.is_stopped, p.created_ms,
-    p.updated_ms
+    r.name AS repository_name, r.is_private, p.revision_id, v.oid, p.revision_percent, p.state, p.reason,
+    p.is_stopped, p.min_replicas, p.max_replicas, p.concurrency, p.request_timeout_ms, p.load_timeout_ms,
+    p.idle_after_ms, p.memory_bytes, p.log_sample, p.created_ms, p.updated_ms
     FROM endpoints p JOIN repositories r ON r.id = p.repository_id JOIN accounts a ON a.id = r.owner_id
     JOIN revisions v ON v.id = p.revision_id";
 
 /// Deploys a revision: makes the repository's endpoint or moves it there. [`Error::NotFound`] if the revision
 /// is not the repository's.
 pub async fn put(db: &Db, new: &NewEndpoint<'_>) -> Result<Endpoint, Error> {
-    let sql = "INSERT INTO endpoints (repository_id, revision_id, state, reason, is_stopped, created_ms, updated_ms)
-        SELECT repository_id, id, CAST($3 AS TEXT), '', FALSE, CAST($4 AS BIGINT), CAST($4 AS BIGINT)
+    let sql = "INSERT INTO endpoints (repository_id, revision_id, revision_percent, state, reason, is_stopped,
+            created_ms, updated_ms)
+        SELECT repository_id, id, CAST($3 AS BIGINT), CAST($4 AS TEXT), '', FALSE, CAST($5 AS BIGINT),
+            CAST($5 AS BIGINT)
         FROM revisions WHERE repository_id = $1 AND id = $2
-        ON CONFLICT (repository_id) DO UPDATE SET revision_id = excluded.revision_id, state = excluded.state,
-            reason = '', is_stopped = FALSE, updated_ms = excluded.updated_ms";
+        ON CONFLICT (repository_id) DO UPDATE SET revision_id = excluded.revision_id,
+            revision_percent = excluded.revision_percent, state = excluded.state, reason = '', is_stopped = FALSE,
+            updated_ms = excluded.updated_ms";
     let n_rows = query("deploy", sql)
         .bind(new.repository_id)
         .bind(new.revision_id)
+        .bind(new.percent)
         .bind(new.state)
         .bind(new.now_ms)
         .run(db.writer())
@@ -103,6 +133,51 @@ pub async fn in_state(db: &Db, state: &str) -> Result<Vec<RepositoryId>, Error> 
     let sql = "SELECT repository_id FROM endpoints WHERE state = $1 AND NOT is_stopped ORDER BY id";
     let found = query("find endpoints by state", sql).bind(state).all::<(RepositoryId,)>(db).await?;
     Ok(found.into_iter().map(|(id,)| id).collect())
+}
+
+/// Notes that an endpoint's last deploy, which was answering, is so no longer; of any other endpoint nothing.
+pub async fn set_idle(
+    db: &Db,
+    (repository, revision): (RepositoryId, RevisionId),
+    new: &NewState<'_>,
+) -> Result<(), Error> {
+    let sql = "UPDATE endpoints SET state = $3, reason = $4, updated_ms = $5
+        WHERE repository_id = $1 AND revision_id = $2 AND state = 'ready' AND NOT is_stopped";
+    let update = query("note a state", sql).bind(repository).bind(revision).bind(new.state).bind(new.reason);
+    update.bind(new.now_ms).run(db.writer()).await.map(|_| ())
+}
+
+/// Changes what its owner set. [`Error::NotFound`] if the repository has no endpoint.
+pub async fn set_options(
+    db: &Db,
+    repository: RepositoryId,
+    new: &Options,
+    now_ms: i64,
+) -> Result<(), Error> {
+    let sql = "UPDATE endpoints SET min_replicas = $2, max_replicas = $3, concurrency = $4,
+            request_timeout_ms = $5, load_timeout_ms = $6, idle_after_ms = $7, memory_bytes = $8, log_sample = $9,
+            updated_ms = $10
+        WHERE repository_id = $1";
+    let n_rows = query("change an endpoint", sql)
+        .bind(repository)
+        .bind(new.min_replicas)
+        .bind(new.max_replicas)
+        .bind(new.concurrency)
+        .bind(new.request_timeout_ms)
+        .bind(new.load_timeout_ms)
+        .bind(new.idle_after_ms)
+        .bind(new.memory_bytes)
+        .bind(new.log_sample)
+        .bind(now_ms)
+        .run(db.writer())
+        .await?;
+    if n_rows == 0 { Err(Error::not_found("endpoint", repository)) } else { Ok(()) }
+}
+
+/// The endpoints that are never to sleep, at most so many.
+pub async fn kept_awake(db: &Db, limit: u32) -> Result<Vec<Endpoint>, Error> {
+    let sql = format!("{SELECT} WHERE p.min_replicas > 0 AND NOT p.is_stopped ORDER BY p.id LIMIT $1");
+    query("find endpoints to keep awake", sql).bind(i64::from(limit)).all(db).await
 }
 
 /// Notes how an endpoint stands. [`Error::NotFound`] if the repository has none.

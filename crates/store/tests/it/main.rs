@@ -72,4 +72,6 @@ mod revisions;
 #[cfg(test)]
 mod rights;
 #[cfg(test)]
+mod traffic;
+#[cfg(test)]
 mod world;

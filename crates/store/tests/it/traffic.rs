@@ -1,0 +1,105 @@
+//! What an endpoint's owner sets, its targets, what was counted and recorded of it.
+
+use store::Db;
+use store::db::endpoints::recorded::{self, NewRecorded};
+use store::db::endpoints::usage::{self, Hour};
+use store::db::endpoints::{self, Endpoint, NewEndpoint, Options, targets};
+use store::db::revisions::Revision;
+
+use crate::world::{NOW_MS, account, commit, put, repository};
+
+on_both_databases!(
+    targets_go_back_to_what_they_were,
+    what_is_counted_is_added_up_by_the_hour,
+    the_newest_requests_are_kept,
+    options_are_read_as_they_were_set,
+);
+
+async fn deployed(db: &Db) -> (Endpoint, Revision, Revision) {
+    let alice = account(db, "alice").await;
+    let iris = repository(db, &alice, "iris").await;
+    let first = commit(db, &iris, "1", &[put("a", "1")]).await.unwrap().revision;
+    let second = commit(db, &iris, "2", &[put("a", "2")]).await.unwrap().revision;
+    let new = NewEndpoint {
+        repository_id: iris.id,
+        revision_id: first.id,
+        percent: 100,
+        state: "pending",
+        now_ms: NOW_MS,
+    };
+    (endpoints::put(db, &new).await.unwrap(), first, second)
+}
+
+async fn targets_go_back_to_what_they_were(db: Db) {
+    let (endpoint, first, second) = deployed(&db).await;
+    assert!(targets::list(&db, endpoint.id).await.unwrap().is_empty());
+    assert_eq!(targets::roll_back(&db, endpoint.id).await.unwrap(), None);
+    targets::set(&db, endpoint.id, &[(first.id, 100)]).await.unwrap();
+    for percent in 1..=30 {
+        targets::set(&db, endpoint.id, &[(first.id, 100 - percent), (second.id, percent)]).await.unwrap();
+    }
+    let found = targets::list(&db, endpoint.id).await.unwrap();
+    assert_eq!(found.iter().map(|t| (t.oid, t.percent)).collect::<Vec<_>>(), [(first.oid, 70), (second.oid, 30)]);
+    let each = targets::of_each(&db, &[endpoint.id]).await.unwrap();
+    assert_eq!(each[&endpoint.id], found);
+    let former = targets::roll_back(&db, endpoint.id).await.unwrap();
+    assert_eq!(former, Some(vec![(first.id, 71), (second.id, 29)]));
+    let mut n_more = 0;
+    while targets::roll_back(&db, endpoint.id).await.unwrap().is_some() {
+        n_more += 1;
+    }
+    assert_eq!(n_more, targets::KEPT_CHANGES - 1);
+    assert!(targets::was_one(&db, endpoint.id, second.id).await.unwrap());
+    endpoints::delete(&db, endpoint.repository_id).await.unwrap();
+    assert!(!targets::was_one(&db, endpoint.id, second.id).await.unwrap());
+}
+
+async fn what_is_counted_is_added_up_by_the_hour(db: Db) {
+    let (endpoint, ..) = deployed(&db).await;
+    let mut took = [0; usage::N_BUCKETS];
+    took[9] = 2;
+    let more = Hour { hour_ms: 7, n_requests: 2, n_errors: 1, n_cold_starts: 1, cpu_ms: 5, took };
+    for _ in 0..2 {
+        usage::add(&db, endpoint.repository_id, &more).await.unwrap();
+    }
+    usage::add(&db, endpoint.repository_id, &Hour { hour_ms: 9, ..Hour::default() }).await.unwrap();
+    let hours = usage::since(&db, endpoint.id, 0).await.unwrap();
+    assert_eq!(hours.len(), 2);
+    assert_eq!((hours[0].n_requests, hours[0].n_errors, hours[0].cpu_ms, hours[0].took[9]), (4, 2, 10, 4));
+    assert_eq!(usage::delete_before(&db, 9).await.unwrap(), 1);
+    assert_eq!(usage::since(&db, endpoint.id, 0).await.unwrap().len(), 1);
+    // Nothing is kept of what has no endpoint.
+    usage::add(&db, store::db::ids::RepositoryId(999), &more).await.unwrap();
+}
+
+async fn the_newest_requests_are_kept(db: Db) {
+    let (endpoint, first, _) = deployed(&db).await;
+    let new = |at_ms| NewRecorded {
+        repository_id: endpoint.repository_id,
+        revision: first.oid.to_string(),
+        at_ms,
+        took_us: 15,
+        outcome: "answered",
+        request: "{}".to_owned(),
+        response: "{}".to_owned(),
+    };
+    for at_ms in 0..recorded::KEPT + 5 {
+        recorded::add(&db, &new(at_ms)).await.unwrap();
+    }
+    let page = recorded::list(&db, endpoint.id, None, 2).await.unwrap();
+    assert_eq!(page.items[0].at_ms, recorded::KEPT + 4);
+    let rest = recorded::list(&db, endpoint.id, page.next.as_deref(), 1000).await.unwrap();
+    assert_eq!(rest.items.len() + 2, usize::try_from(recorded::KEPT).unwrap());
+    recorded::delete_before(&db, i64::MAX).await.unwrap();
+    assert!(recorded::list(&db, endpoint.id, None, 2).await.unwrap().items.is_empty());
+}
+
+async fn options_are_read_as_they_were_set(db: Db) {
+    let (endpoint, ..) = deployed(&db).await;
+    assert_eq!((endpoint.options.min_replicas, endpoint.options.max_replicas), (0, 1));
+    assert!(endpoints::kept_awake(&db, 10).await.unwrap().is_empty());
+    let new = Options { min_replicas: 1, concurrency: Some(5), log_sample: 9, ..endpoint.options };
+    endpoints::set_options(&db, endpoint.repository_id, &new, NOW_MS).await.unwrap();
+    let kept = endpoints::kept_awake(&db, 10).await.unwrap();
+    assert_eq!(kept.iter().map(|endpoint| &endpoint.options).collect::<Vec<_>>(), [&new]);
+}
