@@ -306,7 +306,9 @@ mod tests {
 
     #[test]
     fn what_is_signed_is_encoded_as_dsse_says() {
-        assert_eq!(pre_authentication("http://example.com/HelloWorld", b"hello world"),
-            b"DSSEv1 29 http://example.com/HelloWorld 11 hello world");
+        assert_eq!(
+            pre_authentication("http://example.com/HelloWorld", b"hello world"),
+            b"DSSEv1 29 http://example.com/HelloWorld 11 hello world"
+        );
     }
 }

@@ -119,7 +119,9 @@ impl Stability {
             (true, _, 1) => "The same row gets the same bytes: each row is computed alone.",
             (true, 1, _) => "The same row gets the same bytes, alone or in a batch.",
             (true, _, _) => "The same row gets the same bytes: a lone row is computed as a batch of two.",
-            (false, _, _) => "The same row may get other bytes when it is asked again: no way of asking this model was found stable.",
+            (false, _, _) => {
+                "The same row may get other bytes when it is asked again: no way of asking this model was found stable."
+            }
         }
     }
 }

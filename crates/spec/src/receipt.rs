@@ -121,7 +121,9 @@ impl Tensors {
     pub fn of(specs: &[TensorSpec], tensors: &[IndexedTensor], hold: Hold) -> Self {
         let mut ordered: Vec<(&str, &IndexedTensor)> = tensors
             .iter()
-            .map(|tensor| (specs.get(usize::from(tensor.index)).map_or("", |spec| spec.name.as_str()), tensor))
+            .map(|tensor| {
+                (specs.get(usize::from(tensor.index)).map_or("", |spec| spec.name.as_str()), tensor)
+            })
             .collect();
         ordered.sort_by_key(|(_, tensor)| tensor.index);
         let n_bytes: usize = ordered.iter().map(|(_, tensor)| tensor.data.len()).sum();
@@ -224,7 +226,11 @@ mod tests {
         let digest = |name, tensor| Tensors::of(&[spec(name)], &[tensor], Hold::Bytes).sha256;
         let first = digest("a", tensor(0, &[1.0, 2.0]));
         let reshaped = IndexedTensor { shape: vec![1, 2], ..tensor(0, &[1.0, 2.0]) };
-        let others = [digest("b", tensor(0, &[1.0, 2.0])), digest("a", tensor(0, &[1.0, -2.0])), digest("a", reshaped)];
+        let others = [
+            digest("b", tensor(0, &[1.0, 2.0])),
+            digest("a", tensor(0, &[1.0, -2.0])),
+            digest("a", reshaped),
+        ];
         assert!(others.iter().all(|other| *other != first));
     }
 

@@ -8,7 +8,8 @@ use server::settings::Settings;
 use spec::api::NewInvitation;
 
 use crate::args::local::{
-    Admin, AdminAction, AdminKeyAction, AdminSignInLink, AdminUserAction, AdminUserAdd, AdminUserInvite, Place,
+    Admin, AdminAction, AdminKeyAction, AdminSignInLink, AdminUserAction, AdminUserAdd, AdminUserInvite,
+    Place,
 };
 use crate::commands::ExitStatus;
 use crate::printer::Printer;

@@ -77,7 +77,9 @@ async fn verify_receipt(
     match receipt.output.is_whole() {
         Some(true) => report.note("output", true, "has the digest that was signed".to_owned()),
         Some(false) => report.note("output", false, "has another digest than was signed".to_owned()),
-        None => report.lines.push(("output", format!("sha256:{}, its bytes are not here", receipt.output.sha256))),
+        None => {
+            report.lines.push(("output", format!("sha256:{}, its bytes are not here", receipt.output.sha256)))
+        }
     }
     if args.rerun {
         let again = ask_again(args, &receipt).await?;

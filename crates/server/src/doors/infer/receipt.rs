@@ -26,7 +26,8 @@ impl FromRequestParts<Arc<App>> for Wanted {
     async fn from_request_parts(parts: &mut Parts, _: &Arc<App>) -> Result<Self, Self::Rejection> {
         let is_yes = |value: &str| matches!(value, "1" | "true");
         let header = parts.headers.get(HEADER).and_then(|value| value.to_str().ok()).is_some_and(is_yes);
-        let mut pairs = parts.uri.query().unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
+        let mut pairs =
+            parts.uri.query().unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
         Ok(Self(header || pairs.any(|(name, value)| name == "receipt" && is_yes(value))))
     }
 }
