@@ -4,6 +4,7 @@
 //! before anything is sent.
 
 pub mod local;
+pub mod receipts;
 pub mod remote;
 pub mod setting;
 pub mod sharing;
@@ -44,6 +45,7 @@ pub enum Command {
     Revoke(sharing::Revoke),
     Org(sharing::Org),
     Token(sharing::Token),
+    Receipt(receipts::Receipt),
     Admin(local::Admin),
     Setup(local::Setup),
     Completions(local::Completions),

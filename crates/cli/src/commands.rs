@@ -15,6 +15,7 @@ mod org;
 mod predict;
 mod pull;
 mod push;
+mod receipt;
 mod reference;
 mod runtime;
 mod serve;
@@ -72,6 +73,7 @@ pub fn run(command: Command, printer: &Printer) -> anyhow::Result<ExitStatus> {
         Command::Revoke(args) => wait_for(grant::take_back(args, printer)),
         Command::Org(args) => wait_for(org::run(args, printer)),
         Command::Token(args) => wait_for(token::run(args, printer)),
+        Command::Receipt(args) => wait_for(receipt::run(args, printer)),
         Command::Login(args) => wait_for(login::run(args, printer)),
     }
 }

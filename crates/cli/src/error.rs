@@ -16,6 +16,8 @@ pub enum Error {
     NoToken,
     #[error("no model was named")]
     NoModel,
+    #[error("the receipt does not name its model")]
+    NoLink,
     #[error("`{url}` does not know this token")]
     UnknownToken { url: String, source: Box<client::error::Error> },
     #[error("`{0}` has no rows")]
@@ -69,6 +71,7 @@ impl Error {
                 "make one on the server's page Tokens, or with `reenact admin user add NAME --data DIR`, and give it on the standard input"
             }
             Self::NoModel => "name it as `OWNER/NAME`: `reenact share alice/iris`",
+            Self::NoLink => "give the link that was asked with `--link`",
             Self::UnknownToken { .. } => {
                 "copy the token again, or make a new one on the server's page Tokens"
             }

@@ -12,5 +12,6 @@ pub mod hub;
 pub mod progress;
 pub mod pull;
 pub mod push;
+pub mod receipts;
 pub mod secret;
 pub mod sharing;

@@ -6,12 +6,13 @@
 use std::path::PathBuf;
 
 use spec::api::{NewInvitation, NewToken, TokenScope};
+use spec::dsse::Keys;
 use spec::name::AccountName;
 
 use crate::app::App;
 use crate::error::Error;
 use crate::gateway::Gateway;
-use crate::ops::{accounts, invitations, sessions, tokens};
+use crate::ops::{accounts, invitations, keys, sessions, tokens};
 use crate::provider::Launcher;
 use crate::secrets::Secret;
 use crate::serve;
@@ -51,6 +52,12 @@ pub async fn sign_in_link(settings: &Settings, name: &str) -> Result<String, Err
     let account = accounts::by_name(&app, name).await?;
     let secret = sessions::create_link(&app, &account).await?;
     Ok(format!("/sign-in?link={}", secret.expose()))
+}
+
+/// The keys by which the server's statements can be checked; makes one where there is none yet.
+pub async fn keys(settings: &Settings) -> Result<Keys, Error> {
+    let app = open(settings).await?;
+    keys::public(&app).await
 }
 
 /// Whether a new user may do everything.

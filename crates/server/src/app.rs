@@ -44,6 +44,8 @@ pub struct App {
     pub slow_hashes: Semaphore,
     /// What the addresses of uploads are signed with, once it was needed.
     pub upload_key: OnceCell<Secret>,
+    /// What statements are signed with, once it was needed.
+    pub statement_key: OnceCell<spec::dsse::Key>,
     /// When this process began, in milliseconds since 1970.
     pub started_ms: i64,
     /// The background threads, for what must not hold up a request.
@@ -65,6 +67,7 @@ impl App {
             long_job_added: Notify::new(),
             slow_hashes: Semaphore::new(SLOW_HASHES),
             upload_key: OnceCell::new(),
+            statement_key: OnceCell::new(),
             started_ms: store::clock::now_ms(),
             background: tokio::runtime::Handle::current(),
         })

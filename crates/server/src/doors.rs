@@ -5,6 +5,7 @@
 
 use std::marker::PhantomData;
 
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
@@ -16,6 +17,7 @@ pub mod health;
 pub mod hub;
 pub mod identity;
 pub mod infer;
+pub mod keys;
 pub mod moved;
 pub mod pages;
 pub mod trace;
@@ -77,4 +79,13 @@ fn report(error: &Error) {
 pub fn header_value(text: &str) -> HeaderValue {
     let clean: String = text.chars().map(|c| if (' '..='~').contains(&c) { c } else { ' ' }).collect();
     HeaderValue::from_str(&clean).unwrap_or_else(|_| HeaderValue::from_static(""))
+}
+
+/// A signed statement as a file to keep.
+pub fn statement(name: &str, text: String) -> Response {
+    let mut response = text.into_response();
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CONTENT_DISPOSITION, header_value(&format!("attachment; filename=\"{name}\"")));
+    response
 }

@@ -13,7 +13,7 @@ use axum::{Extension, Router};
 use spec::name::RepositoryKind;
 
 use crate::app::App;
-use crate::doors::{api, health, hub, infer, moved, pages, trace};
+use crate::doors::{api, health, hub, infer, keys, moved, pages, trace};
 
 /// The whole server.
 pub fn router(app: Arc<App>) -> Router {
@@ -41,6 +41,7 @@ fn operators() -> Router<Arc<App>> {
 /// Our own API.
 fn our_api() -> Router<Arc<App>> {
     Router::new()
+        .route("/.well-known/reenact-keys.json", get(keys::list))
         .route("/api/v1/openapi.json", get(api::openapi::document))
         .route("/api/v1/me", get(api::accounts::me))
         .route("/api/v1/tokens", get(api::tokens::list).post(api::tokens::create))
@@ -52,6 +53,7 @@ fn our_api() -> Router<Arc<App>> {
         .route("/api/v1/models/{owner}/{name}/links", get(api::links::list).post(api::links::create))
         .route("/api/v1/links", get(api::links::mine))
         .route("/api/v1/links/{id}", get(api::links::get).put(api::links::change).delete(api::links::revoke))
+        .route("/api/v1/links/{id}/proof", get(api::links::proof))
         .route("/api/v1/events", get(api::events::list))
         .route("/api/v1/organizations", get(api::organizations::list).post(api::organizations::create))
         .route("/api/v1/organizations/{organization}", get(api::organizations::get))
@@ -197,6 +199,7 @@ fn people(app: &Arc<App>) -> Router<Arc<App>> {
         .route("/r/{link}", get(pages::review::card_page))
         .route("/r/{link}/use", get(pages::review::use_page))
         .route("/r/{link}/try", get(pages::review::try_page).post(pages::review::predict))
+        .route("/r/{link}/proof", get(pages::review::proof))
         .route("/r/{link}/files", get(pages::review::files_page))
         .route("/r/{link}/files/{index}/{*path}", get(pages::review::file))
         .route("/r/{link}/resolve/{revision}/{*path}", get(pages::review::picture))

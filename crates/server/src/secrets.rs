@@ -46,6 +46,13 @@ pub fn generate(prefix: &str) -> Result<Secret, Error> {
     Ok(Secret(format!("{prefix}{text}")))
 }
 
+/// The seed of a new key: 256 random bits, in hex.
+pub fn seed() -> Result<Secret, Error> {
+    let mut random = [0_u8; 32];
+    getrandom::fill(&mut random).map_err(|_| Error::Internal("get randomness from the operating system"))?;
+    Ok(Secret(Sha256::from_bytes(random).to_string()))
+}
+
 /// Hashes a password with argon2id, slow on purpose: never call it on a reactor.
 pub fn hash_password(password: &str) -> Result<String, Error> {
     let hash = Argon2::default().hash_password(password.as_bytes());

@@ -80,6 +80,12 @@ pub struct Endpoint {
     /// `sha256:` and the digest of the file that is served; absent until it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weights: Option<String>,
+    /// Whether the same row gets the same bytes each time; absent while the model is not loaded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stable: Option<bool>,
+    /// The same in a sentence, as it was found when the model was loaded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stability: Option<String>,
     pub created: String,
     pub updated: String,
 }

@@ -113,6 +113,18 @@ impl Stability {
             (_, _) => self.padded && self.reordered,
         }
     }
+
+    /// What the probe found, in one sentence for people.
+    pub fn statement(self) -> &'static str {
+        match (self.is_stable(), self.min_rows, self.max_rows) {
+            (true, _, 1) => "The same row gets the same bytes: each row is computed alone.",
+            (true, 1, _) => "The same row gets the same bytes, alone or in a batch.",
+            (true, _, _) => "The same row gets the same bytes: a lone row is computed as a batch of two.",
+            (false, _, _) => {
+                "The same row may get other bytes when it is asked again: no way of asking this model was found stable."
+            }
+        }
+    }
 }
 
 /// One request.

@@ -6,6 +6,7 @@
 pub mod api;
 pub mod card;
 pub mod digest;
+pub mod dsse;
 pub mod facts;
 pub mod frame;
 pub mod git;
@@ -13,6 +14,8 @@ pub mod handler;
 pub mod limits;
 pub mod manifest;
 pub mod name;
+pub mod proof;
+pub mod receipt;
 pub mod rights;
 pub mod schema;
 pub mod tensor;

@@ -32,3 +32,7 @@ pub const REQUEST_TENSORS: usize = 256;
 pub const FRAME_BYTES: usize = 256 * 1024 * 1024;
 /// Most rows that the runtime puts into one call of the model.
 pub const BATCH_ROWS: usize = 64;
+/// Largest output that is written into a receipt, in bytes; of a larger one the digest is there.
+pub const RECEIPT_OUTPUT_BYTES: usize = 64 * 1024;
+/// Longest signed statement that is read, in bytes.
+pub const STATEMENT_BYTES: usize = 1024 * 1024;

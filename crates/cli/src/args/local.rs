@@ -43,6 +43,28 @@ pub struct Admin {
 pub enum AdminAction {
     User(AdminUser),
     SignInLink(AdminSignInLink),
+    Key(AdminKey),
+}
+
+/// Look after the key with which the server signs receipts and proofs
+#[derive(Debug, Args)]
+pub struct AdminKey {
+    #[command(subcommand)]
+    pub action: AdminKeyAction,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum AdminKeyAction {
+    Show(AdminKeyShow),
+}
+
+/// Print the public key, for `reenact receipt verify --key`
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  reenact admin key show --data ./reenact-data > server-keys.json")]
+pub struct AdminKeyShow {
+    #[command(flatten)]
+    pub place: Place,
 }
 
 /// Look after users

@@ -123,6 +123,7 @@ pub struct Deploy {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   reenact predict alice/iris --data rows.csv
+  reenact predict alice/iris --data rows.csv --receipt answer.receipt
   echo '[[5.1, 3.5, 1.4, 0.2]]' | reenact predict alice/iris --data - --json")]
 pub struct Predict {
     /// Model that is live
@@ -131,6 +132,9 @@ pub struct Predict {
     /// Rows to ask about: a `.json` or `.csv` file, or `-` for the standard input
     #[arg(long, value_name = "FILE")]
     pub data: PathBuf,
+    /// Keep a signed receipt of the answer in this file
+    #[arg(long, value_name = "FILE")]
+    pub receipt: Option<PathBuf>,
     /// Print the answer's JSON, not a table
     #[arg(long)]
     pub json: bool,

@@ -9,7 +9,8 @@ use server::settings::Settings;
 use spec::api::NewInvitation;
 
 use crate::args::local::{
-    Admin, AdminAction, AdminSignInLink, AdminUserAction, AdminUserAdd, AdminUserInvite, Place,
+    Admin, AdminAction, AdminKeyAction, AdminSignInLink, AdminUserAction, AdminUserAdd, AdminUserInvite,
+    Place,
 };
 use crate::commands::ExitStatus;
 use crate::printer::Printer;
@@ -21,6 +22,12 @@ pub async fn run(args: Admin, printer: &Printer) -> anyhow::Result<ExitStatus> {
             AdminUserAction::Invite(args) => invite_user(args, printer).await,
         },
         AdminAction::SignInLink(args) => sign_in_link(args, printer).await,
+        AdminAction::Key(key) => match key.action {
+            AdminKeyAction::Show(args) => {
+                printer.answer_json(&admin::keys(&settings(&args.place)?).await?)?;
+                Ok(ExitStatus::Success)
+            }
+        },
     }
 }
 

@@ -12,7 +12,17 @@ use crate::{rows, settings};
 pub async fn run(args: Predict, printer: &Printer) -> anyhow::Result<ExitStatus> {
     let rows = rows::read(&args.data.to_string_lossy(), &read(&args.data)?)?;
     let client = settings::connect(&args.server)?;
-    let answer = client::api::predict(&client, &args.model, &rows).await?;
+    let answer = match &args.receipt {
+        None => client::api::predict(&client, &args.model, &rows).await?,
+        Some(path) => {
+            let (mut answer, receipt) = client::receipts::predict(&client, &args.model, &rows).await?;
+            if let Some(fields) = answer.as_object_mut() {
+                fields.remove("receipt");
+            }
+            keep(path, &receipt)?;
+            answer
+        }
+    };
     match args.json {
         true => printer.answer_json(&answer)?,
         false => printer.answer_table(&rows::answer_table(&answer))?,
@@ -20,7 +30,13 @@ pub async fn run(args: Predict, printer: &Printer) -> anyhow::Result<ExitStatus>
     Ok(ExitStatus::Success)
 }
 
-fn read(path: &Path) -> Result<String, Error> {
+fn keep(path: &Path, receipt: &str) -> Result<(), Error> {
+    let kept = std::fs::write(path, format!("{receipt}\n"));
+    kept.map_err(|source| Error::File { operation: "write", path: path.to_owned(), source })
+}
+
+/// The text of a file, or of the standard input for `-`.
+pub(super) fn read(path: &Path) -> Result<String, Error> {
     if path == Path::new("-") {
         return io::read_to_string(io::stdin().lock()).map_err(|source| Error::Input { source });
     }

@@ -25,6 +25,7 @@ use crate::secrets::Secret;
 
 mod body;
 pub mod mlflow;
+mod receipt;
 pub mod v1;
 pub mod v2;
 
@@ -145,6 +146,14 @@ fn told(names: &Names, value: &Value) -> Response {
     let mut response = axum::Json(value).into_response();
     name_model(names, response.headers_mut());
     response
+}
+
+/// Predictions, with the receipt for them where one was asked for.
+fn predicted(names: &Names, predictions: &[Value], receipt: Option<String>) -> Response {
+    match receipt {
+        None => told(names, &json!({ "predictions": predictions })),
+        Some(receipt) => told(names, &json!({ "predictions": predictions, "receipt": receipt })),
+    }
 }
 
 fn name_model(names: &Names, headers: &mut HeaderMap) {

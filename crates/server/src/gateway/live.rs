@@ -27,6 +27,8 @@ pub struct Target {
     pub weights: Sha256,
     pub files: Files,
     pub schema: Schema,
+    /// Digest of the Python packages, for a model in Python.
+    pub environment: Option<String>,
 }
 
 /// Headers that name what answered.

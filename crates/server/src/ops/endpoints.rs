@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use spec::api::{self, EndpointState};
+use spec::frame::Stability;
 use spec::name::{RepositoryKind, RepositoryName};
 use store::clock;
 use store::db::endpoints::{self, Endpoint, NewEndpoint, NewState};
@@ -38,6 +39,8 @@ pub struct Described {
     pub reason: String,
     /// Digest of what is served, where it is known without looking it up.
     pub weights: Option<String>,
+    /// Whether the same row gets the same bytes, while a runtime is there that was tried.
+    pub stability: Option<Stability>,
 }
 
 /// Puts a revision of a model live. Returns at once; a job starts the runtime.
@@ -135,8 +138,9 @@ pub async fn describe(app: &App, actor: &Actor, row: Endpoint) -> Result<Describ
         EndpointState::Failed if !may_know_why(app, actor, &row).await? => UNTOLD.to_owned(),
         _ => row.reason.clone(),
     };
+    let stability = live.as_ref().map(|live| live.hello().stability);
     let weights = live.map(|live| format!("sha256:{}", live.target.weights));
-    Ok(Described { repository: row.full_name(), row, state, reason, weights })
+    Ok(Described { repository: row.full_name(), row, state, reason, weights, stability })
 }
 
 /// A failed start quotes the runtime's log, and that is for those who may read it.

@@ -29,6 +29,7 @@ use crate::text;
 
 pub mod guard;
 pub mod identity;
+pub mod proof;
 pub mod traces;
 
 pub use guard::{Guest, Guests};
@@ -126,6 +127,11 @@ pub async fn revoke(app: &App, actor: &Actor, id: i64) -> Result<(), Error> {
     app.guests.forget(link.id);
     note(app, actor, "link.revoke", &link).await;
     Ok(())
+}
+
+/// A signed statement of what a link leads to, for whoever administers that.
+pub async fn prove(app: &App, actor: &Actor, id: i64) -> Result<String, Error> {
+    proof::write(app, &administered(app, actor, id).await?).await
 }
 
 /// The revision that a guest sees.

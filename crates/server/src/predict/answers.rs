@@ -18,6 +18,7 @@ pub struct About<'a> {
     pub model: &'a str,
     pub version: &'a str,
     pub id: Option<&'a str>,
+    pub receipt: Option<&'a str>,
 }
 
 /// An answer in the form of the Open Inference Protocol.
@@ -186,6 +187,9 @@ impl Serialize for Document<'_> {
         if let Some(id) = self.about.id {
             map.serialize_entry("id", id)?;
         }
+        if let Some(receipt) = self.about.receipt {
+            map.serialize_entry("parameters", &json!({ "receipt": receipt }))?;
+        }
         map.serialize_entry("outputs", self.outputs)?;
         map.end()
     }
@@ -277,7 +281,7 @@ mod tests {
 
     #[test]
     fn what_json_cannot_say_is_null() {
-        let about = About { model: "m", version: "1", id: Some("7") };
+        let about = About { model: "m", version: "1", id: Some("7"), receipt: None };
         let encoded = encode(&schema(OutputView::Tensors), about, &tensors(), &Wanted::default());
         let text = String::from_utf8(encoded.body).unwrap();
         assert_eq!(
@@ -289,7 +293,7 @@ mod tests {
     #[test]
     fn raw_tensors_follow_the_json() {
         let wanted = Wanted { outputs: vec![WantedOutput { index: 1, is_binary: true }], is_binary: false };
-        let about = About { model: "m", version: "1", id: None };
+        let about = About { model: "m", version: "1", id: None, receipt: None };
         let encoded = encode(&schema(OutputView::Tensors), about, &tensors(), &wanted);
         assert_eq!(encoded.body[encoded.n_json_bytes.unwrap()..], tensors()[1].data);
     }

@@ -15,6 +15,7 @@ use crate::Error;
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
 pub struct Link {
     pub id: LinkId,
+    pub hash: String,
     pub repository_id: RepositoryId,
     pub owner_id: AccountId,
     pub owner_name: String,
@@ -69,7 +70,7 @@ pub struct Change {
     pub max_calls: Option<i64>,
 }
 
-const SELECT: &str = "SELECT l.id, l.repository_id, r.owner_id, a.name AS owner_name, r.kind AS repository_kind,
+const SELECT: &str = "SELECT l.id, l.hash, l.repository_id, r.owner_id, a.name AS owner_name, r.kind AS repository_kind,
     r.name AS repository_name, l.revision_id, v.oid, l.action, l.is_anonymous, l.hidden, l.expires_ms,
     l.max_calls, l.n_calls, l.calls_per_minute, l.n_decimals, l.top_k, l.is_revoked, l.created_by, l.created_ms,
     l.last_used_ms

@@ -7,6 +7,7 @@ use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use spec::api::{Deploy, Endpoint, Logs, Page, Problem};
+use spec::frame::Stability;
 use spec::name::RepositoryName;
 
 use super::{Api, PageQuery, map_page, read};
@@ -92,6 +93,8 @@ pub fn wire(base: &Base, described: &Described) -> Endpoint {
         url: base.endpoint(&described.repository),
         try_url: base.try_page(&described.repository),
         weights: described.weights.clone(),
+        stable: described.stability.map(Stability::is_stable),
+        stability: described.stability.map(|stability| stability.statement().to_owned()),
         created: text::rfc3339(described.row.created_ms),
         updated: text::rfc3339(described.row.updated_ms),
     }

@@ -6,6 +6,7 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
+use axum::response::Response;
 use spec::api::{CreatedLink, Link, LinkChange, NewLink, Page, Problem};
 use spec::name::RepositoryName;
 
@@ -95,6 +96,17 @@ pub async fn revoke(
 ) -> Answer<StatusCode, Api> {
     links::revoke(&app, &asker.actor, number(&id)?).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// A signed statement of what a link leads to, which stands for good.
+#[utoipa::path(get, path = "/api/v1/links/{id}/proof", tag = "receipts", params(("id" = i64, Path)),
+    responses((status = 200, body = String, content_type = "application/json"), (status = 404, body = Problem)))]
+pub async fn proof(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    asker: Asker<Api>,
+) -> Answer<Response, Api> {
+    Ok(crate::doors::statement("proof.json", links::prove(&app, &asker.actor, number(&id)?).await?))
 }
 
 fn number(id: &str) -> Result<i64, Error> {

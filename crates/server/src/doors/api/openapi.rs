@@ -5,6 +5,8 @@
 use axum::Json;
 use utoipa::OpenApi;
 
+use crate::doors::keys;
+
 use super::{accounts, endpoints, events, grants, invitations, links, organizations, repositories, tokens};
 
 /// The document.
@@ -21,12 +23,13 @@ use super::{accounts, endpoints, events, grants, invitations, links, organizatio
         tokens::list, tokens::create, tokens::revoke,
         repositories::model, repositories::dataset,
         grants::list, grants::put, grants::delete,
-        links::list, links::create, links::mine, links::get, links::change, links::revoke,
+        links::list, links::create, links::mine, links::get, links::change, links::revoke, links::proof,
         organizations::list, organizations::create, organizations::get, organizations::members,
         organizations::put_member, organizations::delete_member, organizations::invitations,
         organizations::invite, organizations::delete_invitation,
         invitations::list, invitations::create, invitations::delete, invitations::accept,
         endpoints::list, endpoints::deploy, endpoints::get, endpoints::stop, endpoints::logs,
+        keys::list,
     ),
     tags(
         (name = "accounts", description = "Who asks"),
@@ -35,6 +38,7 @@ use super::{accounts, endpoints, events, grants, invitations, links, organizatio
         (name = "sharing", description = "Who may do what"),
         (name = "organizations", description = "Accounts with members"),
         (name = "endpoints", description = "Where models answer"),
+        (name = "receipts", description = "Signed statements of what was answered"),
     )
 )]
 pub struct Document;

@@ -9,13 +9,13 @@ use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
-use serde_json::json;
 use serde_json::value::RawValue;
 use spec::frame::IndexedTensor;
 
 use super::body::Sent;
+use super::receipt::Wanted;
 use super::v1::no_rows;
-use super::{Infer, Name, parse, told};
+use super::{Infer, Name, parse};
 use crate::app::App;
 use crate::doors::Answer;
 use crate::error::Error;
@@ -69,6 +69,7 @@ pub async fn invocations(
     State(app): State<Arc<App>>,
     Path(name): Path<Name>,
     headers: HeaderMap,
+    receipt: Wanted,
     Sent(body): Sent,
 ) -> Answer<Response, Infer> {
     let form = form(&headers)?;
@@ -85,7 +86,8 @@ pub async fn invocations(
     let tensors = parse(n_bytes, read).await?;
     let predicted = predict::infer(&app, &open, &tensors).await?;
     let predictions = answers::predictions(&predicted.live.schema, &predicted.answer.tensors);
-    Ok(told(predicted.names(), &json!({ "predictions": predictions })))
+    let receipt = receipt.write(&app, &open, &tensors, &predicted).await?;
+    Ok(super::predicted(predicted.names(), &predictions, receipt))
 }
 
 fn form(headers: &HeaderMap) -> Result<Form, Error> {

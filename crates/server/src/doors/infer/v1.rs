@@ -12,7 +12,8 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::body::Sent;
-use super::{Infer, Name, parse, told};
+use super::receipt::Wanted;
+use super::{Infer, Name, parse};
 use crate::app::App;
 use crate::doors::Answer;
 use crate::error::Error;
@@ -53,6 +54,7 @@ pub async fn predict(
     State(app): State<Arc<App>>,
     Path(verb): Path<Verb>,
     headers: HeaderMap,
+    receipt: Wanted,
     Sent(body): Sent,
 ) -> Answer<Response, Infer> {
     let model = match verb.verb.split_once(':') {
@@ -76,7 +78,8 @@ pub async fn predict(
     let tensors = parse(n_bytes, read).await?;
     let predicted = predict::infer(&app, &open, &tensors).await?;
     let predictions = answers::predictions(&predicted.live.schema, &predicted.answer.tensors);
-    Ok(told(predicted.names(), &json!({ "predictions": predictions })))
+    let receipt = receipt.write(&app, &open, &tensors, &predicted).await?;
+    Ok(super::predicted(predicted.names(), &predictions, receipt))
 }
 
 /// What a model without rows answers to protocols that know rows only.

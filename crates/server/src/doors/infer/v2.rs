@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use super::body::Sent;
+use super::receipt::Wanted;
 use super::{Infer, Name, name_model, parse, sent};
 use crate::app::App;
 use crate::doors::{Answer, Refusal};
@@ -97,6 +98,7 @@ pub async fn infer(
     State(app): State<Arc<App>>,
     Path(model): Path<Model>,
     headers: HeaderMap,
+    receipt: Wanted,
     Sent(body): Sent,
 ) -> Answer<Response, Infer> {
     model.name.check_model(&model.model)?;
@@ -108,7 +110,9 @@ pub async fn infer(
     let request = parse(n_json_bytes.unwrap_or(n_bytes), read).await?;
     let predicted = predict::infer(&app, &open, &request.tensors).await?;
     let version = predicted.live.target.revision.to_string();
-    let about = About { model: &model.model, version: &version, id: request.id.as_deref() };
+    let receipt = receipt.write(&app, &open, &request.tensors, &predicted).await?;
+    let (id, receipt) = (request.id.as_deref(), receipt.as_deref());
+    let about = About { model: &model.model, version: &version, id, receipt };
     let encoded = answers::encode(&predicted.live.schema, about, &predicted.answer.tensors, &request.wanted);
     let Some(n_json_bytes) = encoded.n_json_bytes else {
         return Ok(sent(predicted.names(), encoded.body, "application/json"));

@@ -10,6 +10,7 @@ use axum::response::Response;
 use serde::Deserialize;
 use spec::api::{Deploy, EndpointState};
 use spec::facts::Facts;
+use spec::frame::Stability;
 use spec::name::RepositoryKind;
 
 use super::place::{Place, with_query};
@@ -94,6 +95,7 @@ pub async fn page(State(app): State<Arc<App>>, place: Place, base: Base, visitor
         endpoint: endpoint
             .map(|endpoint| EndpointBox { url: base.endpoint(&place.name.to_string()), ..endpoint }),
         updated: described.as_ref().map(|described| when(described.row.updated_ms)),
+        stability: described.as_ref().and_then(|described| described.stability).map(Stability::statement),
         weights: described.and_then(|described| described.weights),
         lines,
     };

@@ -131,6 +131,12 @@ pub async fn predict(
     web_app::answered(&answer::Asked { app: &app, base: &base, tried: &tried }, &filled, page).await
 }
 
+/// `/r/{link}/proof`: a signed statement of what the link leads to.
+pub async fn proof(State(app): State<Arc<App>>, Path(place): Path<Place>) -> Answer<Response, Html> {
+    let guest = guard::admit(&app, &Secret::new(place.link)).await?;
+    Ok(crate::doors::statement("proof.json", links::proof::write(&app, &guest.link).await?))
+}
+
 /// `/r/{link}/files`
 pub async fn files_page(State(app): State<Arc<App>>, Path(place): Path<Place>) -> Shown {
     let opened = open(&app, &place).await?;

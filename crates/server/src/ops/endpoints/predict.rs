@@ -24,6 +24,7 @@ use crate::gateway::{Key, Live, Slot};
 use crate::ops::access::{self, Action, Actor, Subject};
 use crate::ops::links::{Guest, guard};
 use crate::predict::answers;
+use crate::predict::blunt::Blunt;
 use crate::predict::rows::Rows;
 
 /// What decides whether somebody may ask an endpoint, remembered for a moment.
@@ -87,6 +88,25 @@ impl Open {
     /// What names the model to whoever asks.
     pub fn names(&self) -> &Names {
         self.live.names(self.source.is_anonymous())
+    }
+
+    /// `owner/name` of what is asked, where whoever asks may know it.
+    pub fn repository(&self) -> Option<String> {
+        match &self.source {
+            Source::Endpoint(_) => Some(self.live.target.repository.clone()),
+            Source::Link(guest, _) if guest.identity.is_some() => None,
+            Source::Link(guest, _) => {
+                Some(format!("{}/{}", guest.link.owner_name, guest.link.repository_name))
+            }
+        }
+    }
+
+    /// How much answers tell.
+    pub fn blunt(&self) -> Blunt {
+        match &self.source {
+            Source::Endpoint(_) => Blunt::default(),
+            Source::Link(guest, _) => guest.blunt(),
+        }
     }
 }
 

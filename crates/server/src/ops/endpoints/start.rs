@@ -257,6 +257,7 @@ async fn target(app: &App, served: &Served) -> Result<Target, Error> {
     check_servable(&repository, &facts)?;
     let revision = revision(app, served.revision).await?;
     let schema: Schema = facts.schema.clone().unwrap_or_default();
+    let mut digest = None;
     let (weights, files) = match &facts.python {
         None => files::check_out(app, &revision, &facts).await?,
         Some(python) => {
@@ -264,10 +265,11 @@ async fn target(app: &App, served: &Served) -> Result<Target, Error> {
             else {
                 return Err(building(&repository));
             };
+            digest = folder.file_name().map(|name| name.to_string_lossy().into_owned());
             let (object, takes) = (python.handler.object.clone(), python.takes);
             let handler = Handler { object, takes, schema: schema.clone(), environment: folder };
             files::check_out_handler(app, &revision, (&facts, handler)).await?
         }
     };
-    Ok(Target { repository, revision: revision.oid, weights, files, schema })
+    Ok(Target { repository, revision: revision.oid, weights, files, schema, environment: digest })
 }

@@ -96,6 +96,8 @@ pub struct EndpointPage {
     /// None where nothing was ever deployed.
     pub updated: Option<When>,
     pub weights: Option<String>,
+    /// Whether the same row gets the same bytes, while that is known.
+    pub stability: Option<&'static str>,
     /// Oldest first.
     pub lines: Vec<String>,
 }
