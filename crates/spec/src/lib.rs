@@ -12,6 +12,7 @@ pub mod git;
 pub mod handler;
 pub mod limits;
 pub mod manifest;
+pub mod media;
 pub mod name;
 pub mod rights;
 pub mod schema;

@@ -32,3 +32,7 @@ pub const REQUEST_TENSORS: usize = 256;
 pub const FRAME_BYTES: usize = 256 * 1024 * 1024;
 /// Most rows that the runtime puts into one call of the model.
 pub const BATCH_ROWS: usize = 64;
+/// Most that a shared answer keeps of its input, and of its output, in bytes of JSON.
+pub const SHARED_ANSWER_BYTES: usize = 1024 * 1024;
+/// Most answers of one model that one person, or all holders of one link, can have shared at a time.
+pub const SHARED_ANSWERS: i64 = 200;
