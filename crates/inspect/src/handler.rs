@@ -5,6 +5,7 @@
 
 mod hints;
 mod signature;
+mod told;
 mod tokens;
 
 use spec::handler::Handler;
@@ -13,6 +14,7 @@ use spec::tensor::{Datatype, TensorSpec};
 
 use self::hints::Hint;
 use self::signature::Signature;
+use self::told::Told;
 use crate::limits;
 
 /// The schema of a handler that is called for each row; why there is none, in words for its owner.
@@ -30,98 +32,60 @@ fn schema(signature: &Signature) -> Result<Schema, String> {
     if signature.parameters.is_empty() {
         return Err("it takes nothing; give it a parameter for each input".to_owned());
     }
-    let mut inputs = Vec::new();
-    let mut features = Vec::new();
+    let mut told = Vec::new();
     for (name, hint) in &signature.parameters {
         let hint = hint.as_ref().ok_or_else(|| {
             format!("`{name}` has no type hint; write `{name}: float`, or name the inputs in `reenact.toml`")
         })?;
-        let told = Told::of(hint).ok_or_else(|| {
+        let one = Told::of_input(hint).ok_or_else(|| {
             format!("the type `{hint}` of `{name}` is not understood; name the inputs in `reenact.toml`")
         })?;
-        inputs.push(told.tensor(name));
-        features.push(told.feature(name));
+        told.push((name.as_str(), one));
     }
-    let features: Option<Vec<Feature>> = features.into_iter().collect();
-    let input = features.map_or(InputView::Tensors, |features| InputView::Table { features });
+    let inputs = told.iter().map(|(name, one)| one.tensor(name)).collect();
     let hint = signature.returns.as_ref().ok_or("it does not say what it gives; write `-> float`")?;
     let (outputs, output) = outputs(hint).ok_or_else(|| {
         format!("the type `{hint}` that it gives is not understood; name the outputs in `reenact.toml`")
     })?;
-    Ok(Schema { inputs, outputs, input, output })
+    Ok(Schema { inputs, outputs, input: input_view(&told), output })
+}
+
+/// A row of a table where all are values, a form of parts where some are more.
+fn input_view(told: &[(&str, Told)]) -> InputView {
+    let features: Option<Vec<Feature>> = told.iter().map(|(name, one)| one.feature(name)).collect();
+    if let Some(features) = features {
+        return InputView::Table { features };
+    }
+    let parts: Option<Vec<_>> = told.iter().map(|(name, one)| one.input_part(name)).collect();
+    parts.map_or(InputView::Tensors, |parts| InputView::Parts { parts })
 }
 
 fn outputs(hint: &Hint) -> Option<(Vec<TensorSpec>, OutputView)> {
-    if let Some(parts) = hint.fixed_tuple() {
-        let tensor = |(n, part)| Some(Told::of(part)?.tensor(&format!("output_{n}")));
-        let outputs = parts.iter().enumerate().map(tensor).collect::<Option<Vec<_>>>()?;
-        return Some((outputs, OutputView::Tensors));
+    if let Some(hints) = hint.fixed_tuple().filter(|_| hint.words().is_empty()) {
+        let told = hints.iter().map(Told::of_output).collect::<Option<Vec<_>>>()?;
+        let named = |(n, one): (usize, Told)| (format!("output_{n}"), one);
+        let named: Vec<(String, Told)> = told.into_iter().enumerate().map(named).collect();
+        let outputs = named.iter().map(|(name, one)| one.tensor(name)).collect();
+        let has_parts = named.iter().any(|(_, one)| one.is_part());
+        let parts = named.iter().map(|(name, one)| one.output_part(name));
+        let parts = parts.collect::<Option<Vec<_>>>().filter(|_| has_parts);
+        return Some((outputs, parts.map_or(OutputView::Tensors, |parts| OutputView::Parts { parts })));
     }
-    if hint.is_object() {
-        // The worker writes objects as JSON.
-        let told = Told { datatype: Datatype::Bytes, n_dimensions: 0, categories: Vec::new() };
-        return Some((vec![told.tensor("output")], OutputView::Tensors));
-    }
-    let told = Told::of(hint)?;
+    let told = Told::of_output(hint)?;
     let name = if told.categories.is_empty() { "output" } else { "label" };
+    let number = || OutputView::Number { output: name.to_owned(), title: String::new() };
     let view = match (&told, told.n_dimensions) {
+        (told, _) if told.is_part() => OutputView::Parts { parts: told.output_part(name).into_iter().collect() },
         (Told { categories, .. }, 0) if !categories.is_empty() => OutputView::Label {
             label: name.to_owned(),
             probabilities: None,
             classes: categories.clone(),
             labels: Vec::new(),
         },
-        (Told { datatype: Datatype::Fp64 | Datatype::Int64, .. }, 0) => {
-            OutputView::Number { output: name.to_owned(), title: String::new() }
-        }
+        (Told { datatype: Datatype::Fp64 | Datatype::Int64, .. }, 0) => number(),
         _ => OutputView::Tensors,
     };
     Some((vec![told.tensor(name)], view))
-}
-
-/// A hint that is a value, or a list of values.
-struct Told {
-    datatype: Datatype,
-    /// Dimensions of one row.
-    n_dimensions: usize,
-    categories: Vec<String>,
-}
-
-impl Told {
-    fn of(hint: &Hint) -> Option<Self> {
-        let plain = |datatype| Some(Self { datatype, n_dimensions: 0, categories: Vec::new() });
-        match hint.required() {
-            Hint::Literal(categories) => {
-                Some(Self { datatype: Datatype::Bytes, n_dimensions: 0, categories: categories.clone() })
-            }
-            hint if hint.is("float") => plain(Datatype::Fp64),
-            hint if hint.is("int") => plain(Datatype::Int64),
-            hint if hint.is("bool") => plain(Datatype::Bool),
-            hint if hint.is("str") => plain(Datatype::Bytes),
-            hint => {
-                let inner = Self::of(hint.items()?)?;
-                let n_dimensions = inner.n_dimensions + 1;
-                let fits = n_dimensions < spec::limits::TENSOR_DIMENSIONS && inner.categories.is_empty();
-                fits.then_some(Self { n_dimensions, ..inner })
-            }
-        }
-    }
-
-    fn tensor(&self, name: &str) -> TensorSpec {
-        TensorSpec { name: name.to_owned(), datatype: self.datatype, shape: vec![-1; self.n_dimensions + 1] }
-    }
-
-    /// A field of a form; none for a list.
-    fn feature(&self, name: &str) -> Option<Feature> {
-        (self.n_dimensions == 0).then(|| Feature {
-            name: name.to_owned(),
-            datatype: self.datatype,
-            minimum: None,
-            maximum: None,
-            categories: self.categories.clone(),
-            description: String::new(),
-        })
-    }
 }
 
 #[cfg(test)]
@@ -163,10 +127,37 @@ mod tests {
                       def predict(self, text: str, /, *, weights: list[float]) -> dict[str, float]:\n        ...\n";
         let schema = read(source).unwrap();
         assert_eq!(shown(&schema.inputs), "text BYTES [-1], weights FP64 [-1, -1]");
+        assert_eq!(kinds(&schema), "text text, weights series -> output json");
+    }
+
+    #[test]
+    fn annotations_say_what_is_more_than_a_value() {
+        let schema = read(
+            "from typing import Annotated as A\nimport typing as t\n\n\
+             def predict(photo: t.Annotated[bytes, 'image/png'], voice: Annotated[bytes, \"audio\"] | None, \
+             scan: Image.Image, heart: Annotated[np.ndarray, 'series'], table: pd.DataFrame, options: dict, \
+             size: Annotated[float, 'metres'] = 1.0, mode: Literal['a', 'b'] = 'a', raw: bytes = b'') -> \
+             tuple[Annotated[list[dict], 'boxes'], PIL.Image.Image, dict, float, str]:\n    ...\n",
+        )
+        .unwrap();
         assert_eq!(
-            (schema.input, shown(&schema.outputs)),
-            (InputView::Tensors, "output BYTES [-1]".to_owned())
+            kinds(&schema),
+            "photo image, voice audio, scan image, heart series, table table, options json, size value, mode value, \
+             raw file -> output_0 boxes, output_1 image, output_2 json, output_3 value, output_4 text"
         );
+        assert_eq!(schema.input_part("photo").unwrap().media_types, ["image/png"]);
+        assert_eq!(schema.input_part("mode").unwrap().categories, ["a", "b"]);
+        assert!(schema.inconsistencies().is_empty(), "{:?}", schema.inconsistencies());
+        let refused = read("def predict(a: Annotated[bytes, 'boxes']) -> int: ...\n").unwrap();
+        assert_eq!(kinds(&refused), "a file -> ");
+    }
+
+    fn kinds(schema: &Schema) -> String {
+        let inputs = schema.inputs.iter().filter_map(|tensor| schema.input_part(&tensor.name));
+        let inputs: Vec<_> = inputs.map(|part| format!("{} {}", part.name, part.kind.as_str())).collect();
+        let outputs = schema.outputs.iter().filter_map(|tensor| schema.output_part(&tensor.name));
+        let outputs: Vec<_> = outputs.map(|part| format!("{} {}", part.name, part.kind.as_str())).collect();
+        format!("{} -> {}", inputs.join(", "), outputs.join(", "))
     }
 
     #[test]

@@ -140,7 +140,10 @@ fn schema(stated: Option<Schema>, facts: &mut Facts) -> Option<Schema> {
     // A pickle has no tensors; a network's archive may.
     let Some(read) = model.or(original).filter(|file| !file.inputs.is_empty() || !file.outputs.is_empty())
     else {
-        return stated;
+        return stated.map(|mut schema| {
+            schema.complete_from_parts();
+            schema
+        });
     };
     let feature_names = original.map(|file| file.feature_names.as_slice()).unwrap_or_default();
     let mut schema = stated.unwrap_or_default();

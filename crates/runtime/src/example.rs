@@ -5,6 +5,8 @@
 
 use std::path::Path;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde_json::Value;
 use spec::frame::Id;
@@ -67,6 +69,9 @@ fn stack(model: &Model, rows: &[Row]) -> Option<Request> {
 
 /// Values in the order of the inputs' elements, as one row; none where they do not fit.
 fn encode_row(model: &Model, values: &[Value]) -> Option<Row> {
+    if model.inputs.len() == values.len() && values.iter().any(Value::is_array) {
+        return model.inputs.iter().zip(values).map(|(spec, value)| encode_input(model, spec, value)).collect();
+    }
     let mut rest = values;
     let mut row = Row::new();
     for spec in &model.inputs {
@@ -81,6 +86,15 @@ fn encode_row(model: &Model, values: &[Value]) -> Option<Row> {
         row.push((shape, bytes));
     }
     rest.is_empty().then_some(row)
+}
+
+/// One input's own values: a list where it takes some.
+fn encode_input(model: &Model, spec: &TensorSpec, value: &Value) -> Option<(Vec<usize>, Vec<u8>)> {
+    let values = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
+    let shape = shape_for(row_shape(model, spec), values.len())?;
+    let mut bytes = Vec::new();
+    values.iter().try_for_each(|value| encode(spec.datatype, value, &mut bytes))?;
+    Some((shape, bytes))
 }
 
 fn make_up(model: &Model, n: usize) -> Option<Row> {
@@ -132,9 +146,12 @@ fn encode(datatype: Datatype, value: &Value, out: &mut Vec<u8>) -> Option<()> {
         || value.as_i64().or_else(|| value.as_bool().map(i64::from)).or_else(|| number().map(|n| n as i64));
     match datatype {
         Datatype::Bytes => {
-            let text = value.as_str()?;
-            out.extend(u32::try_from(text.len()).ok()?.to_le_bytes());
-            out.extend(text.as_bytes());
+            let element = match value.get("b64") {
+                Some(base64) => STANDARD.decode(base64.as_str()?).ok()?,
+                None => value.as_str()?.as_bytes().to_vec(),
+            };
+            out.extend(u32::try_from(element.len()).ok()?.to_le_bytes());
+            out.extend(element);
         }
         Datatype::Bool => out.push(u8::from(number()? != 0.0)),
         Datatype::Uint8 | Datatype::Int8 => out.extend(&integer()?.to_le_bytes()[..1]),

@@ -36,7 +36,7 @@ use spec::handler::Takes;
 use crate::model::Model;
 
 /// What a runtime is started with.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
     /// What the model is called, for people.
     pub name: String,

@@ -13,9 +13,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use spec::frame::{Answer, Frame};
 use spec::handler::Takes;
+use spec::schema::Schema;
 use spec::tensor::TensorSpec;
 
 use crate::backend::{Given, Session, Source};
@@ -26,22 +27,22 @@ use crate::{Error, Settings};
 use keeper::Keeper;
 use worker::{End, Worker};
 
+/// How a worker opens and closes pictures, sounds, tables and objects.
+const MEDIA: &str = include_str!("python/media.py");
 /// How long nobody starts a worker again whose predecessors fell one after the other: nothing after the first.
 const FIRST_REST: Duration = Duration::from_millis(250);
 const LONGEST_REST: Duration = Duration::from_secs(30);
 
 /// A handler and what it is run with. Its file is [`Settings::model`].
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Python {
     /// The folder that holds the handler, its modules and its weights.
     pub folder: PathBuf,
     /// What is called: a function, a class with `predict`, or an object that has it.
     pub object: String,
     pub takes: Takes,
-    /// What the handler is given, in the order of its arguments.
-    pub inputs: Vec<TensorSpec>,
-    /// What the handler gives.
-    pub outputs: Vec<TensorSpec>,
+    /// What the handler is given, in the order of its arguments, and what it gives.
+    pub schema: Schema,
     /// A program with its arguments that confines itself and becomes the interpreter, whose arguments follow.
     pub launcher: Vec<OsString>,
     /// How long one call may take.
@@ -57,16 +58,32 @@ pub(crate) fn load(python: &Python, settings: &Settings) -> Result<Model, Error>
         "file": settings.model,
         "object": python.object,
         "takes": python.takes.as_str(),
-        "inputs": python.inputs,
-        "outputs": python.outputs,
+        "inputs": inputs(&python.schema),
+        "outputs": outputs(&python.schema),
+        "media": MEDIA,
     });
     let keeper = Keeper::start().map_err(Error::Thread)?;
     let shared =
         Shared { python: python.clone(), setup: setup.to_string(), n_threads: settings.n_threads, keeper };
     let source = Workers(Arc::new(shared));
-    let (inputs, outputs) = (python.inputs.clone(), python.outputs.clone());
+    let Schema { inputs, outputs, .. } = python.schema.clone();
     let first = source.session()?;
     Model::new(Loaded { inputs, outputs, first, source: Box::new(source) }, settings)
+}
+
+/// Each input, with what it is for people where that is more than values.
+fn inputs(schema: &Schema) -> Vec<Value> {
+    let kind = |name: &str| schema.input_part(name).map(|part| part.kind.as_str());
+    schema.inputs.iter().map(|spec| described(spec, kind(&spec.name))).collect()
+}
+
+fn outputs(schema: &Schema) -> Vec<Value> {
+    let kind = |name: &str| schema.output_part(name).map(|part| part.kind.as_str());
+    schema.outputs.iter().map(|spec| described(spec, kind(&spec.name))).collect()
+}
+
+fn described(spec: &TensorSpec, kind: Option<&str>) -> Value {
+    json!({ "name": spec.name, "datatype": spec.datatype, "shape": spec.shape, "kind": kind })
 }
 
 struct Shared {
@@ -107,7 +124,7 @@ impl Session for Calling {
         match worker.ask(inputs, limit) {
             Ok(Frame::Answer(answer)) => {
                 self.n_falls = 0;
-                check(&self.shared.python.outputs, answer)
+                check(&self.shared.python.schema.outputs, answer)
             }
             Ok(Frame::Failure(failure)) => {
                 self.n_falls = 0;

@@ -6,6 +6,9 @@
 
 pub mod answers;
 pub mod blunt;
+pub mod documents;
+pub mod media;
+pub mod parts;
 pub mod plan;
 pub mod rows;
 pub mod scalar;

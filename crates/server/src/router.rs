@@ -179,6 +179,8 @@ fn inference_clients() -> Router<Arc<App>> {
 
 /// People, with a browser.
 fn people(app: &Arc<App>) -> Router<Arc<App>> {
+    // A web app's form may hold as much as a request to its endpoint.
+    let files = DefaultBodyLimit::max(usize::try_from(app.settings.predict_limit.0).unwrap_or(usize::MAX));
     Router::new()
         .route("/", get(pages::front::front))
         .route("/models", get(pages::front::models))
@@ -198,21 +200,21 @@ fn people(app: &Arc<App>) -> Router<Arc<App>> {
         .route("/invitations/{secret}", get(pages::invitations::page).post(pages::invitations::take))
         .route("/r/{link}", get(pages::review::card_page))
         .route("/r/{link}/use", get(pages::review::use_page))
-        .route("/r/{link}/try", get(pages::review::try_page).post(pages::review::predict))
+        .route("/r/{link}/try", get(pages::review::try_page).post(pages::review::predict).layer(files))
         .route("/r/{link}/proof", get(pages::review::proof))
         .route("/r/{link}/files", get(pages::review::files_page))
         .route("/r/{link}/files/{index}/{*path}", get(pages::review::file))
         .route("/r/{link}/resolve/{revision}/{*path}", get(pages::review::picture))
         .route("/{owner}", get(pages::front::account))
-        .nest("/{owner}/{name}", repository_pages())
-        .nest("/datasets/{owner}/{name}", repository_pages())
+        .nest("/{owner}/{name}", repository_pages(files))
+        .nest("/datasets/{owner}/{name}", repository_pages(files))
         .layer(from_fn_with_state(Arc::clone(app), trace::limit_time::<pages::Html>))
         .layer(from_fn_with_state(Arc::clone(app), pages::protect))
 }
 
 /// What people see of one repository.
-fn repository_pages() -> Router<Arc<App>> {
-    use pages::{access_requests, discussions, endpoints, files, likes, repositories, web_app};
+fn repository_pages(files: DefaultBodyLimit) -> Router<Arc<App>> {
+    use pages::{access_requests, discussions, endpoints, likes, repositories, web_app};
     Router::new()
         .route("/", get(repositories::card_page))
         .route("/like", post(likes::act))
@@ -223,13 +225,13 @@ fn repository_pages() -> Router<Arc<App>> {
         .route("/settings/access", get(access_requests::page).post(access_requests::decide))
         .route("/about", get(repositories::about_page))
         .route("/use", get(repositories::use_page))
-        .route("/try", get(web_app::page).post(web_app::predict))
+        .route("/try", get(web_app::page).post(web_app::predict).layer(files))
         .route("/endpoint", get(endpoints::page).post(endpoints::act))
-        .route("/tree/{revision}", get(files::tree))
-        .route("/tree/{revision}/{*path}", get(files::tree))
-        .route("/blob/{revision}/{*path}", get(files::blob))
-        .route("/commits/{revision}", get(files::history))
-        .route("/commit/{revision}", get(files::commit))
+        .route("/tree/{revision}", get(pages::files::tree))
+        .route("/tree/{revision}/{*path}", get(pages::files::tree))
+        .route("/blob/{revision}/{*path}", get(pages::files::blob))
+        .route("/commits/{revision}", get(pages::files::history))
+        .route("/commit/{revision}", get(pages::files::commit))
         .route("/settings", get(repositories::settings_page))
         .route("/settings/visibility", post(repositories::set_visibility))
         .route("/settings/move", post(repositories::rename))

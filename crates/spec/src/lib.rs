@@ -13,6 +13,7 @@ pub mod git;
 pub mod handler;
 pub mod limits;
 pub mod manifest;
+pub mod media;
 pub mod name;
 pub mod proof;
 pub mod receipt;

@@ -4,8 +4,11 @@
 //! model takes and gives, always there, and the *view* that people have of them (a row of a table, an image),
 //! where it is known. Invariant: a view describes tensors of the same schema.
 
+pub mod parts;
+
 use serde::{Deserialize, Serialize};
 
+use self::parts::{InputPart, OutputPart};
 use crate::tensor::{Datatype, TensorSpec};
 
 /// What a model takes and gives.
@@ -27,6 +30,8 @@ pub enum InputView {
     Table { features: Vec<Feature> },
     /// One picture a row, in the single input tensor.
     Image(Image),
+    /// A form of parts, each an input of its own: texts, files, series, objects and single values.
+    Parts { parts: Vec<InputPart> },
     /// Tensors and nothing more is known.
     #[default]
     Tensors,
@@ -104,6 +109,8 @@ pub enum OutputView {
         #[serde(default, skip_serializing_if = "String::is_empty")]
         title: String,
     },
+    /// One or more parts, each an output of its own: texts, files, tables, boxes and more.
+    Parts { parts: Vec<OutputPart> },
     /// Tensors and nothing more is known.
     #[default]
     Tensors,
@@ -126,14 +133,15 @@ impl Schema {
         match &self.input {
             InputView::Table { features } => self.check_table(features, &mut found),
             InputView::Image(image) => self.check_image(image, &mut found),
-            InputView::Tensors => {}
+            InputView::Parts { .. } | InputView::Tensors => {}
         }
+        self.check_parts(&mut found);
         let named = match &self.output {
             OutputView::Label { label, probabilities, .. } => {
                 std::iter::once(label).chain(probabilities.as_ref()).cloned().collect()
             }
             OutputView::Number { output, .. } => vec![output.clone()],
-            OutputView::Tensors => Vec::new(),
+            OutputView::Parts { .. } | OutputView::Tensors => Vec::new(),
         };
         for name in named.iter().filter(|name| self.output_named(name).is_none()) {
             found.push(format!("the output `{name}` of the view is not an output of the model"));

@@ -13,6 +13,8 @@ pub(super) enum Hint {
     Named(String, Vec<Hint>),
     /// Texts of which one is meant.
     Literal(Vec<String>),
+    /// A hint with texts that say more of it, as `Annotated` has them.
+    Annotated(Box<Hint>, Vec<String>),
     Union(Vec<Hint>),
     /// What no hint looks like.
     Unread,
@@ -59,17 +61,20 @@ fn read_within(tokens: &[Token], depth: usize) -> Hint {
 }
 
 fn bracketed(name: String, inside: &[Token], depth: usize) -> Hint {
-    let parts = split(inside).into_iter().filter(|part| !part.is_empty());
+    let mut parts = split(inside).into_iter().filter(|part| !part.is_empty());
+    let text = |part: &[Token]| match part {
+        [Token::Text(text)] => Some(text.clone()),
+        _ => None,
+    };
+    if last_part(&name) == "Annotated" {
+        let Some(first) = parts.next() else { return Hint::Unread };
+        return Hint::Annotated(Box::new(read_within(first, depth - 1)), parts.filter_map(text).collect());
+    }
     if last_part(&name) == "Literal" {
-        let text = |part: &[Token]| match part {
-            [Token::Text(text)] => Some(text.clone()),
-            _ => None,
-        };
         return parts.map(text).collect::<Option<Vec<_>>>().map_or(Hint::Unread, Hint::Literal);
     }
     let arguments: Vec<Hint> = parts.map(|part| read_within(part, depth - 1)).collect();
     match last_part(&name) {
-        "Annotated" => arguments.into_iter().next().unwrap_or(Hint::Unread),
         "Union" => Hint::Union(arguments),
         "Optional" => {
             let none = Hint::Named("None".to_owned(), Vec::new());
@@ -80,13 +85,30 @@ fn bracketed(name: String, inside: &[Token], depth: usize) -> Hint {
 }
 
 impl Hint {
-    /// Without the `None` that may stand for it.
+    /// Without the `None` that may stand for it, and without what annotates it.
     pub(super) fn required(&self) -> &Self {
-        let Self::Union(parts) = self else { return self };
+        match self {
+            Self::Annotated(hint, _) => hint.required(),
+            Self::Union(_) => self.only().map_or(self, Self::required),
+            _ => self,
+        }
+    }
+
+    /// The texts that annotate it.
+    pub(super) fn words(&self) -> &[String] {
+        match self {
+            Self::Annotated(_, words) => words,
+            _ => self.only().map_or(&[], Self::words),
+        }
+    }
+
+    /// What a union with `None` is of.
+    fn only(&self) -> Option<&Self> {
+        let Self::Union(parts) = self else { return None };
         let mut others = parts.iter().filter(|part| !part.is("None"));
         match (others.next(), others.next()) {
-            (Some(only), None) => only,
-            _ => self,
+            (Some(only), None) => Some(only),
+            _ => None,
         }
     }
 
@@ -118,9 +140,23 @@ impl Hint {
         }
     }
 
-    /// Whether it is an object of names and values, or anything.
+    /// Whether it is an object of names and values, a list of such, or anything.
     pub(super) fn is_object(&self) -> bool {
-        matches!(self, Self::Named(name, _) if matches!(last_part(name), "dict" | "Dict" | "Mapping" | "Any"))
+        let is_named = |name: &str| matches!(last_part(name), "dict" | "Dict" | "Mapping" | "Any");
+        match self.required() {
+            Self::Named(name, _) if is_named(name) => true,
+            hint => hint.items().is_some_and(Self::is_object),
+        }
+    }
+
+    /// Whether it is the class of a picture, as Pillow has it.
+    pub(super) fn is_picture(&self) -> bool {
+        matches!(self, Self::Named(name, _) if matches!(name.as_str(), "PIL.Image.Image" | "Image.Image"))
+    }
+
+    /// Whether it is a table, as pandas has it.
+    pub(super) fn is_frame(&self) -> bool {
+        matches!(self, Self::Named(name, _) if last_part(name) == "DataFrame")
     }
 }
 
@@ -132,6 +168,11 @@ impl fmt::Display for Hint {
         match self {
             Self::Named(name, arguments) if arguments.is_empty() => f.write_str(name),
             Self::Named(name, arguments) => write!(f, "{name}[{}]", joined(arguments, ", ")),
+            Self::Annotated(hint, words) if words.is_empty() => hint.fmt(f),
+            Self::Annotated(hint, words) => {
+                let words: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
+                write!(f, "Annotated[{hint}, {}]", words.join(", "))
+            }
             Self::Literal(texts) => write!(f, "Literal[{} texts]", texts.len()),
             Self::Union(parts) => f.write_str(&joined(parts, " | ")),
             Self::Unread => f.write_str("…"),

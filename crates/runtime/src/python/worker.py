@@ -12,12 +12,14 @@ import os
 import struct
 import sys
 import traceback
+import types
 
 INFER, ANSWER, FAILURE = 2, 3, 4
 BAD_INPUT, INTERNAL = 1, 4
 PROTOCOL = 1
 MOST_BYTES = 256 * 1024 * 1024
 FRAMES_SHOWN = 12
+FILES = ("image", "audio", "video", "file")
 
 NAMES = (
     "BOOL UINT8 UINT16 UINT32 UINT64 INT8 INT16 INT32 INT64 FP16 FP32 FP64 BF16 BYTES".split()
@@ -93,31 +95,53 @@ class Pipe:
             rest = rest[os.write(self.answers, rest) :]
 
 
+class Plain:
+    """What reads and writes columns as they are."""
+
+    def read(self, index, column):
+        return column
+
+    def write(self, index, column):
+        return column
+
+
+def media_for(call, setup):
+    """What reads and writes files, tables and objects, where the schema has such."""
+    if not any(spec["kind"] for spec in [*setup["inputs"], *setup["outputs"]]):
+        return Plain()
+    module = types.ModuleType("media")
+    exec(compile(setup["media"], "<media>", "exec"), module.__dict__)
+    return module.Media(call, setup)
+
+
 class Rows:
     """A handler that is given all rows at once, as arrays."""
 
     def __init__(self, call, setup):
-        self.call, self.setup = call, setup
+        self.call, self.setup, self.media = call, setup, media_for(call, setup)
 
     def answer(self, tensors):
-        inputs = [as_array(*tensors[index]) for index in range(len(self.setup["inputs"]))]
-        return columns_of(self.call(*inputs), self.setup["outputs"])
+        specs = self.setup["inputs"]
+        inputs = [self.media.read(i, as_array(*tensors[i], spec["kind"])) for i, spec in enumerate(specs)]
+        columns = columns_of(self.call(*inputs), self.setup["outputs"])
+        return [self.media.write(index, column) for index, column in enumerate(columns)]
 
 
 class Row:
     """A handler that is given one row at a time, as plain values."""
 
     def __init__(self, call, setup):
-        self.call, self.setup = call, setup
+        self.call, self.setup, self.media = call, setup, media_for(call, setup)
 
     def answer(self, tensors):
-        inputs = [as_list(*tensors[index]) for index in range(len(self.setup["inputs"]))]
+        specs = self.setup["inputs"]
+        inputs = [self.media.read(i, as_list(*tensors[i], spec["kind"])) for i, spec in enumerate(specs)]
         specs = self.setup["outputs"]
         columns = [[] for _ in specs]
         for row in zip(*inputs):
             for column, value in zip(columns, columns_of(self.call(*row), specs)):
                 column.append(value)
-        return columns
+        return [self.media.write(index, column) for index, column in enumerate(columns)]
 
 
 def columns_of(given, specs):
@@ -134,23 +158,23 @@ def columns_of(given, specs):
     return list(given)
 
 
-def as_array(name, shape, data):
+def as_array(name, shape, data, kind=None):
     try:
         import numpy
     except ImportError:
-        return as_list(name, shape, data)
+        return as_list(name, shape, data, kind)
     if name == "BYTES":
-        return numpy.array(texts_of(data), dtype=object).reshape(shape)
+        return numpy.array(elements_of(data, kind), dtype=object).reshape(shape)
     if name == "BF16":
         wide = numpy.frombuffer(data, "<u2").astype("<u4") << 16
         return wide.view("<f4").reshape(shape)
     return numpy.frombuffer(data, numpy.dtype(NUMPY_NAMES[name])).reshape(shape).copy()
 
 
-def as_list(name, shape, data):
+def as_list(name, shape, data, kind=None):
     """Nested lists of plain values, or arrays where a row has many numbers and numpy is there to hold them."""
     if name == "BYTES":
-        return nested(texts_of(data), shape)
+        return nested(elements_of(data, kind), shape)
     if name == "BOOL":
         return nested([byte != 0 for byte in data], shape)
     if name in TYPE_CODES:
@@ -169,13 +193,15 @@ def nested(flat, shape):
     return flat
 
 
-def texts_of(data):
-    texts, at = [], 0
+def elements_of(data, kind):
+    """Texts, or the bytes of files."""
+    elements, at = [], 0
     while at < len(data):
         (length,) = struct.unpack_from("<I", data, at)
-        texts.append(str(data[at + 4 : at + 4 + length], "utf-8"))
+        element = data[at + 4 : at + 4 + length]
+        elements.append(bytes(element) if kind in FILES else str(element, "utf-8"))
         at += 4 + length
-    return texts
+    return elements
 
 
 def encode(spec, value):
@@ -288,7 +314,7 @@ def told(error):
     """An error in one line, for whoever asked; the log gets where it came from."""
     frames = traceback.extract_tb(error.__traceback__)
     # Our own frames say nothing of the handler.
-    own = [frame for frame in frames if frame.filename not in ("<string>", __file__ if "__file__" in globals() else "")]
+    own = [frame for frame in frames if frame.filename not in ("<string>", "<media>", __file__ if "__file__" in globals() else "")]
     lines = traceback.format_list(own[-FRAMES_SHOWN:])
     lines += traceback.format_exception_only(type(error), error)
     sys.stderr.write("Traceback (most recent call last):\n" + "".join(lines))
@@ -301,11 +327,10 @@ def main():
     pipe = Pipe()
     setup = pipe.setup()
     try:
-        call = load(setup)
+        answering = (Rows if setup["takes"] == "rows" else Row)(load(setup), setup)
     except BaseException as error:
         pipe.fail(INTERNAL, told(error))
         sys.exit(1)
-    answering = (Rows if setup["takes"] == "rows" else Row)(call, setup)
     pipe.answer()
     while True:
         tensors = pipe.next_call()

@@ -3,13 +3,18 @@
 //! Pure. Numbers are written so that they read back as the same bits; what JSON cannot say (NaN, infinities)
 //! becomes null. Invariant: outputs stand in the order asked for, or in that of the model.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use half::{bf16, f16};
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 use serde_json::{Map, Value, json};
 use spec::frame::IndexedTensor;
+use spec::schema::parts::OutputKind;
 use spec::schema::{OutputView, Schema};
 use spec::tensor::{Datatype, Tensor, TensorSpec};
 
+use super::media;
+use super::scalar::Texts;
 use super::tensors::{Wanted, WantedOutput};
 
 /// What an answer says about itself.
@@ -51,7 +56,7 @@ pub fn predictions(schema: &Schema, tensors: &[IndexedTensor]) -> Vec<Value> {
             values.into_iter().map(|value| named(value, classes, labels)).collect()
         }
         OutputView::Number { output, .. } => column(schema, tensors, output),
-        OutputView::Tensors => {
+        OutputView::Parts { .. } | OutputView::Tensors => {
             let n_rows = tensors.first().map_or(0, IndexedTensor::n_rows);
             (0..n_rows).map(|row| row_of_all(schema, tensors, row)).collect()
         }
@@ -77,7 +82,7 @@ pub fn output<'t>(schema: &Schema, tensors: &'t [IndexedTensor], name: &str) -> 
 fn chosen<'a>(schema: &'a Schema, tensors: &'a [IndexedTensor], wanted: &Wanted) -> Vec<Output<'a>> {
     let make = |tensor: &'a IndexedTensor, is_binary| {
         let spec = schema.outputs.get(usize::from(tensor.index))?;
-        Some(Output { spec, tensor, is_binary })
+        Some(Output { spec, texts: Texts::of_output(schema, &spec.name), tensor, is_binary })
     };
     if wanted.outputs.is_empty() {
         return tensors.iter().filter_map(|tensor| make(tensor, wanted.is_binary)).collect();
@@ -112,8 +117,11 @@ fn row_of_all(schema: &Schema, tensors: &[IndexedTensor], row: usize) -> Value {
     for tensor in tensors {
         let Some(spec) = schema.outputs.get(usize::from(tensor.index)) else { continue };
         let width = n_elements(tensor) / tensor.n_rows().max(1);
-        let mut values: Vec<Value> = (row * width..(row + 1) * width).map(|i| element(tensor, i)).collect();
-        let value = if values.len() == 1 { values.remove(0) } else { Value::Array(values) };
+        let kind = schema.output_part(&spec.name).map(|part| part.kind);
+        let mut values: Vec<Value> =
+            (row * width..(row + 1) * width).map(|i| element_of(kind, tensor, i)).collect();
+        let is_one = values.len() == 1 && kind != Some(OutputKind::Series);
+        let value = if is_one { values.remove(0) } else { Value::Array(values) };
         object.insert(spec.name.clone(), value);
     }
     match object.len() {
@@ -124,6 +132,18 @@ fn row_of_all(schema: &Schema, tensors: &[IndexedTensor], row: usize) -> Value {
 
 fn n_elements(tensor: &IndexedTensor) -> usize {
     tensor.shape.iter().product()
+}
+
+/// The element of a part: files as base64, what is JSON as itself.
+fn element_of(kind: Option<OutputKind>, tensor: &IndexedTensor, i: usize) -> Value {
+    let kind = kind.filter(|_| tensor.datatype == Datatype::Bytes);
+    match (kind, media::elements(&tensor.data).nth(i)) {
+        (Some(kind), Some(bytes)) if kind.is_file() => Value::String(STANDARD.encode(bytes)),
+        (Some(kind), Some(bytes)) if kind.is_json() || kind == OutputKind::Label && bytes.starts_with(b"{") => {
+            serde_json::from_slice(bytes).unwrap_or_else(|_| element(tensor, i))
+        }
+        _ => element(tensor, i),
+    }
 }
 
 /// The element at this place; null where it is no number or is not there.
@@ -170,6 +190,7 @@ fn bytes_elements(tensor: &IndexedTensor) -> impl Iterator<Item = String> {
 
 struct Output<'a> {
     spec: &'a TensorSpec,
+    texts: Texts,
     tensor: &'a IndexedTensor,
     is_binary: bool,
 }
@@ -204,17 +225,21 @@ impl Serialize for Output<'_> {
         if self.is_binary {
             map.serialize_entry("parameters", &json!({ "binary_data_size": self.tensor.data.len() }))?;
         } else {
-            map.serialize_entry("data", &Elements(self.tensor))?;
+            map.serialize_entry("data", &Elements { tensor: self.tensor, texts: self.texts })?;
         }
         map.end()
     }
 }
 
-struct Elements<'a>(&'a IndexedTensor);
+/// A tensor's values as a flat list.
+pub(super) struct Elements<'a> {
+    pub tensor: &'a IndexedTensor,
+    pub texts: Texts,
+}
 
 impl Serialize for Elements<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let data = &self.0.data;
+        let data = &self.tensor.data;
         macro_rules! each {
             ($type:ty, $as:expr) => {{
                 let elements = data.as_chunks::<{ size_of::<$type>() }>().0;
@@ -226,7 +251,7 @@ impl Serialize for Elements<'_> {
                 list.end()
             }};
         }
-        match self.0.datatype {
+        match self.tensor.datatype {
             Datatype::Bool => each!(u8, |byte| byte != 0),
             Datatype::Uint8 => each!(u8, |x| x),
             Datatype::Uint16 => each!(u16, |x| x),
@@ -240,7 +265,10 @@ impl Serialize for Elements<'_> {
             Datatype::Bf16 => each!(bf16, f32::from),
             Datatype::Fp32 => each!(f32, |x| x),
             Datatype::Fp64 => each!(f64, |x| x),
-            Datatype::Bytes => serializer.collect_seq(bytes_elements(self.0)),
+            Datatype::Bytes if self.texts == Texts::Base64 => {
+                serializer.collect_seq(media::elements(data).map(|bytes| STANDARD.encode(bytes)))
+            }
+            Datatype::Bytes => serializer.collect_seq(bytes_elements(self.tensor)),
         }
     }
 }

@@ -5,8 +5,11 @@
 
 use std::collections::BTreeMap;
 
+use spec::schema::parts::InputKind;
 use spec::schema::{InputView, Schema};
 use spec::tensor::Datatype;
+
+use super::scalar::Texts;
 
 /// Where the values of a row go.
 #[derive(Debug, Clone)]
@@ -23,6 +26,8 @@ pub struct Column {
     pub datatype: Datatype,
     /// The only texts allowed; empty where any will do.
     pub categories: Vec<String>,
+    /// What a text stands for in JSON.
+    pub texts: Texts,
 }
 
 /// The shape of what rows become.
@@ -65,7 +70,8 @@ fn one(schema: &Schema) -> Option<(Vec<Column>, Fill)> {
     let width = input.row_elements()?;
     let row_shape =
         input.shape.iter().skip(1).map(|n| usize::try_from(*n).ok()).collect::<Option<Vec<_>>>()?;
-    let column = |name: String, categories| Column { name, datatype: input.datatype, categories };
+    let texts = Texts::of_input(schema, &input.name);
+    let column = |name: String, categories| Column { name, datatype: input.datatype, categories, texts };
     let columns = match &schema.input {
         InputView::Table { features } if features.len() == width => {
             features.iter().map(|f| column(f.name.clone(), f.categories.clone())).collect()
@@ -77,24 +83,30 @@ fn one(schema: &Schema) -> Option<(Vec<Column>, Fill)> {
 }
 
 fn each(schema: &Schema) -> Option<(Vec<Column>, Fill)> {
-    let InputView::Table { features } = &schema.input else { return None };
-    if features.len() != schema.inputs.len() {
+    let named: Vec<(&str, &[String])> = match &schema.input {
+        InputView::Table { features } => features.iter().map(|f| (f.name.as_str(), &f.categories[..])).collect(),
+        InputView::Parts { parts } => parts.iter().map(|p| (p.name.as_str(), &p.categories[..])).collect(),
+        InputView::Image(_) | InputView::Tensors => return None,
+    };
+    if named.len() != schema.inputs.len() {
         return None;
     }
-    let mut columns = Vec::with_capacity(features.len());
-    let mut inputs = Vec::with_capacity(features.len());
-    for feature in features {
-        let index = schema.inputs.iter().position(|input| input.name == feature.name)?;
+    let mut columns = Vec::with_capacity(named.len());
+    let mut inputs = Vec::with_capacity(named.len());
+    for (name, categories) in named {
+        let index = schema.inputs.iter().position(|input| input.name == name)?;
         let input = &schema.inputs[index];
+        let is_series = schema.input_part(name).is_some_and(|part| part.kind == InputKind::Series);
         let is_column = match input.shape.as_slice() {
             [_] => false,
-            [_, 1 | -1] => true,
+            [_, 1 | -1] if !is_series => true,
             _ => return None,
         };
         columns.push(Column {
-            name: feature.name.clone(),
+            name: name.to_owned(),
             datatype: input.datatype,
-            categories: feature.categories.clone(),
+            categories: categories.to_vec(),
+            texts: Texts::of_input(schema, name),
         });
         inputs.push(EachInput { index: u16::try_from(index).ok()?, is_column });
     }

@@ -3,6 +3,7 @@
 //! No tree of values is built on the way. Knows the plan and nothing of HTTP. Invariant: every row fills every
 //! column exactly once, or the request is refused with the row and the column named.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use bytes::Bytes;
@@ -170,6 +171,7 @@ impl RowOf<'_, '_> {
 }
 
 fn put(out: &mut Vec<u8>, column: &Column, row: usize, value: &Scalar<'_>) -> Result<(), String> {
+    let value = &column.texts.meant(value.clone());
     if let Scalar::Text(text) = value
         && !column.categories.is_empty()
         && !column.categories.iter().any(|category| category == text)
@@ -257,7 +259,13 @@ impl<'de> Visitor<'de> for OneRow<'_, '_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let mut row = RowOf { rows: self.0, n_values: 0 };
-        while let Some(name) = map.next_key::<std::borrow::Cow<'de, str>>()? {
+        while let Some(name) = map.next_key::<Cow<'de, str>>()? {
+            // The bytes of the only column may stand for themselves.
+            if name == scalar::BASE64_KEY && row.rows.plan.columns.len() == 1 && row.rows.find(&name).is_err() {
+                let text = map.next_value::<Cow<'de, str>>()?;
+                row.hold(0, &Scalar::Base64(&text)).map_err(A::Error::custom)?;
+                continue;
+            }
             let column = row.rows.find(&name).map_err(A::Error::custom)?;
             let mut n_values = 0;
             let mut flat = Flat(|value: Scalar<'_>| {

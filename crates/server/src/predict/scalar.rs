@@ -3,10 +3,14 @@
 //! Knows nothing of rows and names; who calls it says where the value stood. Invariant: a value is stored as
 //! it was sent or refused; nothing is rounded to fit an integer and nothing becomes infinite.
 
+use std::borrow::Cow;
 use std::fmt;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use half::{bf16, f16};
 use serde::de::{Deserializer, Visitor};
+use spec::schema::Schema;
 use spec::tensor::Datatype;
 
 /// A value as JSON or CSV wrote it.
@@ -18,6 +22,39 @@ pub enum Scalar<'a> {
     Unsigned(u64),
     Float(f64),
     Text(&'a str),
+    /// Bytes that JSON can only say as text.
+    Base64(&'a str),
+}
+
+/// What texts in JSON stand for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Texts {
+    #[default]
+    Plain,
+    /// The bytes of files.
+    Base64,
+}
+
+impl Texts {
+    /// Of the input of this name.
+    pub fn of_input(schema: &Schema, name: &str) -> Self {
+        let is_file = schema.input_part(name).is_some_and(|part| part.kind.is_file());
+        if is_file { Self::Base64 } else { Self::Plain }
+    }
+
+    /// Of the output of this name.
+    pub fn of_output(schema: &Schema, name: &str) -> Self {
+        let is_file = schema.output_part(name).is_some_and(|part| part.kind.is_file());
+        if is_file { Self::Base64 } else { Self::Plain }
+    }
+
+    /// What this scalar is.
+    pub fn meant(self, scalar: Scalar<'_>) -> Scalar<'_> {
+        match (self, scalar) {
+            (Self::Base64, Scalar::Text(text)) => Scalar::Base64(text),
+            (_, scalar) => scalar,
+        }
+    }
 }
 
 impl fmt::Display for Scalar<'_> {
@@ -28,6 +65,7 @@ impl fmt::Display for Scalar<'_> {
             Self::Signed(value) => write!(f, "{value}"),
             Self::Unsigned(value) => write!(f, "{value}"),
             Self::Float(value) => write!(f, "{value}"),
+            Self::Base64(_) => f.write_str("base64"),
             Self::Text(text) if text.chars().count() > 40 => {
                 write!(f, "\"{}…\"", text.chars().take(40).collect::<String>())
             }
@@ -41,7 +79,11 @@ pub fn push(out: &mut Vec<u8>, datatype: Datatype, value: &Scalar<'_>) -> Result
     let refuse = |wanted: &str| Err(format!("`{value}` came, {wanted} is wanted"));
     match datatype {
         Datatype::Bytes => match value {
-            Scalar::Text(text) => push_text(out, text),
+            Scalar::Text(text) => push_bytes(out, text.as_bytes()),
+            Scalar::Base64(text) => {
+                let decoded = STANDARD.decode(text).map_err(|error| format!("it is no base64: {error}"))?;
+                push_bytes(out, &decoded);
+            }
             _ => return refuse("a text"),
         },
         Datatype::Bool => match value {
@@ -65,10 +107,11 @@ pub fn push(out: &mut Vec<u8>, datatype: Datatype, value: &Scalar<'_>) -> Result
     Ok(())
 }
 
-fn push_text(out: &mut Vec<u8>, text: &str) {
-    // A request is far below 4 GiB, so a text in it has a length that fits.
-    out.extend_from_slice(&u32::try_from(text.len()).unwrap_or(u32::MAX).to_le_bytes());
-    out.extend_from_slice(text.as_bytes());
+/// Appends an element of a BYTES tensor.
+pub fn push_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
+    // A request is far below 4 GiB, so a text or file in it has a length that fits.
+    out.extend_from_slice(&u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_le_bytes());
+    out.extend_from_slice(bytes);
 }
 
 fn float(value: &Scalar<'_>) -> Option<f64> {
@@ -77,7 +120,7 @@ fn float(value: &Scalar<'_>) -> Option<f64> {
         Scalar::Unsigned(value) => Some(*value as f64),
         Scalar::Float(value) => Some(*value),
         Scalar::Text(text) => text.trim().parse().ok(),
-        Scalar::Null | Scalar::Bool(_) => None,
+        Scalar::Null | Scalar::Bool(_) | Scalar::Base64(_) => None,
     }
 }
 
@@ -179,7 +222,19 @@ impl<'de, F: FnMut(Scalar<'_>) -> Result<(), String>> Visitor<'de> for &mut Flat
         while list.next_element_seed(&mut *self)?.is_some() {}
         Ok(())
     }
+    /// Bytes as TensorFlow Serving and KServe write them: `{"b64": "…"}`.
+    fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let wanted = || serde::de::Error::custom("an object came; `{\"b64\": \"…\"}` alone is a value");
+        let (name, text): (Cow<'de, str>, Cow<'de, str>) = map.next_entry()?.ok_or_else(wanted)?;
+        if name != BASE64_KEY || map.next_key::<serde::de::IgnoredAny>()?.is_some() {
+            return Err(wanted());
+        }
+        (self.0)(Scalar::Base64(&text)).map_err(serde::de::Error::custom)
+    }
 }
+
+/// The name under which an object holds bytes.
+pub const BASE64_KEY: &str = "b64";
 
 #[cfg(test)]
 mod tests {
@@ -199,6 +254,8 @@ mod tests {
         assert!(pushed(Datatype::Fp32, &Scalar::Null).is_err());
         assert!(pushed(Datatype::Bool, &Scalar::Unsigned(2)).is_err());
         assert!(pushed(Datatype::Bytes, &Scalar::Unsigned(2)).is_err());
+        assert!(pushed(Datatype::Bytes, &Scalar::Base64("/w")).unwrap_err().contains("no base64"));
+        assert!(pushed(Datatype::Fp32, &Scalar::Base64("AAAA")).is_err());
     }
 
     #[test]
@@ -206,6 +263,7 @@ mod tests {
         assert_eq!(pushed(Datatype::Int16, &Scalar::Float(-2.0)), Ok(vec![0xfe, 0xff]));
         assert_eq!(pushed(Datatype::Fp32, &Scalar::Text(" 1.5 ")), Ok(1.5_f32.to_le_bytes().into()));
         assert_eq!(pushed(Datatype::Bytes, &Scalar::Text("hi")), Ok(b"\x02\0\0\0hi".to_vec()));
+        assert_eq!(pushed(Datatype::Bytes, &Scalar::Base64("/wA=")), Ok(b"\x02\0\0\0\xff\0".to_vec()));
         assert_eq!(pushed(Datatype::Uint64, &Scalar::Unsigned(u64::MAX)), Ok(vec![0xff; 8]));
     }
 

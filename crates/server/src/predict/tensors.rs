@@ -16,7 +16,7 @@ use spec::schema::Schema;
 use spec::tensor::{Datatype, Tensor, TensorSpec};
 
 use super::Misfit;
-use super::scalar::{self, Flat, Scalar};
+use super::scalar::{self, Flat, Scalar, Texts};
 
 /// A request, understood.
 #[derive(Debug)]
@@ -143,7 +143,7 @@ fn read_input(schema: &Schema, input: &WireInput<'_>, raw: &mut Bytes) -> Result
             return Err(Misfit(format!("input `{name}` has both `data` and `binary_data_size`; send one")));
         }
         (Some(n), None) => take_raw(name, spec.datatype, raw, n)?,
-        (None, Some(data)) => read_data(name, spec.datatype, &shape, data)?,
+        (None, Some(data)) => read_data(spec, Texts::of_input(schema, name), &shape, data)?,
         (None, None) => return Err(Misfit(format!("input `{name}` has no data"))),
     };
     let tensor = Tensor::new(spec.name.clone(), spec.datatype, shape, data);
@@ -168,7 +168,8 @@ fn take_raw(name: &str, datatype: Datatype, raw: &mut Bytes, n: usize) -> Result
     }
 }
 
-fn read_data(name: &str, datatype: Datatype, shape: &[usize], data: &RawValue) -> Result<Bytes, Misfit> {
+fn read_data(spec: &TensorSpec, texts: Texts, shape: &[usize], data: &RawValue) -> Result<Bytes, Misfit> {
+    let TensorSpec { name, datatype, .. } = spec;
     let n_wanted = shape.iter().try_fold(1_usize, |n, length| n.checked_mul(*length));
     let n_wanted = n_wanted.ok_or_else(|| Misfit(format!("input `{name}`: shape {shape:?} is too large")))?;
     // A value takes at least two characters of JSON, so this never reserves more than the body's own size.
@@ -180,7 +181,8 @@ fn read_data(name: &str, datatype: Datatype, shape: &[usize], data: &RawValue) -
             return Err(format!("more than the {n_wanted} values of shape {shape:?} came"));
         }
         n_values += 1;
-        scalar::push(&mut out, datatype, &value).map_err(|what| format!("value {}: {what}", n_values - 1))
+        let value = texts.meant(value);
+        scalar::push(&mut out, *datatype, &value).map_err(|what| format!("value {}: {what}", n_values - 1))
     });
     let mut deserializer = serde_json::Deserializer::from_str(data.get());
     let read = (&mut flat).deserialize(&mut deserializer);

@@ -16,15 +16,16 @@ use crate::app::App;
 const HEADERS: [(&str, &str); 5] = [
     (
         "content-security-policy",
-        "default-src 'self'; img-src 'self' data: blob:; object-src 'none'; base-uri 'none'; form-action 'self'; \
+        "default-src 'self'; img-src 'self' data: blob:; media-src 'self' data: blob:; object-src 'none'; base-uri 'none'; form-action 'self'; \
             frame-ancestors 'none'",
     ),
     ("x-content-type-options", "nosniff"),
     // Forms of ours must still say where they come from.
     ("referrer-policy", "same-origin"),
     ("cross-origin-opener-policy", "same-origin"),
-    ("permissions-policy", "camera=(), microphone=(), geolocation=()"),
+    (PERMISSIONS, "camera=(), microphone=(), geolocation=()"),
 ];
+const PERMISSIONS: &str = "permissions-policy";
 
 /// Puts the error page in the place of a refusal, and the headers on everything.
 pub async fn protect(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
@@ -38,7 +39,14 @@ pub async fn protect(State(app): State<Arc<App>>, request: Request, next: Next) 
 /// Sets the headers.
 pub(super) fn harden(response: &mut Response) {
     let headers = response.headers_mut();
-    for (name, value) in HEADERS {
+    let is_recording = headers.contains_key(PERMISSIONS);
+    for (name, value) in HEADERS.into_iter().filter(|(name, _)| !is_recording || *name != PERMISSIONS) {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     }
+}
+
+/// Lets a page of ours ask for the camera and the microphone, of which the browser asks whoever looks.
+pub(super) fn allow_recording(response: &mut Response) {
+    let value = HeaderValue::from_static("camera=(self), microphone=(self), geolocation=()");
+    response.headers_mut().insert(HeaderName::from_static(PERMISSIONS), value);
 }

@@ -5,7 +5,6 @@
 
 use std::sync::Arc;
 
-use axum::Form;
 use axum::body::Body;
 use axum::extract::{Path, Query, State};
 use axum::http::HeaderValue;
@@ -23,6 +22,7 @@ use super::repositories::{in_short, link_ways};
 use super::views::frame::{Frame, Link};
 use super::views::repository::Dangers;
 use super::views::repository::{CardPage, Head, Review, ReviewFile, ReviewFilesPage, Tab, UsePage};
+use super::web_app::sent::Sent;
 use super::web_app::{self, Around, At, Door, Tried, answer, form};
 use super::{Answer, Html, Shown, show, when};
 use crate::app::App;
@@ -114,7 +114,7 @@ pub async fn try_page(
     let opened = open(&app, &place).await?;
     let tried = opened.tried(&app).await?;
     let filled = form::Filled { example: wanted.example, ..form::Filled::default() };
-    show(&web_app::blank(&base, &tried, &filled, opened.around(&app).await?))
+    web_app::show_app(&web_app::blank(&base, &tried, &filled, opened.around(&app).await?))
 }
 
 /// `POST /r/{link}/try`: the form, filled in.
@@ -122,7 +122,7 @@ pub async fn predict(
     State(app): State<Arc<App>>,
     Path(place): Path<Place>,
     base: Base,
-    Form(fields): Form<Vec<(String, String)>>,
+    Sent(fields): Sent,
 ) -> Answer<Response, Html> {
     let opened = open(&app, &place).await?;
     let tried = opened.tried(&app).await?;

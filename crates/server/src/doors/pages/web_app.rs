@@ -5,7 +5,6 @@
 
 use std::sync::Arc;
 
-use axum::Form;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -23,7 +22,7 @@ use super::views::frame::Frame;
 use super::views::repository::{EndpointBox, Head};
 use super::views::web_app::{Answer as Told, WebAppPage, embed};
 use super::visitor::Visitor;
-use super::{Answer, Html, Shown, endpoints, refusal, show};
+use super::{Answer, Html, Shown, endpoints, protection, refusal, show};
 use crate::app::App;
 use crate::doors::address::Base;
 use crate::error::Error;
@@ -31,11 +30,14 @@ use crate::ops::access::{Action, Actor};
 use crate::ops::endpoints::predict::{self, Open};
 use crate::ops::links::Guest;
 use crate::ops::{self, entries, revisions};
+use sent::Sent;
 
 pub(super) mod answer;
 mod curl;
 mod examples;
 pub(super) mod form;
+pub(super) mod parts;
+pub mod sent;
 
 /// Longest file of examples that is read.
 const EXAMPLES_BYTES: usize = 4 * 1024 * 1024;
@@ -57,6 +59,8 @@ pub(super) struct Tried {
     pub facts: Option<Facts>,
     pub schema: Option<Schema>,
     pub examples: Examples,
+    /// The longest request that its endpoint takes.
+    pub limit_bytes: u64,
 }
 
 /// Where a model is asked, and what it is called there.
@@ -98,7 +102,16 @@ pub async fn page(
 ) -> Shown {
     let (opened, tried) = open(&app, &visitor, &place).await?;
     let filled = form::Filled { example: wanted.example, ..form::Filled::default() };
-    show(&of_repository(&app, &visitor, &base, (&opened, &tried, &filled)).await?)
+    show_app(&of_repository(&app, &visitor, &base, (&opened, &tried, &filled)).await?)
+}
+
+/// A web app as a page, which may record where its form takes pictures or sounds.
+pub(super) fn show_app(page: &WebAppPage) -> Shown {
+    let mut response = show(page)?;
+    if page.records() {
+        protection::allow_recording(&mut response);
+    }
+    Ok(response)
 }
 
 /// `POST /{owner}/{name}/try`: the form, filled in.
@@ -107,7 +120,7 @@ pub async fn predict(
     place: Place,
     base: Base,
     visitor: Visitor,
-    Form(fields): Form<Vec<(String, String)>>,
+    Sent(fields): Sent,
 ) -> Answer<Response, Html> {
     let filled = form::Filled::read(fields);
     if visitor.name().is_some() {
@@ -126,7 +139,8 @@ pub(super) async fn answered(
 ) -> Answer<Response, Html> {
     let tried = asked.tried;
     match answer::ask(asked, filled).await {
-        Ok(answer::Answered::One { shown, took, curl }) => {
+        Ok(answer::Answered::One(one)) => {
+            let answer::One { shown, took, curl, .. } = *one;
             let expected = filled.example.and_then(|index| tried.examples.expected.get(index));
             let expected = expected.map(examples::readable);
             page.answer = Some(Told { shown, expected, took });
@@ -140,14 +154,14 @@ pub(super) async fn answered(
         Err(error) if error.entry().status >= 400 && error.entry().status != 404 => {
             page.complaint =
                 Some((refusal::sentence(&error.detail()), refusal::sentence(error.entry().hint)));
-            let mut response = show(&page)?;
+            let mut response = show_app(&page)?;
             let status = StatusCode::from_u16(error.entry().status);
             *response.status_mut() = status.unwrap_or(StatusCode::BAD_REQUEST);
             return Ok(response);
         }
         Err(error) => return Err(error.into()),
     }
-    show(&page)
+    show_app(&page)
 }
 
 /// Opens a model at the revision its endpoint serves, or else at its newest.
@@ -188,7 +202,7 @@ pub(super) async fn try_at(
     };
     let examples = examples.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
     let schema = facts.as_ref().and_then(|facts| facts.schema.clone());
-    Ok(Tried { at, facts, schema, examples })
+    Ok(Tried { at, facts, schema, examples, limit_bytes: app.settings.predict_limit.0 })
 }
 
 /// The page of a repository's model before anything was asked.
@@ -232,9 +246,21 @@ pub(super) fn blank(base: &Base, tried: &Tried, filled: &form::Filled, around: A
     }
 }
 
+/// How much an example's value takes of a page, in numbers of eight characters.
+fn weight(value: &serde_json::Value) -> usize {
+    match value {
+        serde_json::Value::Array(values) => values.len(),
+        serde_json::Value::Object(object) => {
+            object.values().filter_map(serde_json::Value::as_str).map(str::len).sum::<usize>() / 8
+        }
+        serde_json::Value::String(text) => 1 + text.len() / 8,
+        _ => 1,
+    }
+}
+
 /// What the script needs.
 fn data(tried: &Tried, base: &Base) -> serde_json::Value {
-    let Tried { at, schema, examples, .. } = tried;
+    let Tried { at, schema, examples, limit_bytes, .. } = tried;
     // A link's model has no state to ask for: it wakes whenever it is asked.
     let name = match &at.door {
         Door::Endpoint(_, name) => Some(name),
@@ -242,7 +268,7 @@ fn data(tried: &Tried, base: &Base) -> serde_json::Value {
     };
     let mut n_values = 0;
     let fits = |row: &&Vec<serde_json::Value>| {
-        n_values += row.len();
+        n_values += row.iter().map(weight).sum::<usize>();
         n_values <= EXAMPLE_VALUES
     };
     let rows: Vec<_> = examples.rows.iter().take(EXAMPLES).take_while(fits).collect();
@@ -253,6 +279,7 @@ fn data(tried: &Tried, base: &Base) -> serde_json::Value {
         "infer": format!("{}v2/models/{}/infer", at.endpoint, at.model),
         "is_private": at.is_private,
         "schema": schema,
+        "limit_bytes": limit_bytes,
         "has_view": schema.as_ref().is_some_and(|schema| schema.input != InputView::Tensors),
         "examples": { "rows": rows, "expected": examples.expected },
     })

@@ -23,9 +23,9 @@ use crate::gateway::slot::{self, Place, Room};
 use crate::gateway::{Key, Live, Slot};
 use crate::ops::access::{self, Action, Actor, Subject};
 use crate::ops::links::{Guest, guard};
-use crate::predict::answers;
 use crate::predict::blunt::Blunt;
 use crate::predict::rows::Rows;
+use crate::predict::{answers, media};
 
 /// What decides whether somebody may ask an endpoint, remembered for a moment.
 #[derive(Debug, Clone)]
@@ -204,6 +204,7 @@ fn discreet(error: Error, actor: &Actor, subject: &Subject<'_>) -> Error {
 /// Asks.
 pub async fn infer(app: &Arc<App>, open: &Open, tensors: &[IndexedTensor]) -> Result<Predicted, Error> {
     let limit = app.settings.predict_timeout.0;
+    media::check(&open.live.schema, tensors)?;
     let n_rows = tensors.iter().map(IndexedTensor::n_rows).max().unwrap_or(1);
     if let Source::Link(guest, _) = &open.source {
         guard::take(app, guest, n_rows).await?;

@@ -5,6 +5,7 @@
 use serde_json::Value;
 use spec::facts::{DangerLevel, Facts, FileFacts, TensorFacts};
 use spec::manifest;
+use spec::schema::parts::InputPart;
 use spec::schema::{Feature, InputView, OutputView, Schema};
 use spec::tensor::TensorSpec;
 
@@ -94,11 +95,28 @@ pub(super) fn inputs(schema: &Schema) -> (String, Vec<InputLine>) {
             let title = format!("a picture, {} × {} in {colors}", image.width, image.height);
             (title, schema.inputs.iter().map(tensor_input).collect())
         }
+        InputView::Parts { parts } => {
+            let kinds: Vec<&str> = parts.iter().map(|part| part.kind.as_str()).collect();
+            (kinds.join(", "), parts.iter().map(|part| input_part(schema, part)).collect())
+        }
         InputView::Tensors => {
             let n = schema.inputs.len();
             let title = format!("{n} {}", if n == 1 { "tensor" } else { "tensors" });
             (title, schema.inputs.iter().map(tensor_input).collect())
         }
+    }
+}
+
+fn input_part(schema: &Schema, part: &InputPart) -> InputLine {
+    let datatype = schema.input_named(&part.name).map(|input| input.datatype.to_string());
+    InputLine {
+        name: part.name.clone(),
+        datatype: datatype.unwrap_or_default(),
+        domain: match part.media_types.as_slice() {
+            [] => part.kind.as_str().to_owned(),
+            types => types.join(", "),
+        },
+        description: part.description.clone(),
     }
 }
 
@@ -175,6 +193,12 @@ fn describe_output(view: &OutputView, output: &TensorSpec) -> OutputLine {
         }
         OutputView::Number { output: name, title } if *name == output.name => {
             line.meaning = if title.is_empty() { "the predicted number".to_owned() } else { title.clone() };
+        }
+        OutputView::Parts { parts } => {
+            if let Some(part) = parts.iter().find(|part| part.name == output.name) {
+                let title = if part.title.is_empty() { part.kind.as_str() } else { &part.title };
+                title.clone_into(&mut line.meaning);
+            }
         }
         _ => {}
     }

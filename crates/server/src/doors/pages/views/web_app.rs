@@ -5,6 +5,9 @@
 
 use askama::Template;
 
+mod parts;
+
+pub use self::parts::{Part, ShownPart};
 use super::frame::Frame;
 use super::repository::{Dangers, EndpointBox, Head};
 
@@ -37,6 +40,25 @@ impl WebAppPage {
     fn needs_script(&self) -> bool {
         matches!(self.form, Form::Picture(_)) && self.examples.is_empty()
     }
+
+    /// Whether it can take its input from a camera or a microphone.
+    pub fn records(&self) -> bool {
+        let is_recorded = |part: &Part| matches!(part.kind, "image" | "audio");
+        matches!(&self.form, Form::Parts(parts) if parts.iter().any(is_recorded))
+    }
+
+    /// The example that stands in the form.
+    fn example_chosen(&self) -> Option<usize> {
+        self.examples.iter().find(|example| example.is_current).map(|example| example.index)
+    }
+
+    /// How a browser alone sends the form: with its files where it has any.
+    fn encoding(&self) -> &'static str {
+        match self.form {
+            Form::Parts(_) => "multipart/form-data",
+            _ => "application/x-www-form-urlencoded",
+        }
+    }
 }
 
 /// How an input is asked for.
@@ -45,6 +67,8 @@ pub enum Form {
     /// One field for each feature.
     Table(Vec<Field>),
     Picture(Picture),
+    /// One field, file or text for each part.
+    Parts(Vec<Part>),
     /// The inputs as the Open Inference Protocol writes them.
     Tensors(String),
     /// Nothing is known of the inputs.
@@ -72,6 +96,8 @@ pub enum FieldKind {
     Choice(Vec<String>),
     #[default]
     Text,
+    /// A text of many lines, which is all that the model takes.
+    LongText,
 }
 
 /// A picture as the model sees it.
@@ -112,6 +138,8 @@ pub enum Shown {
     Label { label: String, bars: Vec<Bar> },
     Number { value: String, title: String },
     Values(Vec<(String, String)>),
+    /// Parts with their titles; an only one may have none.
+    Parts(Vec<(String, ShownPart)>),
 }
 
 /// The probability of a class.

@@ -5,25 +5,28 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 use serde_json::Value;
-use spec::schema::{OutputView, Schema};
+use spec::frame::IndexedTensor;
+use spec::schema::{InputView, OutputView, Schema};
 
 use super::form::Filled;
-use super::{Tried, curl, examples};
+use super::{Tried, curl, examples, parts};
 use crate::app::App;
 use crate::doors::address::Base;
 use crate::doors::pages::repositories::number;
 use crate::doors::pages::views::web_app::{Bar, ManyAnswers, Shown};
 use crate::error::Error;
-use crate::ops::endpoints::predict::{self, Open, Told};
+use crate::ops::endpoints::predict::{self, Open};
+use crate::gateway::Live;
 use crate::predict::plan::Plan;
-use crate::predict::{answers, tensors};
+use crate::predict::rows::Rows;
+use crate::predict::{answers, documents, tensors};
 
 /// Rows of a CSV that are asked at a time.
 const ROWS_AT_A_TIME: usize = 512;
 /// Answers to many rows that a page shows.
 const SHOWN_ROWS: usize = 100;
 /// Probabilities that a page shows.
-const SHOWN_BARS: usize = 10;
+pub(super) const SHOWN_BARS: usize = 10;
 /// Values of a tensor that a page shows.
 const SHOWN_VALUES: usize = 64;
 
@@ -36,37 +39,58 @@ pub(in super::super) struct Asked<'a> {
 
 /// What a form was answered.
 pub(super) enum Answered {
-    One { shown: Shown, took: String, curl: String },
+    One(Box<One>),
     Many(ManyAnswers),
+}
+
+/// The answer to one request.
+pub(super) struct One {
+    pub shown: Shown,
+    pub took: String,
+    pub curl: String,
+    pub exchange: Exchange,
+}
+
+/// What was asked and what was answered.
+#[derive(Debug)]
+pub(super) struct Exchange {
+    pub asked: Vec<IndexedTensor>,
+    pub answered: Vec<IndexedTensor>,
+    pub live: Arc<Live>,
 }
 
 /// Asks with what the form holds.
 pub(super) async fn ask(asked: &Asked<'_>, filled: &Filled) -> Result<Answered, Error> {
-    let n_bytes = filled.csv.as_ref().or(filled.tensors.as_ref()).map_or(4096, String::len);
+    let n_parts_bytes: usize = filled.parts.values().map(Vec::len).sum();
+    let n_bytes = filled.csv.as_ref().or(filled.tensors.as_ref()).map_or(4096 + n_parts_bytes, String::len);
     let open = asked.tried.at.open(asked.app, n_bytes as u64).await?;
     if let Some(csv) = &filled.csv {
         return many(asked, &open, csv).await.map(Answered::Many);
     }
-    if let Some(text) = &filled.tensors {
-        return ask_tensors(asked, &open, text).await;
-    }
-    let row = row(asked.tried, filled)?;
-    let told = predict::infer_texts(asked.app, &open, std::slice::from_ref(&row)).await?;
-    let schema = &told.live.schema;
-    let body = told.live.plan.as_ref().map(|plan| curl::body(schema, plan, &row)).unwrap_or_default();
-    let command = command(asked, &body.to_string());
-    Ok(Answered::One { shown: shown(schema, &told), took: duration(told.took), curl: command })
+    let asked_tensors = asked_tensors(asked.tried, &open, filled)?;
+    let command = command(asked, &documents::of_inputs(&open.live.schema, &asked_tensors));
+    let began = std::time::Instant::now();
+    let predicted = predict::infer(asked.app, &open, &asked_tensors).await?;
+    let (live, answered) = (predicted.live, predicted.answer.tensors);
+    let shown = shown(&live.schema, &answered);
+    let exchange = Exchange { asked: asked_tensors, answered, live };
+    Ok(Answered::One(Box::new(One { shown, took: duration(began.elapsed()), curl: command, exchange })))
 }
 
-async fn ask_tensors(asked: &Asked<'_>, open: &Open, text: &str) -> Result<Answered, Error> {
-    let request = tensors::read(&open.live.schema, &Bytes::from(text.to_owned()), None)?;
-    let began = std::time::Instant::now();
-    let predicted = predict::infer(asked.app, open, &request.tensors).await?;
-    let schema = &predicted.live.schema;
-    let rows = answers::predictions(schema, &predicted.answer.tensors);
-    let values = rows.iter().enumerate().map(|(i, row)| (format!("row {}", i + 1), cut(row)));
-    let shown = Shown::Values(values.take(SHOWN_ROWS).collect());
-    Ok(Answered::One { shown, took: duration(began.elapsed()), curl: command(asked, text) })
+/// What the form asks, as tensors.
+fn asked_tensors(tried: &Tried, open: &Open, filled: &Filled) -> Result<Vec<IndexedTensor>, Error> {
+    let schema = &open.live.schema;
+    if let Some(text) = &filled.tensors {
+        return Ok(tensors::read(schema, &Bytes::from(text.to_owned()), None)?.tensors);
+    }
+    if let InputView::Parts { parts } = &schema.input {
+        return Ok(crate::predict::parts::tensors(schema, &parts::given(parts, &tried.examples, filled))?);
+    }
+    let plan = open.live.plan.as_ref();
+    let plan = plan.ok_or_else(|| Error::BadInput("this model takes tensors, not rows".to_owned()))?;
+    let mut rows = Rows::new(plan);
+    rows.read_texts(row(tried, filled)?.iter().map(String::as_str))?;
+    Ok(rows.into_tensors()?)
 }
 
 /// The values of one row: those of an example that was chosen, or those of the fields.
@@ -82,23 +106,30 @@ fn row(tried: &Tried, filled: &Filled) -> Result<Vec<String>, Error> {
     Ok(values.into_iter().map(|(_, value)| value).collect())
 }
 
-fn command(asked: &Asked<'_>, body: &str) -> String {
+fn command(asked: &Asked<'_>, body: &Value) -> String {
     let at = &asked.tried.at;
     let url = format!("{}{}v2/models/{}/infer", asked.base.as_str(), at.endpoint, at.model);
-    curl::command(curl::Target { url: &url, is_private: at.is_private }, body)
+    curl::command(curl::Target { url: &url, is_private: at.is_private }, &body.to_string())
 }
 
-fn shown(schema: &Schema, told: &Told) -> Shown {
-    let Some(prediction) = told.predictions.first() else { return Shown::Values(Vec::new()) };
+/// An answer as people read it: to the only row, or to each.
+pub(in super::super) fn shown(schema: &Schema, answered: &[IndexedTensor]) -> Shown {
+    let predictions = answers::predictions(schema, answered);
+    let [prediction] = predictions.as_slice() else {
+        let values = predictions.iter().enumerate().map(|(i, row)| (format!("row {}", i + 1), cut(row)));
+        return Shown::Values(values.take(SHOWN_ROWS).collect());
+    };
     match &schema.output {
         OutputView::Label { classes, labels, .. } => {
             let names = if labels.is_empty() { classes } else { labels };
-            let bars = told.probabilities.first().map(|row| bars(names, row)).unwrap_or_default();
+            let probabilities = answers::probabilities(schema, answered);
+            let bars = probabilities.first().map(|row| bars(names, row)).unwrap_or_default();
             Shown::Label { label: examples::plain(prediction), bars }
         }
         OutputView::Number { title, .. } => {
             Shown::Number { value: examples::readable(prediction), title: title.clone() }
         }
+        OutputView::Parts { parts } => Shown::Parts(parts::shown(parts, prediction)),
         OutputView::Tensors => Shown::Values(match prediction {
             Value::Object(outputs) => {
                 outputs.iter().map(|(name, value)| (name.clone(), cut(value))).collect()
@@ -113,13 +144,8 @@ fn bars(names: &[String], probabilities: &[f64]) -> Vec<Bar> {
     let mut order: Vec<usize> = (0..probabilities.len()).collect();
     order.sort_by(|a, b| probabilities[*b].total_cmp(&probabilities[*a]));
     let bar = |(rank, i): (usize, usize)| {
-        let percent = (probabilities[i] * 100.0).clamp(0.0, 100.0);
-        Bar {
-            label: names.get(i).cloned().unwrap_or_else(|| i.to_string()),
-            text: format!("{percent:.1} %"),
-            percent: format!("{percent:.2}"),
-            is_best: rank == 0,
-        }
+        let name = names.get(i).cloned().unwrap_or_else(|| i.to_string());
+        Bar::new(&name, probabilities[i], rank == 0)
     };
     order.into_iter().enumerate().take(SHOWN_BARS).map(bar).collect()
 }

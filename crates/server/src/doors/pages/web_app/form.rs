@@ -2,12 +2,14 @@
 //!
 //! Pure. Invariant: the field of feature `i` is called `f{i}`, here and in the script.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 use spec::manifest::Examples;
 use spec::schema::{Feature, Image, InputView, Schema};
 use spec::tensor::{Datatype, TensorSpec};
 
-use super::examples;
+use super::{examples, parts};
 use crate::doors::pages::repositories::{domain, number};
 use crate::doors::pages::views::web_app::{Field, FieldKind, Form, Picture};
 
@@ -27,21 +29,31 @@ pub(in super::super) struct Filled {
     pub example: Option<usize>,
     pub tensors: Option<String>,
     pub csv: Option<String>,
+    /// What was given for each part, by its place.
+    pub parts: BTreeMap<usize, Vec<u8>>,
     /// Whether the answers to many rows are wanted as a file.
     pub wants_file: bool,
+    /// Whether the answer is to be kept under an address of its own.
+    pub is_shared: bool,
 }
 
 impl Filled {
     /// Reads the fields of the form; what is not of this form is passed over.
-    pub(in super::super) fn read(fields: Vec<(String, String)>) -> Self {
+    pub(in super::super) fn read(fields: Vec<(String, Vec<u8>)>) -> Self {
         let mut filled = Self::default();
-        for (name, value) in fields {
+        for (name, bytes) in fields {
+            if let Some(place) = name.strip_prefix('p').and_then(|place| place.parse().ok()) {
+                filled.parts.insert(place, bytes);
+                continue;
+            }
+            let value = String::from_utf8_lossy(&bytes).into_owned();
             match name.as_str() {
                 "csrf" => filled.csrf = value,
                 "example" => filled.example = value.parse().ok(),
                 "tensors" => filled.tensors = Some(value),
                 "csv" => filled.csv = Some(value),
                 "download" => filled.wants_file = true,
+                "share" => filled.is_shared = true,
                 name => {
                     let place = name.strip_prefix('f').and_then(|place| place.parse().ok());
                     filled.values.extend(place.map(|place| (place, value)));
@@ -63,14 +75,20 @@ pub(super) fn build(schema: Option<&Schema>, examples: &Examples, filled: &Fille
     match &schema.input {
         InputView::Table { features } => {
             let start = examples.rows.get(filled.example.unwrap_or(0));
+            let is_text = features.len() == 1;
             let field = |(i, feature): (usize, &Feature)| {
                 let shown = filled.value(i).map(str::to_owned);
                 let given = || start.and_then(|row| row.get(i)).map(examples::plain);
-                field(i, feature, shown.or_else(given))
+                let mut field = field(i, feature, shown.or_else(given));
+                if is_text && matches!(field.kind, FieldKind::Text) {
+                    field.kind = FieldKind::LongText;
+                }
+                field
             };
             Form::Table(features.iter().enumerate().map(field).collect())
         }
         InputView::Image(image) => Form::Picture(picture(image, examples, filled)),
+        InputView::Parts { parts } => Form::Parts(parts::fields(schema, parts, examples, filled)),
         InputView::Tensors => Form::Tensors(match &filled.tensors {
             Some(text) => text.clone(),
             None => sample(schema, examples, filled),
@@ -89,7 +107,7 @@ pub(super) fn csv_hint(schema: Option<&Schema>, examples: &Examples) -> String {
     format!("{}\n{}", names.join(","), values.unwrap_or_default())
 }
 
-fn field(i: usize, feature: &Feature, value: Option<String>) -> Field {
+pub(super) fn field(i: usize, feature: &Feature, value: Option<String>) -> Field {
     let kind = kind(feature);
     let first = || match (&kind, feature.minimum, feature.maximum) {
         (FieldKind::Choice(choices), _, _) => choices.first().cloned().unwrap_or_default(),
@@ -199,9 +217,10 @@ mod tests {
 
     #[test]
     fn a_form_reads_back_by_place_and_passes_over_what_is_strange() {
-        let fields = [("f1", "2"), ("f0", "1"), ("fx", "?"), ("csrf", "s"), ("example", "3"), ("other", "x")];
-        let filled = Filled::read(fields.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect());
+        let fields = [("f1", "2"), ("f0", "1"), ("fx", "?"), ("csrf", "s"), ("example", "3"), ("other", "x"), ("p0", "file"), ("px", "?")];
+        let filled = Filled::read(fields.iter().map(|(k, v)| ((*k).to_owned(), v.as_bytes().to_vec())).collect());
         assert_eq!((filled.value(0), filled.value(1), filled.value(2)), (Some("1"), Some("2"), None));
         assert_eq!((filled.csrf.as_str(), filled.example), ("s", Some(3)));
+        assert_eq!(filled.parts, BTreeMap::from([(0, b"file".to_vec())]));
     }
 }
