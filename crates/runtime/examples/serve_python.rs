@@ -1,7 +1,7 @@
 //! A runtime of a handler, whose worker is not confined: `serve_python HANDLER SOCKET ROW|ROWS [EXAMPLES]`.
 //!
-//! The handler takes rows of two FP32 numbers and gives an FP64 number. `PYTHON` is the interpreter; a call has one
-//! second.
+//! The handler takes rows of two FP32 numbers and gives an FP64 number. `PYTHON` is the interpreter; a call has three
+//! seconds.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -19,7 +19,8 @@ fn main() -> ExitCode {
     };
     let handler = PathBuf::from(handler);
     let takes = if arguments.next().is_some_and(|word| word == "rows") { Takes::Rows } else { Takes::Row };
-    let tensor = |name: &str, datatype, shape: &[i64]| TensorSpec { name: name.into(), datatype, shape: shape.into() };
+    let tensor =
+        |name: &str, datatype, shape: &[i64]| TensorSpec { name: name.into(), datatype, shape: shape.into() };
     let python = Python {
         folder: handler.parent().unwrap_or(Path::new("/")).to_owned(),
         object: "predict".into(),
@@ -27,7 +28,7 @@ fn main() -> ExitCode {
         inputs: vec![tensor("numbers", Datatype::Fp32, &[-1, 2])],
         outputs: vec![tensor("output", Datatype::Fp64, &[-1])],
         launcher: vec![std::env::var_os("PYTHON").unwrap_or_else(|| "python3".into())],
-        call_timeout: Duration::from_secs(1),
+        call_timeout: Duration::from_secs(3),
         load_timeout: Duration::from_secs(60),
     };
     let mut settings = Settings::new(handler, socket.into());

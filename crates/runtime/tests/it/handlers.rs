@@ -105,7 +105,7 @@ def predict(numbers):
 ";
     let runtime = start("row", code);
     let mut client = Client::connect(&runtime.socket);
-    for (what, words) in [(13.0, "exit code 7"), (14.0, "1s")] {
+    for (what, words) in [(13.0, "exit code 7"), (14.0, "3s")] {
         client.send(&infer(3, None, &[floats(&[&[what, 0.0]])]));
         let failure = client.failure();
         assert!(failure.message.contains(words), "{}", failure.message);

@@ -52,8 +52,7 @@ pub fn command(model: &Path, socket: &Path) -> Command {
 /// Where cargo put the example beside this test.
 pub fn example(name: &str) -> PathBuf {
     let own = std::env::current_exe().unwrap();
-    let found =
-        own.ancestors().map(|folder| folder.join("examples").join(name)).find(|path| path.is_file());
+    let found = own.ancestors().map(|folder| folder.join("examples").join(name)).find(|path| path.is_file());
     found.expect("`cargo test -p runtime` builds its examples")
 }
 
