@@ -180,16 +180,11 @@ def _mlflow(stack: ExitStack, task: Task) -> Side:
 
 
 def _axum(stack: ExitStack, task: Task) -> Side:
-    manifest = HERE / "peers" / "bare_axum" / "Cargo.toml"
-    command = ["cargo", "build", "--release", "--quiet", "--manifest-path", str(manifest), "--message-format", "json"]
-    built = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
-    messages = [json.loads(line) for line in built.stdout.splitlines()]
-    programs = [message["executable"] for message in messages if message.get("executable")]
-    if built.returncode != 0 or not programs:
-        raise _Missing(f"{AXUM}: it could not be built")
-    port = running.free_port()
-    url = f"http://127.0.0.1:{port}"
-    stack.enter_context(running.peer([programs[0], str(port)], task.folder / "axum.log", f"{url}/ready"))
+    try:
+        command, url = running.bare_axum(task.folder)
+    except RuntimeError as error:
+        raise _Missing(str(error)) from error
+    stack.enter_context(running.peer(command, task.folder / "axum.log", f"{url}/ready"))
     return Side(AXUM, f"{url}/predict", task.v2_rows, None)
 
 

@@ -24,7 +24,7 @@ import sides as sides_
 from sides import Bar, Side
 
 HERE = Path(__file__).parent
-REPOSITORY, SECOND = "bench/pipeline", "bench/second"
+REPOSITORY, SECOND, ECHO = "bench/pipeline", "bench/second", "bench/echo"
 N_ROWS = 512
 CONNECTIONS = (1, 16)
 N_STARTS = 5
@@ -33,6 +33,8 @@ OURS, FASTAPI, MLFLOW, BENTO = "Reenact, Python", "FastAPI, in process", "mlflow
 BARS: list[Bar] = [(OURS, FASTAPI, {16: 1.5}), (OURS, BENTO, {16: 3}), (OURS, MLFLOW, {16: 3})]
 REUSE_BAR_S = 2.0
 COLD_BAR = 1.3
+HOP_BAR_US = 60
+ECHO_CODE = "def predict(a: float) -> float:\n    return a\n"
 
 
 @dataclass(frozen=True)
@@ -73,10 +75,15 @@ def main() -> None:
                 for side in asked:
                     result = sides_.drive(side, n_connections, arguments.seconds)
                     side.samples.setdefault(n_connections, []).append(result)
+        try:
+            hop = _hop(stack, folder, (server.url, token), (arguments.rounds, arguments.seconds))
+        except RuntimeError as error:
+            hop = {}
+            skipped.append(str(error))
         cold = _cold_starts(server, token)
     machine = {**before, "load_1m_after": running.machine()["load_1m"]}
     results = {"machine": machine, "skipped": skipped, **sides_.results(asked, CONNECTIONS, BARS)}
-    results |= {"reuse_s": reuse_s, "cold": cold}
+    results |= {"reuse_s": reuse_s, "cold": cold, "hop": hop}
     sides_.show(results)
     _print_starts(results)
     running.report(results, arguments.json)
@@ -157,6 +164,40 @@ def _check(side: Side, task: Task) -> None:
             sys.exit(f"{side.name}: row {place} was answered {answer}, {task.labels[place]} is right")
 
 
+def _hop(
+    stack: ExitStack, folder: Path, at: tuple[str, str], times: tuple[int, int]
+) -> dict[str, float]:
+    """Microseconds at p50 on one connection: of a handler that gives back what it got, and of HTTP and JSON alone.
+
+    What is between the two is the gateway with its rights, queue and schema, and the way to the worker and back.
+    """
+    import reenact as rn
+
+    url, token = at
+    echo = folder / "echo"
+    echo.mkdir()
+    (echo / "predict.py").write_text(ECHO_CODE)
+    rn.push(echo, ECHO, url=url, token=token)
+    rn.deploy(ECHO, url=url, token=token)
+    body = {"inputs": [{"name": "a", "datatype": "FP64", "shape": [1], "data": [1.5]}]}
+    bodies = folder / "echo.jsonl"
+    bodies.write_text(json.dumps(body) + "\n")
+    command, bare = running.bare_axum(folder)
+    stack.enter_context(running.peer(command, folder / "axum.log", f"{bare}/ready"))
+    model = ECHO.partition("/")[2]
+    ours = Side("echo", f"{url}/endpoints/{ECHO}/v2/models/{model}/infer", bodies, None, token)
+    if running.ask("POST", ours.url, body, token=token)["outputs"][0]["data"] != [1.5]:
+        sys.exit("the handler that gives back what it got gave something else")
+    theirs = Side("bare", f"{bare}/predict", bodies, None)
+    n_rounds, n_seconds = times
+    rounds = [[sides_.drive(side, 1, n_seconds)["p50_ms"] * 1e3 for side in (ours, theirs)] for _ in range(n_rounds)]
+    return {
+        "ours_us": statistics.median(one for one, _ in rounds),
+        "bare_us": statistics.median(other for _, other in rounds),
+        "hop_us": statistics.median(one - other for one, other in rounds),
+    }
+
+
 def _cold_starts(server: running.Reenact, token: str) -> dict[str, float]:
     """Seconds from a deploy of a stopped endpoint to its being ready, and those of importing scikit-learn alone.
 
@@ -183,6 +224,12 @@ def _cold_starts(server: running.Reenact, token: str) -> dict[str, float]:
 def _print_starts(results: dict[str, Any]) -> None:
     cold, reuse_s = results["cold"], results["reuse_s"]
     ratio = cold["ours_s"] / cold["import_s"]
+    if hop := results["hop"]:
+        print("\n| on one connection | p50, us | bar | |\n|---|---:|---:|---|")
+        print(f"| a handler that gives back what it got | {hop['ours_us']:.0f} | | |")
+        print(f"| bare axum | {hop['bare_us']:.0f} | | |")
+        met = _verdict(hop["hop_us"] <= HOP_BAR_US)
+        print(f"| gateway and process hop | {hop['hop_us']:.0f} | {HOP_BAR_US} | {met} |")
     print("\n| | s | bar | |\n|---|---:|---:|---|")
     print(f"| a second model with the same lock | {reuse_s:.2f} | {REUSE_BAR_S} | {_verdict(reuse_s <= REUSE_BAR_S)} |")
     print(

@@ -140,6 +140,20 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
+def bare_axum(folder: Path) -> tuple[list[str], str]:
+    """The command of the barest server there is, and its address; raises `RuntimeError` where it cannot be built."""
+    manifest = Path(__file__).parent / "peers" / "bare_axum" / "Cargo.toml"
+    command = ["cargo", "build", "--release", "--quiet", "--manifest-path", str(manifest), "--message-format", "json"]
+    with (folder / "axum-build.log").open("w") as log:
+        built = subprocess.run(command, stdout=subprocess.PIPE, stderr=log, text=True, check=False)
+    messages = [json.loads(line) for line in built.stdout.splitlines()]
+    programs = [message["executable"] for message in messages if message.get("executable")]
+    if built.returncode != 0 or not programs:
+        raise RuntimeError("bare axum, one thread: it could not be built")
+    port = free_port()
+    return [programs[0], str(port)], f"http://127.0.0.1:{port}"
+
+
 def resident_mb(pid: int) -> float:
     """Memory of a process that is in RAM now, in units of 1,000,000 bytes."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +34,10 @@ class House:
     server: Running
     known: Path
     """Folder with what the networks answered at home."""
+    python: Path
+    """The Python that has PyTorch."""
+    environment: dict[str, str]
+    """With which it speaks to the server."""
 
 
 @pytest.fixture(scope="module")
@@ -41,18 +47,18 @@ def house(binary: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ho
         pytest.skip("REENACT_TEST_TORCH_PYTHON is not set: no Python of this machine has PyTorch")
     place = tmp_path_factory.mktemp("networks")
     python = client(system, place)
-    with running(binary, place / "data", f"--python-interpreters=system={system}") as server:
+    with running(binary, place / "data", f"--python-interpreters=debian={system}") as server:
         known = place / "known"
         known.mkdir()
         environment = {"REENACT_URL": server.url, "REENACT_TOKEN": server.token("alice"), "REENACT_BINARY": str(binary)}
         environment |= {"PYTHONPATH": str(SOURCES), "HOME": str(place), "PATH": os.environ["PATH"]}
-        command = [str(python), str(Path(__file__).parent / "network_client.py"), str(known), "system"]
+        command = [str(python), str(Path(__file__).parent / "network_client.py"), str(known), "debian"]
         pushed = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=PUSHING_S)
         assert pushed.returncode == 0, pushed.stderr
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("REENACT_URL", server.url)
             patch.setenv("REENACT_TOKEN", environment["REENACT_TOKEN"])
-            yield House(server, known)
+            yield House(server, known, python, environment)
 
 
 def client(system: str, place: Path) -> Path:
@@ -107,9 +113,25 @@ def test_a_folder_that_transformers_saved_gets_the_handler_of_its_task(house: Ho
     assert [one["token_str"] for one in json.loads(filled)] == known["filled"]
 
 
+def test_the_part_of_the_guide_about_pytorch_runs(house: House, tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "share-a-model.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```(sh|python) torch\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    assert [language for language, _ in blocks] == ["python", "sh"]
+    (tmp_path / "reenact").symlink_to(house.environment["REENACT_BINARY"])
+    environment = {**house.environment, "PATH": f"{tmp_path}:{house.environment['PATH']}"}
+    for language, text in blocks:
+        command = [str(house.python), "-c", text] if language == "python" else ["bash", "-euc", text]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=PUSHING_S, check=False)
+        assert done.returncode == 0, f"{text}\n{done.stdout}\n{done.stderr}"
+    link = next(word for word in done.stdout.split() if "/r/" in word)
+    with urllib.request.urlopen(link, timeout=60) as answer:
+        shown = answer.read().decode()
+    assert "alice" not in shown
+
+
 def test_an_interpreter_that_the_server_does_not_have_is_named(house: House, tmp_path: Path) -> None:
     (tmp_path / "predict.py").write_text("def predict(a: float) -> float:\n    return a\n")
     (tmp_path / "reenact.toml").write_text('[environment]\ninterpreter = "conda"\n')
     rn.push(tmp_path, "alice/elsewhere", public=True)
-    with pytest.raises(rn.ReenactError, match="the interpreter `conda` is not on this server, which has `system`"):
+    with pytest.raises(rn.ReenactError, match="the interpreter `conda` is not on this server, which has `debian`"):
         rn.deploy("alice/elsewhere")

@@ -250,11 +250,8 @@ mod tests {
 
     #[test]
     fn environments_are_told_apart_by_python_and_packages() {
-        let wanted = |python: &str, packages| Wanted {
-            python: python.parse().unwrap(),
-            interpreter: None,
-            packages,
-        };
+        let wanted =
+            |python: &str, packages| Wanted { python: python.parse().unwrap(), interpreter: None, packages };
         let lock = |text: &str| Packages::Lock(text.into());
         let digest = wanted("3.11", lock("a==1")).digest();
         assert_eq!(digest, wanted("3.11", lock("a==1")).digest());
@@ -265,7 +262,8 @@ mod tests {
         assert_ne!(wanted("3.11", project("a")).digest(), wanted("3.11", project("b")).digest());
         let kept = |packages: &str| {
             let name = "debian".parse().unwrap();
-            let interpreter = Interpreter { name, program: "python3".into(), packages: Some(packages.into()) };
+            let interpreter =
+                Interpreter { name, program: "python3".into(), packages: Some(packages.into()) };
             Wanted { interpreter: Some(interpreter), ..wanted("3.11", lock("a==1")) }.digest()
         };
         assert!(kept("torch==1") != digest && kept("torch==1") != kept("torch==2"));

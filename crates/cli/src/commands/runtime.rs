@@ -65,10 +65,8 @@ fn handler(folder: &Path, args: &Runtime) -> Result<(Python, Policy), Error> {
     if !devices.is_empty() {
         readable.extend(devices::readable());
     }
-    let policy = Policy {
-        devices,
-        ..Policy::for_worker(readable, environment.executable(), args.memory_bytes)
-    };
+    let policy =
+        Policy { devices, ..Policy::for_worker(readable, environment.executable(), args.memory_bytes) };
     let python = Python {
         folder: folder.to_owned(),
         object: object.clone().unwrap_or_default(),

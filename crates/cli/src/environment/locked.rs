@@ -125,7 +125,9 @@ pub fn ensure(wanted: &Wanted, root: &Path, printer: &Printer) -> Result<Locked,
     let lock = match &wanted.packages {
         Packages::Lock(text) => text.clone(),
         Packages::Requirements(text) => lock(&wanted, text, (root, printer))?,
-        Packages::Project { pyproject, lock } => project::export(&wanted, (pyproject, lock), (root, printer))?,
+        Packages::Project { pyproject, lock } => {
+            project::export(&wanted, (pyproject, lock), (root, printer))?
+        }
     };
     let wanted = Wanted { packages: Packages::Lock(lock), ..wanted };
     let folder = root.join(wanted.digest().to_string());

@@ -119,6 +119,9 @@ class Rows:
 
     def __init__(self, call, setup):
         self.call, self.setup, self.media = call, setup, media_for(call, setup)
+        # Importing is a part of loading, which may take longer than a call.
+        if importlib.util.find_spec("numpy"):
+            importlib.import_module("numpy")
 
     def answer(self, tensors):
         specs = self.setup["inputs"]

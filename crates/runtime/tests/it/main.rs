@@ -7,6 +7,8 @@ mod client;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod handlers;
+#[cfg(test)]
 mod process;
 #[cfg(test)]
 mod sharing;

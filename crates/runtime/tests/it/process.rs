@@ -43,17 +43,17 @@ pub fn fixture(name: &str) -> PathBuf {
 
 /// A command that serves a model at a socket, both captured.
 pub fn command(model: &Path, socket: &Path) -> Command {
-    let mut command = Command::new(example());
+    let mut command = Command::new(example("serve"));
     command.args([model, socket]).env("ORT_DYLIB_PATH", library().unwrap());
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
 
 /// Where cargo put the example beside this test.
-fn example() -> PathBuf {
+pub fn example(name: &str) -> PathBuf {
     let own = std::env::current_exe().unwrap();
-    let found = own.ancestors().map(|folder| folder.join("examples/serve")).find(|path| path.is_file());
-    found.expect("`cargo test -p runtime` builds the example `serve`")
+    let found = own.ancestors().map(|folder| folder.join("examples").join(name)).find(|path| path.is_file());
+    found.expect("`cargo test -p runtime` builds its examples")
 }
 
 /// Starts a runtime for a fixture and waits until it is ready.
@@ -66,7 +66,12 @@ pub fn start(model: &str) -> Runtime {
 
 /// Starts a runtime for a file at a socket and waits until it is ready.
 pub fn start_at(model: &Path, socket: &Path) -> Child {
-    let mut child = command(model, socket).spawn().unwrap();
+    ready(command(model, socket))
+}
+
+/// Starts a runtime and waits until it is ready.
+pub fn ready(mut command: Command) -> Child {
+    let mut child = command.spawn().unwrap();
     let mut line = String::new();
     BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
     if !line.starts_with("{\"ready\":") {
@@ -83,6 +88,11 @@ pub fn fail(command: &mut Command) -> (ExitStatus, String) {
 }
 
 impl Runtime {
+    /// One that is ready, with the folder that is its own.
+    pub fn new(child: Child, socket: PathBuf, folder: tempfile::TempDir) -> Self {
+        Self { child, socket, _folder: folder }
+    }
+
     /// Ends it and gives what it logged.
     pub fn end(mut self) -> String {
         self.child.kill().unwrap();

@@ -50,7 +50,9 @@ pub(super) fn parse<T: FromStr>(name: &'static str, text: &str) -> Result<T, Err
             what if what.ends_with("SocketAddr") => "an address and a port, such as `127.0.0.1:8484`",
             what if what.ends_with("Bytes") => "a size, such as `64 MiB`",
             what if what.ends_with("Seconds") => "a time, such as `60s`, `15m` or `30d`",
-            what if what.ends_with("Interpreters") => "names and whole paths, such as `debian=/usr/bin/python3`",
+            what if what.ends_with("Interpreters") => {
+                "names and whole paths, such as `debian=/usr/bin/python3`"
+            }
             what if what.ends_with("Gpu") => "`none`, `all`, or numbers, such as `0,1`",
             what if what.ends_with("LargeFiles") => "`auto`, `apart` or `in-commit`",
             _ => "a whole number",

@@ -76,7 +76,9 @@ mod tests {
 
     #[test]
     fn a_name_needs_no_quotes() {
-        assert!("debian".parse::<InterpreterName>().is_ok() && "torch-2.4".parse::<InterpreterName>().is_ok());
+        assert!(
+            "debian".parse::<InterpreterName>().is_ok() && "torch-2.4".parse::<InterpreterName>().is_ok()
+        );
         for text in ["", "Debian", "/usr/bin/python3", "a b", "a=b", "a,b", &"a".repeat(41)] {
             assert!(text.parse::<InterpreterName>().is_err(), "{text}");
         }
