@@ -7,6 +7,7 @@ pub mod local;
 pub mod remote;
 pub mod setting;
 pub mod sharing;
+pub mod webhook;
 
 use clap::{Parser, Subcommand};
 
@@ -44,6 +45,7 @@ pub enum Command {
     Revoke(sharing::Revoke),
     Org(sharing::Org),
     Token(sharing::Token),
+    Webhook(webhook::Webhook),
     Admin(local::Admin),
     Setup(local::Setup),
     Completions(local::Completions),

@@ -21,6 +21,7 @@ mod serve;
 mod setup;
 mod share;
 mod token;
+mod webhook;
 mod worker;
 
 use std::process::ExitCode;
@@ -72,6 +73,7 @@ pub fn run(command: Command, printer: &Printer) -> anyhow::Result<ExitStatus> {
         Command::Revoke(args) => wait_for(grant::take_back(args, printer)),
         Command::Org(args) => wait_for(org::run(args, printer)),
         Command::Token(args) => wait_for(token::run(args, printer)),
+        Command::Webhook(args) => wait_for(webhook::run(args, printer)),
         Command::Login(args) => wait_for(login::run(args, printer)),
     }
 }

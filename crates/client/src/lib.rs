@@ -14,3 +14,4 @@ pub mod pull;
 pub mod push;
 pub mod secret;
 pub mod sharing;
+pub mod webhooks;

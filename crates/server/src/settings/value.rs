@@ -34,6 +34,12 @@ pub(super) fn parse<T: FromStr>(name: &'static str, text: &str) -> Result<T, Err
             what if what.ends_with("SocketAddr") => "an address and a port, such as `127.0.0.1:8484`",
             what if what.ends_with("Bytes") => "a size, such as `64 MiB`",
             what if what.ends_with("Seconds") => "a time, such as `60s`, `15m` or `30d`",
+            what if what.ends_with("SignUp") => "`closed` or `open`",
+            what if what.ends_with("OidcAccounts") => "`existing` or `new`",
+            what if what.ends_with("Unsafe") => "`refuse` or `allow`",
+            what if what.ends_with("Networks") => {
+                "a list of addresses or networks, such as `10.0.0.0/8, ::1`"
+            }
             what if what.ends_with("LargeFiles") => "`auto`, `apart` or `in-commit`",
             _ => "a whole number",
         },

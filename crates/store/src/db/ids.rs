@@ -47,5 +47,7 @@ id!(
     EndpointId,
     JobId,
     AccessRequestId,
-    DiscussionId
+    DiscussionId,
+    WebhookId,
+    DeliveryId
 );

@@ -64,6 +64,8 @@ mod lists;
 #[cfg(test)]
 mod opening;
 #[cfg(test)]
+mod people;
+#[cfg(test)]
 mod postgres;
 #[cfg(test)]
 mod repositories;
@@ -71,5 +73,7 @@ mod repositories;
 mod revisions;
 #[cfg(test)]
 mod rights;
+#[cfg(test)]
+mod webhooks;
 #[cfg(test)]
 mod world;
