@@ -8,6 +8,7 @@ pub mod receipts;
 pub mod remote;
 pub mod setting;
 pub mod sharing;
+pub mod webhook;
 
 use clap::{Parser, Subcommand};
 
@@ -46,6 +47,7 @@ pub enum Command {
     Org(sharing::Org),
     Token(sharing::Token),
     Receipt(receipts::Receipt),
+    Webhook(webhook::Webhook),
     Admin(local::Admin),
     Setup(local::Setup),
     Completions(local::Completions),

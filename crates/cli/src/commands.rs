@@ -22,6 +22,7 @@ mod serve;
 mod setup;
 mod share;
 mod token;
+mod webhook;
 mod worker;
 
 use std::process::ExitCode;
@@ -74,6 +75,7 @@ pub fn run(command: Command, printer: &Printer) -> anyhow::Result<ExitStatus> {
         Command::Org(args) => wait_for(org::run(args, printer)),
         Command::Token(args) => wait_for(token::run(args, printer)),
         Command::Receipt(args) => wait_for(receipt::run(args, printer)),
+        Command::Webhook(args) => wait_for(webhook::run(args, printer)),
         Command::Login(args) => wait_for(login::run(args, printer)),
     }
 }

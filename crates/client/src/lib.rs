@@ -15,3 +15,4 @@ pub mod push;
 pub mod receipts;
 pub mod secret;
 pub mod sharing;
+pub mod webhooks;

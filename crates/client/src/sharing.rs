@@ -156,7 +156,7 @@ fn link_path(id: i64) -> String {
     format!("/api/v1/links/{id}")
 }
 
-async fn post<T: DeserializeOwned>(
+pub(crate) async fn post<T: DeserializeOwned>(
     client: &Client,
     operation: &str,
     path: &str,
@@ -168,7 +168,11 @@ async fn post<T: DeserializeOwned>(
 }
 
 /// All pages of a list.
-async fn all<T: DeserializeOwned>(client: &Client, operation: &str, path: &str) -> Result<Vec<T>, Error> {
+pub(crate) async fn all<T: DeserializeOwned>(
+    client: &Client,
+    operation: &str,
+    path: &str,
+) -> Result<Vec<T>, Error> {
     let mut items = Vec::new();
     let mut after: Option<String> = None;
     loop {

@@ -39,6 +39,12 @@ pub async fn add_token(settings: &Settings, name: &str) -> Result<Secret, Error>
     Ok(Secret::new(created.secret))
 }
 
+/// Sets a user's e-mail address and vouches for it.
+pub async fn set_email(settings: &Settings, name: &str, email: &str) -> Result<(), Error> {
+    let app = open(settings).await?;
+    accounts::set_verified_email(&app, name, email).await
+}
+
 /// Makes an invitation to the server; returns the address without scheme and host.
 pub async fn invite_user(settings: &Settings, new: &NewInvitation) -> Result<String, Error> {
     let app = open(settings).await?;

@@ -9,10 +9,13 @@ use store::Store;
 use tokio::sync::{Notify, OnceCell, Semaphore};
 
 use crate::gateway::Gateway;
+use crate::oidc::Provider;
 use crate::ops::access::{Actor, Rights};
 use crate::ops::endpoints::predict::KnownEndpoints;
 use crate::ops::links::Guests;
 use crate::ops::repositories::Downloads;
+use crate::outbound::Outbound;
+use crate::rates::Rates;
 use crate::secrets::Secret;
 use crate::settings::Settings;
 
@@ -46,6 +49,16 @@ pub struct App {
     pub upload_key: OnceCell<Secret>,
     /// What statements are signed with, once it was needed.
     pub statement_key: OnceCell<spec::dsse::Key>,
+    /// What the keys of webhooks are made from, once it was needed.
+    pub webhook_key: OnceCell<Secret>,
+    /// How fast things may be tried and made.
+    pub rates: Rates,
+    /// The way to others over HTTP.
+    pub outbound: Outbound,
+    /// The provider of sign-ins, as it was a while ago.
+    pub oidc: Provider,
+    /// Wakes a worker when something is to be sent to a webhook.
+    pub delivery_added: Notify,
     /// When this process began, in milliseconds since 1970.
     pub started_ms: i64,
     /// The background threads, for what must not hold up a request.
@@ -55,6 +68,7 @@ pub struct App {
 impl App {
     pub fn new(settings: Settings, store: Store, gateway: Gateway) -> Arc<Self> {
         Arc::new(Self {
+            rates: Rates::new(&settings),
             settings,
             store,
             gateway,
@@ -68,6 +82,10 @@ impl App {
             slow_hashes: Semaphore::new(SLOW_HASHES),
             upload_key: OnceCell::new(),
             statement_key: OnceCell::new(),
+            webhook_key: OnceCell::new(),
+            outbound: Outbound::default(),
+            oidc: Provider::default(),
+            delivery_added: Notify::new(),
             started_ms: store::clock::now_ms(),
             background: tokio::runtime::Handle::current(),
         })

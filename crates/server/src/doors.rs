@@ -13,6 +13,7 @@ use crate::error::{Code, Error};
 
 pub mod address;
 pub mod api;
+pub mod browser;
 pub mod health;
 pub mod hub;
 pub mod identity;
@@ -48,6 +49,12 @@ impl<D: Dialect> IntoResponse for Refusal<D> {
         let entry = self.0.entry();
         *response.status_mut() =
             StatusCode::from_u16(entry.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        if let Error::TooFast { retry_s, .. } = &self.0 {
+            response.headers_mut().insert("retry-after", HeaderValue::from(*retry_s));
+        }
+        if browser::is_guess(self.0.code()) {
+            response.extensions_mut().insert(browser::Guess(browser::too_fast::<D>));
+        }
         if self.0.code() == Code::LinkTooFast {
             response.headers_mut().insert("retry-after", HeaderValue::from_static("60"));
         }
@@ -63,7 +70,7 @@ impl<D: Dialect> IntoResponse for Refusal<D> {
 
 /// Writes an error of our own making to the log, with its causes; a client's mistake is no event.
 fn report(error: &Error) {
-    if !matches!(error.code(), Code::Internal | Code::StorageFull) {
+    if !matches!(error.code(), Code::Internal | Code::StorageFull | Code::SignInService) {
         return;
     }
     let mut causes = Vec::new();

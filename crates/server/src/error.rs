@@ -43,6 +43,24 @@ pub enum Error {
     LinkUsedUp { n_left: i64 },
     #[error("the link allows {per_minute} calls a minute")]
     LinkTooFast { per_minute: i64 },
+    #[error("too much at a time: {what}")]
+    TooFast { what: &'static str, retry_s: u64 },
+    #[error("nobody can make an account here by themselves")]
+    SignUpClosed,
+    #[error("the sign-in was not begun in this browser, or too long ago")]
+    BadSignIn,
+    #[error("the sign-in service did not let you in: {0}")]
+    SignInRefused(String),
+    #[error("no account here is for `{0}`")]
+    NoAccountFor(String),
+    #[error("the sign-in service does not vouch for your e-mail address")]
+    EmailUnverified,
+    #[error("the sign-in service could not be used: could not {operation}")]
+    SignInService {
+        operation: &'static str,
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     #[error("the form was not sent from a page of this server, or its session has ended")]
     BadCsrf,
     #[error("`{actor}` may not {action} `{what}`")]
@@ -73,6 +91,8 @@ pub enum Error {
     AlreadyExists { what: &'static str, name: String },
     #[error("an organisation keeps at least one member who administers it")]
     LastAdmin,
+    #[error("a server keeps at least one admin")]
+    LastServerAdmin,
     #[error("`{0}` still owns repositories")]
     NotEmpty(String),
     #[error("the branch moved on to `{current}` since `{expected}`")]
@@ -157,6 +177,13 @@ impl Error {
             Self::BadToken => Code::BadToken,
             Self::BadPassword => Code::BadPassword,
             Self::BadSignInLink => Code::BadSignInLink,
+            Self::TooFast { .. } => Code::TooFast,
+            Self::SignUpClosed => Code::SignUpClosed,
+            Self::BadSignIn => Code::BadSignIn,
+            Self::SignInRefused(_) => Code::SignInRefused,
+            Self::NoAccountFor(_) => Code::NoAccountFor,
+            Self::EmailUnverified => Code::EmailUnverified,
+            Self::SignInService { .. } => Code::SignInService,
             Self::BadCsrf => Code::BadCsrf,
             Self::Forbidden { .. } => Code::Forbidden,
             Self::ReadOnlyToken => Code::ReadOnlyToken,
@@ -188,7 +215,7 @@ impl Error {
             Self::LinkUsedUp { .. } => Code::LinkUsedUp,
             Self::LinkTooFast { .. } => Code::LinkTooFast,
             Self::BadInvitation => Code::BadInvitation,
-            Self::LastAdmin => Code::LastAdmin,
+            Self::LastAdmin | Self::LastServerAdmin => Code::LastAdmin,
             Self::NotEmpty(_) => Code::NotEmpty,
             Self::EndpointDown { .. } => Code::EndpointDown,
             Self::BadInput(_) => Code::BadInput,

@@ -17,6 +17,7 @@ use crate::error::{Code, During, Error};
 use crate::secrets;
 
 pub mod build_environment;
+pub mod deliver_webhook;
 pub mod follow_up;
 pub mod inspect;
 pub mod start_endpoint;
@@ -37,11 +38,14 @@ const WORKERS: usize = 2;
 const SHORT: &[&str] = &[follow_up::KIND, inspect::KIND, start_endpoint::KIND];
 /// Kinds that take minutes, for which one worker is kept, so that they hold up none of the others.
 const LONG: &[&str] = &[build_environment::KIND];
+/// Kinds that wait for others' servers, for which some workers are kept, so that a slow one holds up only these.
+const OUTBOUND: &[&str] = &[deliver_webhook::KIND];
 
 /// Starts this server's workers; they stop when told, after the job at hand.
 pub fn work(app: &Arc<App>, stop: &CancellationToken) -> Result<Vec<tokio::task::JoinHandle<()>>, Error> {
     let mut workers = vec![tokio::spawn(upkeep::run(Arc::clone(app), stop.clone()))];
-    for kinds in std::iter::repeat_n(SHORT, WORKERS).chain([LONG]) {
+    let kinds = std::iter::repeat_n(SHORT, WORKERS).chain([LONG]);
+    for kinds in kinds.chain(std::iter::repeat_n(OUTBOUND, WORKERS)) {
         let name = secrets::generate("worker-")?.expose().to_owned();
         workers.push(tokio::spawn(run(Arc::clone(app), (name, kinds), stop.clone())));
     }
@@ -84,7 +88,11 @@ pub async fn enqueue(app: &App, task: &Task) -> Result<(), Error> {
 
 /// What the workers of a kind wait for.
 fn bell<'a>(app: &'a App, kind: &str) -> &'a Notify {
-    if LONG.contains(&kind) { &app.long_job_added } else { &app.job_added }
+    match kind {
+        kind if LONG.contains(&kind) => &app.long_job_added,
+        kind if OUTBOUND.contains(&kind) => &app.delivery_added,
+        _ => &app.job_added,
+    }
 }
 
 /// The id that a job of ours is about.
@@ -142,6 +150,7 @@ async fn apart(app: &Arc<App>, job: &Job) -> Result<(), Error> {
     let done = tokio::spawn(async move {
         match kind.as_str() {
             build_environment::KIND => build_environment::run(&app, &payload).await,
+            deliver_webhook::KIND => deliver_webhook::run(&app, &payload).await,
             follow_up::KIND => follow_up::run(&app, &payload).await,
             inspect::KIND => inspect::run(&app, &payload).await,
             start_endpoint::KIND => start_endpoint::run(&app, &payload).await,

@@ -103,6 +103,10 @@ pub enum StartError {
     TooSlow(Duration),
 }
 
+/// What a runtime's environment keeps: where programs and libraries are.
+const KEPT: [&str; 7] =
+    ["PATH", "HOME", "ORT_DYLIB_PATH", "VIRTUAL_ENV", "REENACT_CACHE", "TMPDIR", "LD_LIBRARY_PATH"];
+
 /// The last lines that an endpoint's runtimes wrote, oldest first.
 #[derive(Debug, Clone, Default)]
 pub struct Log(Arc<Mutex<VecDeque<String>>>);
@@ -209,12 +213,15 @@ fn command(launcher: &Launcher, order: &Order, (socket, schema): (&Path, &Path))
         command.arg("--allow-unsandboxed");
     }
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
-    // Secrets of the server have no business in a process that reads foreign bytes.
-    let kept =
-        ["PATH", "HOME", "ORT_DYLIB_PATH", "VIRTUAL_ENV", "REENACT_CACHE", "TMPDIR", "LD_LIBRARY_PATH"];
-    command.env_clear();
-    command.envs(kept.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
+    leave_bare(&mut command);
     command
+}
+
+/// Takes everything out of a command's environment that a runtime does not need: secrets of the server have no business
+/// in a process that reads foreign bytes.
+fn leave_bare(command: &mut Command) {
+    command.env_clear();
+    command.envs(KEPT.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
 }
 
 /// Waits for the process's end, or ends it.
@@ -248,5 +255,24 @@ async fn keep_lines(from: impl AsyncRead + Unpin, log: Log, checkout: String) {
     while let Ok(Some(line)) = lines.next_line().await {
         tracing::debug!(target: "runtime", "{line}");
         log.push(&line.replace(&checkout, ""));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_computes_holds_no_credential() {
+        // Set by whatever runs this test, as an operator sets tokens and passwords for the server.
+        assert!(std::env::vars_os().any(|(name, _)| name.to_string_lossy().starts_with("CARGO")));
+        let mut command = Command::new("env");
+        leave_bare(&mut command);
+        let output = command.output().await.unwrap();
+        assert!(output.status.success());
+        for line in String::from_utf8(output.stdout).unwrap().lines() {
+            let name = line.split('=').next().unwrap_or_default();
+            assert!(KEPT.contains(&name), "`{name}` was handed on");
+        }
     }
 }

@@ -9,12 +9,17 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
+use hyper::Request;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
 use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
 
 use crate::app::App;
+use crate::doors::browser;
 use crate::error::{During, Error};
 use crate::gateway::live;
 
@@ -39,7 +44,7 @@ pub fn start(
             let thread = std::thread::Builder::new().name(format!("reactor-{index}"));
             let run = move || {
                 live::set_reactor(index);
-                runtime.block_on(accept(&app, listener, router, stop));
+                runtime.block_on(accept(app, listener, router, stop));
                 // What is still running had its time.
                 runtime.shutdown_timeout(Duration::from_millis(100));
             };
@@ -48,7 +53,7 @@ pub fn start(
         .collect()
 }
 
-async fn accept(app: &App, listener: TcpListener, router: Router, stop: CancellationToken) {
+async fn accept(app: Arc<App>, listener: TcpListener, router: Router, stop: CancellationToken) {
     let listener = match tokio::net::TcpListener::from_std(listener) {
         Ok(listener) => listener,
         Err(error) => return tracing::error!("could not listen on a reactor: {error}"),
@@ -59,8 +64,8 @@ async fn accept(app: &App, listener: TcpListener, router: Router, stop: Cancella
             accepted = listener.accept() => accepted,
             () = stop.cancelled() => break,
         };
-        let stream = match stream {
-            Ok((stream, _)) => stream,
+        let (stream, peer) = match stream {
+            Ok((stream, peer)) => (stream, peer.ip()),
             Err(error) => {
                 // Out of file descriptors, most likely: wait for connections to end instead of spinning.
                 tracing::warn!("could not accept a connection: {error}");
@@ -70,7 +75,16 @@ async fn accept(app: &App, listener: TcpListener, router: Router, stop: Cancella
         };
         // Answers are written whole; waiting for more to send with them only costs time.
         let _ = stream.set_nodelay(true);
-        let service = TowerToHyperService::new(router.clone());
+        let (app, router) = (Arc::clone(&app), router.clone());
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            let (app, router) = (Arc::clone(&app), router.clone());
+            let from = browser::address(&app, peer, request.headers());
+            request.extensions_mut().insert(from);
+            async move {
+                let answered = router.oneshot(request.map(Body::new)).await;
+                answered.map(|response| browser::count_guess(&app, from, response))
+            }
+        });
         let connection = hyper::server::conn::http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD_TIMEOUT)

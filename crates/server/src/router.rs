@@ -43,7 +43,10 @@ fn our_api() -> Router<Arc<App>> {
     Router::new()
         .route("/.well-known/reenact-keys.json", get(keys::list))
         .route("/api/v1/openapi.json", get(api::openapi::document))
-        .route("/api/v1/me", get(api::accounts::me))
+        .route("/api/v1/me", get(api::accounts::me).put(api::accounts::change).delete(api::accounts::leave))
+        .route("/api/v1/me/export", get(api::accounts::export))
+        .route("/api/v1/sessions", get(api::sessions::list).delete(api::sessions::revoke_others))
+        .route("/api/v1/sessions/{session}", delete(api::sessions::revoke))
         .route("/api/v1/tokens", get(api::tokens::list).post(api::tokens::create))
         .route("/api/v1/tokens/{id}", delete(api::tokens::revoke))
         .route("/api/v1/models/{owner}/{name}", get(api::repositories::model))
@@ -83,6 +86,14 @@ fn our_repository() -> Router<Arc<App>> {
     Router::new()
         .route("/grants", get(api::grants::list))
         .route("/grants/{who}", put(api::grants::put).delete(api::grants::delete))
+        .route("/webhooks", get(api::webhooks::list).post(api::webhooks::create))
+        .route(
+            "/webhooks/{webhook}",
+            get(api::webhooks::get).put(api::webhooks::change).delete(api::webhooks::delete),
+        )
+        .route("/webhooks/{webhook}/test", post(api::webhooks::test))
+        .route("/webhooks/{webhook}/deliveries", get(api::webhooks::deliveries))
+        .route("/webhooks/{webhook}/deliveries/{delivery}/redeliver", post(api::webhooks::redeliver))
 }
 
 /// Clients of the Hugging Face Hub.
@@ -191,8 +202,14 @@ fn people(app: &Arc<App>) -> Router<Arc<App>> {
         .route("/favicon.ico", get(pages::reference::favicon))
         .route("/robots.txt", get(pages::reference::robots))
         .route("/sign-in", get(pages::sessions::page).post(pages::sessions::sign_in))
+        .route("/sign-in/oidc", get(pages::oidc::begin))
+        .route("/sign-in/oidc/callback", get(pages::oidc::finish))
+        .route("/sign-up", get(pages::sign_up::page).post(pages::sign_up::sign_up))
         .route("/sign-out", post(pages::sessions::sign_out))
-        .route("/settings", get(pages::reference::settings))
+        .route("/settings", get(pages::accounts::page).post(pages::accounts::change))
+        .route("/settings/delete", get(pages::accounts::leave_page).post(pages::accounts::leave))
+        .route("/settings/sessions", get(pages::sessions::list).post(pages::sessions::revoke_others))
+        .route("/settings/sessions/{session}/end", post(pages::sessions::revoke))
         .route("/settings/password", get(pages::passwords::page).post(pages::passwords::set))
         .route("/settings/tokens", get(pages::tokens::page).post(pages::tokens::create))
         .route("/settings/tokens/{id}/revoke", post(pages::tokens::revoke))
@@ -214,7 +231,7 @@ fn people(app: &Arc<App>) -> Router<Arc<App>> {
 
 /// What people see of one repository.
 fn repository_pages(files: DefaultBodyLimit) -> Router<Arc<App>> {
-    use pages::{access_requests, discussions, endpoints, likes, repositories, web_app};
+    use pages::{access_requests, discussions, endpoints, likes, repositories, web_app, webhooks};
     Router::new()
         .route("/", get(repositories::card_page))
         .route("/like", post(likes::act))
@@ -233,6 +250,7 @@ fn repository_pages(files: DefaultBodyLimit) -> Router<Arc<App>> {
         .route("/commits/{revision}", get(pages::files::history))
         .route("/commit/{revision}", get(pages::files::commit))
         .route("/settings", get(repositories::settings_page))
+        .route("/settings/webhooks", get(webhooks::page).post(webhooks::act))
         .route("/settings/visibility", post(repositories::set_visibility))
         .route("/settings/move", post(repositories::rename))
         .route("/settings/delete", post(repositories::delete))

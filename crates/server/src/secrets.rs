@@ -67,11 +67,15 @@ pub fn verify_password(password: &str, hash: &str) -> bool {
 
 /// A keyed digest of a text (HMAC-SHA256), in hex: only who has the key can make it.
 pub fn sign(key: &Secret, text: &str) -> String {
+    Sha256::from_bytes(sign_bytes(key.0.as_bytes(), text.as_bytes())).to_string()
+}
+
+/// The same of bytes and a key of any length, as bytes.
+pub fn sign_bytes(key: &[u8], bytes: &[u8]) -> [u8; 32] {
     use hmac::{Hmac, KeyInit, Mac};
     // A key of any length is one; the error is for other uses of the trait.
-    let Ok(mac) = Hmac::<sha2::Sha256>::new_from_slice(key.0.as_bytes()) else { return String::new() };
-    let code: [u8; 32] = mac.chain_update(text.as_bytes()).finalize().into_bytes().into();
-    Sha256::from_bytes(code).to_string()
+    let Ok(mac) = Hmac::<sha2::Sha256>::new_from_slice(key) else { return [0; 32] };
+    mac.chain_update(bytes).finalize().into_bytes().into()
 }
 
 /// Whether two texts are equal, in a time that does not tell where they differ.

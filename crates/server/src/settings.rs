@@ -9,8 +9,11 @@ use std::path::{Path, PathBuf};
 
 use crate::error::Error;
 
+mod choice;
 mod value;
 
+
+pub use choice::{Hidden, Networks, OidcAccounts, SignUp, Unsafe};
 pub use value::{Bytes, Gpu, Interpreters, LargeFiles, Seconds};
 
 macro_rules! settings {
@@ -91,6 +94,35 @@ settings! {
     session_lifetime: Seconds = "30d";
     /// How long the first admin's sign-in link can be used.
     sign_in_link_lifetime: Seconds = "1h";
+    /// Who may make an account by themselves: `closed` (nobody; an admin makes accounts and invites) or `open`.
+    sign_up: SignUp = "closed";
+    /// Provider of sign-ins (OpenID Connect): its issuer, such as `https://login.example.org`. Empty for none. Its
+    /// redirect address is `/sign-in/oidc/callback` on this server.
+    oidc_issuer: String = "";
+    /// What the provider calls this server.
+    oidc_client_id: String = "";
+    /// The secret that the provider shares with this server.
+    oidc_client_secret: Hidden = "";
+    /// What the button on the sign-in page calls the provider.
+    oidc_label: String = "single sign-on";
+    /// Whom the provider lets in: `existing` (who has an account with a verified e-mail address, or has connected one)
+    /// or `new` (everybody with a verified e-mail address; an account is made for who has none).
+    oidc_accounts: OidcAccounts = "existing";
+    /// Proxies before the server, whose word is taken for where a request comes from (`X-Forwarded-For`): addresses or
+    /// networks with commas between them.
+    trusted_proxies: Networks = "";
+    /// Attempts to sign in a minute, from one address and for one account. 0: no limit, as for the next three.
+    sign_in_rate: usize = "20";
+    /// Accounts that may be made from one address in an hour, where sign-up is open.
+    sign_up_rate: usize = "10";
+    /// Tokens, links and invitations that are none, a minute from one address.
+    guess_rate: usize = "60";
+    /// Repositories, tokens, links and webhooks that one account may make a minute.
+    making_rate: usize = "600";
+    /// Whether webhooks may lead to private networks and to this machine: `refuse` or `allow`.
+    private_webhooks: Unsafe = "refuse";
+    /// How long after a failed attempt a webhook is tried again. Each further one waits six times as long.
+    webhook_retry: Seconds = "5s";
     /// ONNX Runtime's shared library. Empty: `ORT_DYLIB_PATH`, the active Python environment, or the one
     /// that `reenact setup` made.
     onnxruntime: PathBuf = "";

@@ -8,8 +8,11 @@ use serde::{Deserialize, Serialize};
 use crate::facts::Facts;
 use crate::name::RepositoryKind;
 
+mod people;
 mod sharing;
+pub mod webhooks;
 
+pub use people::{Leave, Me, Profile, Session};
 pub use sharing::{
     AcceptInvitation, CreatedInvitation, CreatedLink, Event, Grant, Invitation, Link, LinkChange, Member,
     NewGrant, NewInvitation, NewLink, NewMember, NewOrganization, Organization, Trace,
@@ -21,15 +24,6 @@ pub struct Page<T> {
     pub items: Vec<T>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
-}
-
-/// Whom the token or session acts for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct Me {
-    pub name: String,
-    pub is_admin: bool,
-    /// `read` or `write`; a signed-in person has `write`.
-    pub scope: String,
 }
 
 /// A repository as one page about it shows it.

@@ -4,6 +4,12 @@
 
 /// Longest account or repository name, in bytes. The Hub's own limit is 96.
 pub const NAME_BYTES: usize = 96;
+/// Longest e-mail address, in bytes (RFC 5321, 4.5.3.1).
+pub const EMAIL_BYTES: usize = 254;
+/// Longest address of a webhook, in bytes.
+pub const URL_BYTES: usize = 2048;
+/// Most webhooks of one repository.
+pub const WEBHOOKS: usize = 20;
 /// Longest path of a file inside a repository, in bytes.
 pub const PATH_BYTES: usize = 1024;
 /// Longest name of a branch or tag, in bytes.

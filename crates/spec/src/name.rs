@@ -44,6 +44,7 @@ pub const RESERVED: &[&str] = &[
     "settings",
     "sign-in",
     "sign-out",
+    "sign-up",
     "spaces",
     "static",
     "tokens",

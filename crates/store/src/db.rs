@@ -26,6 +26,7 @@ pub mod environments;
 pub mod events;
 pub mod facts;
 pub mod grants;
+pub mod identities;
 pub mod ids;
 pub mod invitations;
 pub mod jobs;
@@ -42,6 +43,7 @@ pub mod secrets;
 pub mod sessions;
 pub mod tokens;
 pub mod uploads;
+pub mod webhooks;
 mod words;
 
 use query::{Query, Target};

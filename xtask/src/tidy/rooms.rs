@@ -62,8 +62,26 @@ const ROOMS: &[Room] = &[
     },
 ];
 
+/// The one file of the server that asks others over HTTP, where addresses, times and lengths are bounded.
+const WAY_OUT: &str = "crates/server/src/outbound.rs";
+
 fn check(tree: &Tree) -> Vec<Violation> {
-    tree.rust().flat_map(check_file).collect()
+    tree.rust().flat_map(|file| check_file(file).into_iter().chain(check_way_out(file))).collect()
+}
+
+fn check_way_out(file: &File) -> Option<Violation> {
+    if !file.path.starts_with("crates/server/src/") || file.path == WAY_OUT {
+        return None;
+    }
+    let mentions = file.tokens().map(tokens::mentions).unwrap_or_default();
+    let mention = mentions.into_iter().find(|mention| names(mention, "reqwest"))?;
+    let hint = format!("ask `{WAY_OUT}`, which refuses private addresses and bounds answers");
+    Some(Violation::new(
+        &file.path,
+        mention.line,
+        "only one file of the server may name `reqwest`".to_owned(),
+        hint,
+    ))
 }
 
 fn check_file(file: &File) -> Vec<Violation> {
@@ -113,6 +131,13 @@ fn is_type(mention: &Mention) -> bool {
 mod tests {
     use super::super::tests::{catches, passes};
     use super::*;
+
+    #[test]
+    fn another_way_out_of_the_server_is_caught() {
+        let source = "use reqwest::Client;\n";
+        catches(&LAW, &[("crates/server/src/jobs/x.rs", source)], "only one file of the server");
+        passes(&LAW, &[("crates/server/src/outbound.rs", source), ("crates/server/tests/it/x.rs", source)]);
+    }
 
     #[test]
     fn a_door_that_reads_rows_is_caught_however_it_imports_them() {

@@ -78,6 +78,21 @@ pub struct AdminUser {
 pub enum AdminUserAction {
     Add(AdminUserAdd),
     Invite(AdminUserInvite),
+    Email(AdminUserEmail),
+}
+
+/// Set a user's e-mail address and vouch for it, so that a sign-in service can tell whose the account is
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  reenact admin user email alice alice@example.org --data ./reenact-data")]
+pub struct AdminUserEmail {
+    /// Name of the user
+    pub name: AccountName,
+    /// Their address, as the sign-in service has it
+    #[arg(value_name = "ADDRESS")]
+    pub email: String,
+    #[command(flatten)]
+    pub place: Place,
 }
 
 /// Print an address at which somebody makes an account of their own, once

@@ -9,7 +9,8 @@ use server::settings::Settings;
 use spec::api::NewInvitation;
 
 use crate::args::local::{
-    Admin, AdminAction, AdminKeyAction, AdminSignInLink, AdminUserAction, AdminUserAdd, AdminUserInvite,
+    Admin, AdminAction, AdminKeyAction, AdminSignInLink, AdminUserAction, AdminUserAdd, AdminUserEmail,
+    AdminUserInvite,
     Place,
 };
 use crate::commands::ExitStatus;
@@ -20,6 +21,7 @@ pub async fn run(args: Admin, printer: &Printer) -> anyhow::Result<ExitStatus> {
         AdminAction::User(user) => match user.action {
             AdminUserAction::Add(args) => add_user(args, printer).await,
             AdminUserAction::Invite(args) => invite_user(args, printer).await,
+            AdminUserAction::Email(args) => set_email(args, printer).await,
         },
         AdminAction::SignInLink(args) => sign_in_link(args, printer).await,
         AdminAction::Key(key) => match key.action {
@@ -51,6 +53,13 @@ async fn invite_user(args: AdminUserInvite, printer: &Printer) -> anyhow::Result
     let new = NewInvitation { email: args.email, expires: args.expires, role: None };
     let path = admin::invite_user(&settings, &new).await?;
     printer.answer(format_args!("{}{path}", serve::address(&settings)))?;
+    Ok(ExitStatus::Success)
+}
+
+async fn set_email(args: AdminUserEmail, printer: &Printer) -> anyhow::Result<ExitStatus> {
+    let settings = settings(&args.place)?;
+    admin::set_email(&settings, args.name.as_str(), &args.email).await?;
+    printer.note(format_args!("{} is {} from now on", args.email, args.name));
     Ok(ExitStatus::Success)
 }
 

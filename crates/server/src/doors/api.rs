@@ -23,7 +23,9 @@ pub mod links;
 pub mod openapi;
 pub mod organizations;
 pub mod repositories;
+pub mod sessions;
 pub mod tokens;
+pub mod webhooks;
 
 /// How our API writes an error.
 #[derive(Debug)]

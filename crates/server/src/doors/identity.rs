@@ -50,7 +50,7 @@ pub async fn recognise(app: &App, method: &Method, headers: &HeaderMap) -> Resul
     let Some(secret) = session_secret(headers) else { return Ok(Actor::Nobody) };
     let actor = sessions::actor(app, &secret).await?;
     if let Actor::Account(known) = &actor
-        && let By::Session { csrf } = &known.by
+        && let By::Session { csrf, .. } = &known.by
         && !method.is_safe()
     {
         refuse_forged(headers, csrf)?;

@@ -9,6 +9,7 @@ use axum::http::{HeaderName, HeaderValue};
 use axum::response::{IntoResponse, Redirect, Response};
 
 pub mod access_requests;
+pub mod accounts;
 pub mod assets;
 pub mod discussions;
 pub mod endpoints;
@@ -17,6 +18,7 @@ pub mod front;
 pub mod invitations;
 pub mod likes;
 pub mod markdown;
+pub mod oidc;
 pub mod passwords;
 pub mod place;
 pub mod protection;
@@ -25,10 +27,12 @@ pub mod refusal;
 pub mod repositories;
 pub mod review;
 pub mod sessions;
+pub mod sign_up;
 pub mod tokens;
 pub mod views;
 pub mod visitor;
 pub mod web_app;
+pub mod webhooks;
 
 pub use protection::protect;
 pub use refusal::{Html, not_found};

@@ -52,6 +52,13 @@ codes! {
     LinkEnded: "link-ended", 410, "The link no longer works", "ask whoever sent it for a new one, or to extend it";
     LinkUsedUp: "link-used-up", 429, "The link has too few calls left", "ask with fewer rows, or ask whoever sent it for more calls";
     LinkTooFast: "link-too-fast", 429, "That was too fast for this link", "wait as long as `Retry-After` says and try again";
+    TooFast: "too-fast", 429, "That was too fast", "wait as long as `Retry-After` says and try again";
+    SignUpClosed: "sign-up-closed", 403, "Accounts are made by an admin here", "ask an admin of this server for an account or an invitation";
+    BadSignIn: "bad-sign-in", 400, "The sign-in cannot be finished", "begin again on the page `/sign-in`, in the same browser";
+    SignInRefused: "sign-in-refused", 403, "The sign-in service did not let you in", "begin again on the page `/sign-in`, or ask whoever runs the service";
+    NoAccountFor: "no-account", 403, "There is no account for you here", "ask an admin of this server for an account with your e-mail address; if you have one, sign in with its password and connect it on the page `/settings`";
+    EmailUnverified: "email-unverified", 403, "Your e-mail address is not verified", "verify the address with the sign-in service, then sign in again";
+    SignInService: "sign-in-service", 502, "The sign-in service does not answer", "try again in a while, or sign in with your password";
     BadCsrf: "bad-csrf", 403, "The form could not be trusted", "load the page again and send the form once more";
     Forbidden: "forbidden", 403, "You may not do this", "ask the owner for the right to it, or use another account";
     ReadOnlyToken: "read-only-token", 403, "The token may read only", "make a token with the scope `write` on the page `/settings/tokens`";
@@ -65,7 +72,7 @@ codes! {
     PageNotFound: "page-not-found", 404, "There is no such page", "start from the front page and search";
     Method: "method-not-allowed", 405, "This address does not take that method", "the API's description is at `/api/v1/`";
     AlreadyExists: "already-exists", 409, "It exists already", "choose another name";
-    LastAdmin: "last-admin", 409, "Somebody must administer it", "give another member the role `admin` first";
+    LastAdmin: "last-admin", 409, "Somebody must administer it", "make somebody else an admin first";
     NotEmpty: "not-empty", 409, "It is not empty", "delete or transfer its repositories first";
     StaleParent: "stale-parent", 412, "The branch has moved on", "pull the newest revision and send the change again";
     MergeConflict: "merge-conflict", 409, "The changes do not fit together", "begin a new pull request from the branch as it is now";

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::error::{During, Error};
-use crate::ops::{endpoints, uploads};
+use crate::ops::{endpoints, uploads, webhooks};
 
 /// How often it looks.
 const EVERY: Duration = Duration::from_secs(1);
@@ -51,6 +51,7 @@ async fn clean_up(app: &App) -> Result<(), Error> {
     let now_ms = clock::now_ms();
     store::db::sessions::delete_expired(&app.store.db, now_ms).await.during("forget old sessions")?;
     uploads::clean_up(app).await?;
+    webhooks::clean_up(app).await?;
     let before_ms = now_ms.saturating_sub(KEEP_JOBS_MS);
     store::db::jobs::delete_finished_before(&app.store.db, before_ms)
         .await

@@ -37,9 +37,11 @@ pub struct Known {
 #[derive(Debug, Clone)]
 pub enum By {
     Token(TokenId),
-    /// The session's own secret against forged forms.
     Session {
+        /// The session's own secret against forged forms.
         csrf: String,
+        /// By which the session is known in the database; empty for none.
+        hash: String,
     },
 }
 
@@ -172,6 +174,11 @@ pub fn signed_in(actor: &Actor) -> Result<&Known, Error> {
         Actor::Account(known) => Ok(known),
         Actor::Nobody => Err(Error::NotSignedIn),
     }
+}
+
+/// Whether the account came with something that is told of the account's own.
+pub fn can_read(known: &Known) -> bool {
+    known.scope >= TokenScope::Read && known.only.is_none()
 }
 
 /// Whether the account came with something that may change things of the account's own.

@@ -18,6 +18,7 @@ use store::db::revisions::{self as rows, Revision};
 
 use super::access::{self, Action, Actor, Known};
 use super::repositories::{self, MAIN};
+use super::webhooks::{self, News};
 use crate::app::App;
 use crate::error::{During, Error};
 
@@ -95,7 +96,11 @@ pub async fn open(
     };
     match discussions::create(&app.store.db, &new).await {
         Err(store::Error::NotFound { .. }) => Err(Error::RepositoryNotFound(name.to_string())),
-        result => result.during("begin a discussion"),
+        result => {
+            let begun = result.during("begin a discussion")?;
+            webhooks::tell(app, repository.id, &News::Opened(&begun)).await;
+            Ok(begun)
+        }
     }
 }
 
@@ -244,7 +249,22 @@ async fn change(
         Err(store::Error::NotFound { .. }) => {
             Err(Error::NotFound { what: "open discussion", name: discussion.number.to_string() })
         }
-        result => result.during("change a discussion"),
+        result => {
+            let event = result.during("change a discussion")?;
+            tell(app, discussion, to, &event).await;
+            Ok(event)
+        }
+    }
+}
+
+async fn tell(app: &App, before: &Discussion, change: &Change<'_>, event: &Event) {
+    if let Change::Nothing = change {
+        return webhooks::tell(app, before.repository_id, &News::Said(before, event)).await;
+    }
+    match discussions::find(&app.store.db, before.repository_id, before.number).await {
+        Ok(Some(now)) => webhooks::tell(app, before.repository_id, &News::Changed(&now)).await,
+        Ok(None) => {}
+        Err(error) => tracing::error!(%error, "webhooks were not told of a discussion"),
     }
 }
 

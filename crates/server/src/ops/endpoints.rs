@@ -15,6 +15,7 @@ use store::db::ids::RepositoryId;
 
 use super::access::{self, Action, Actor, Subject};
 use super::revisions::{self, At};
+use super::webhooks::{self, News};
 use super::{facts, repositories};
 use crate::app::App;
 use crate::error::{During, Error};
@@ -164,7 +165,9 @@ pub(crate) async fn set_state(
         is_stopped: state == EndpointState::Stopped,
         now_ms: clock::now_ms(),
     };
-    endpoints::set_state(&app.store.db, repository, &new).await.during("store an endpoint's state")
+    endpoints::set_state(&app.store.db, repository, &new).await.during("store an endpoint's state")?;
+    webhooks::tell(app, repository, &News::Endpoint(state.as_str())).await;
+    Ok(())
 }
 
 /// `owner/name` of the repository that an endpoint serves.

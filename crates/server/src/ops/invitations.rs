@@ -14,6 +14,7 @@ use store::db::invitations;
 
 use super::access::{self, Actor};
 use super::events::{self, Done};
+use super::sessions::Browser;
 use super::{accounts, organizations, sessions};
 use crate::app::App;
 use crate::deadline;
@@ -131,7 +132,12 @@ pub async fn accept(app: &App, actor: &Actor, secret: &Secret) -> Result<Invitat
 }
 
 /// Makes an account of that name and password for whoever holds the invitation; returns its session's secret.
-pub async fn sign_up(app: &App, secret: &Secret, name: &str, password: String) -> Result<Secret, Error> {
+pub async fn sign_up(
+    app: &App,
+    secret: &Secret,
+    (name, password): (&str, String),
+    browser: &Browser,
+) -> Result<Secret, Error> {
     let name: AccountName = name.parse()?;
     look(app, secret).await?;
     let hash = sessions::hash_password(app, password).await?;
@@ -144,7 +150,7 @@ pub async fn sign_up(app: &App, secret: &Secret, name: &str, password: String) -
     let actor = Actor::Account(accounts::known(&account));
     events::note(app, &actor, Done { verb: "account.create", subject: &account.name, detail: "invited" })
         .await;
-    sessions::start(app, &account).await
+    sessions::start(app, &account, browser).await
 }
 
 async fn take(app: &App, secret: &Secret, account: AccountId) -> Result<(), Error> {

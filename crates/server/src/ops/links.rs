@@ -57,6 +57,7 @@ pub async fn create(
     if new.dry_run {
         return Ok((CreatedLink { link: None, url: None, traces }, None));
     }
+    app.rates.makings.take(&access::signed_in(actor)?.name)?;
     let now_ms = clock::now_ms();
     let secret = secrets::generate(PREFIX)?;
     let row = links::NewLink {

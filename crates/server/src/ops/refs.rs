@@ -9,6 +9,7 @@ use store::db::refs::{self, NewRef, Ref, RefKind};
 use super::access::{Action, Actor};
 use super::repositories::{self, MAIN};
 use super::revisions::{self, At};
+use super::webhooks::{self, News};
 use crate::app::App;
 use crate::error::{During, Error};
 
@@ -56,11 +57,16 @@ pub async fn create(app: &App, actor: &Actor, target: &At<'_>, new: &New<'_>) ->
     };
     match refs::create(&app.store.db, &row).await {
         Err(store::Error::AlreadyExists { .. }) => {
-            Err(Error::AlreadyExists { what: title(new.kind), name: new.name.to_string() })
+            return Err(Error::AlreadyExists { what: title(new.kind), name: new.name.to_string() });
         }
-        Err(store::Error::NotFound { .. }) => Err(Error::RepositoryNotFound(target.name.to_string())),
-        result => result.during("make a ref"),
+        Err(store::Error::NotFound { .. }) => {
+            return Err(Error::RepositoryNotFound(target.name.to_string()));
+        }
+        result => result.during("make a ref")?,
     }
+    let (name, oid) = (path(new.kind, new.name.as_str()), Some(revision.oid.to_string()));
+    webhooks::tell(app, repository.id, &News::Ref { name, old: None, new: oid }).await;
+    Ok(())
 }
 
 /// Deletes a branch or tag; the revisions it named stay. The revision of `target` is the ref's name.
@@ -70,9 +76,23 @@ pub async fn delete(app: &App, actor: &Actor, target: &At<'_>, kind: RefKind) ->
         let actor = super::access::signed_in(actor)?.name.clone();
         return Err(Error::Forbidden { actor, action: "delete the branch", what: MAIN.to_owned() });
     }
+    let named = refs::by_name(&app.store.db, repository.id, kind, target.revision).await;
+    let named = named.during("find a ref")?.ok_or_else(|| target.revision_not_found())?;
     match refs::delete(&app.store.db, repository.id, kind, target.revision).await {
-        Err(store::Error::NotFound { .. }) => Err(target.revision_not_found()),
-        result => result.during("delete a ref"),
+        Err(store::Error::NotFound { .. }) => return Err(target.revision_not_found()),
+        result => result.during("delete a ref")?,
+    }
+    let (name, old) = (path(kind, target.revision), Some(named.oid.to_string()));
+    webhooks::tell(app, repository.id, &News::Ref { name, old, new: None }).await;
+    Ok(())
+}
+
+/// A ref's whole name, as git writes it.
+fn path(kind: RefKind, name: &str) -> String {
+    match kind {
+        RefKind::Branch => format!("refs/heads/{name}"),
+        RefKind::Tag => format!("refs/tags/{name}"),
+        RefKind::Pull => format!("refs/pr/{name}"),
     }
 }
 

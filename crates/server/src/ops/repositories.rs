@@ -12,6 +12,7 @@ use store::db::revisions::{Change, IfUnchanged, NewRevision, Revision};
 use store::db::{Page, accounts};
 
 use super::access::{self, Action, Actor, Known};
+use super::webhooks::{self, News, Receivers};
 use crate::app::App;
 use crate::error::{During, Error};
 
@@ -92,6 +93,7 @@ pub async fn create(app: &App, actor: &Actor, new: &NewRepository<'_>) -> Result
     if let Some(existing) = by_name(app, new.kind, &name).await? {
         return Err(already_exists(&existing));
     }
+    app.rates.makings.take(&known.name)?;
     let now_ms = clock::now_ms();
     let stored = app.store.blobs.put(GIT_ATTRIBUTES.as_bytes()).await.during("store the first file")?;
     let attributes = Change::Put {
@@ -153,12 +155,14 @@ pub async fn delete(
     name: &RepositoryName,
 ) -> Result<(), Error> {
     let repository = get(app, actor, kind, name, Action::Administer).await?;
+    let receivers = Receivers::of(app, repository.id).await;
     match repositories::delete(&app.store.db, repository.id).await {
         Err(store::Error::NotFound { .. }) => return Err(Error::RepositoryNotFound(name.to_string())),
         result => result.during("delete a repository")?,
     }
     app.known_endpoints.forget(&full_name(&repository));
     app.gateway.forget(repository.id);
+    receivers.tell(app, &repository, &News::Deleted).await;
     Ok(())
 }
 
@@ -187,6 +191,7 @@ pub async fn rename(
     app.known_endpoints.forget(&full_name(&renamed));
     // A runtime tells in each answer what it was called when it started.
     app.gateway.forget(repository.id);
+    Receivers::of(app, repository.id).await.tell(app, &repository, &News::Moved(&renamed)).await;
     Ok(renamed)
 }
 
@@ -205,6 +210,7 @@ pub async fn set_visibility(
         result => result.during("set who sees a repository")?,
     }
     app.known_endpoints.forget(&full_name(&repository));
+    webhooks::tell(app, repository.id, &News::Visibility).await;
     Ok(())
 }
 

@@ -14,7 +14,7 @@ use store::db::revisions::{self, Committed, IfUnchanged, NewRevision, Revision};
 
 use super::access::{self, Action, Actor};
 use super::repositories::MAIN;
-use super::{cards, discussions, facts, repositories};
+use super::{cards, discussions, facts, repositories, webhooks};
 use crate::app::App;
 use crate::error::{During, Error};
 use crate::jobs;
@@ -106,9 +106,30 @@ pub async fn begin_pull(app: &App, actor: &Actor, at: &At<'_>) -> Result<Draft, 
 pub async fn commit(app: &App, draft: Draft) -> Result<Done, Error> {
     let draft = draft.finish(app).await?;
     let expected_parent = expected_parent(app, &draft).await?;
-    let Target::Branch(branch) = &draft.target else {
-        return pull::commit(app, &draft, expected_parent).await;
+    let repository = draft.repository.id;
+    let (name, done) = match &draft.target {
+        Target::Branch(branch) => {
+            (format!("refs/heads/{branch}"), to_branch(app, &draft, (branch, expected_parent)).await?)
+        }
+        Target::Pull(pull) => {
+            (format!("refs/pr/{}", pull.number), pull::commit(app, &draft, expected_parent).await?)
+        }
+        Target::NewPull => {
+            let done = pull::commit(app, &draft, expected_parent).await?;
+            (format!("refs/pr/{}", done.pull_request.unwrap_or_default()), done)
+        }
     };
+    if done.committed.is_new {
+        webhooks::tell_commit(app, repository, &name, &done.committed.revision).await;
+    }
+    Ok(done)
+}
+
+async fn to_branch(
+    app: &App,
+    draft: &Draft,
+    (branch, expected_parent): (&RefName, Option<Oid>),
+) -> Result<Done, Error> {
     let now_ms = clock::now_ms();
     let is_main = branch.as_str() == MAIN;
     let task = jobs::follow_up::task(draft.repository.id);
@@ -128,7 +149,7 @@ pub async fn commit(app: &App, draft: Draft) -> Result<Done, Error> {
     };
     let committed = match revisions::commit(&app.store.db, &new).await {
         Ok(committed) => committed,
-        Err(error) => return Err(refusal(error, &draft)),
+        Err(error) => return Err(refusal(error, draft)),
     };
     if committed.is_new && is_main {
         app.job_added.notify_one();

@@ -38,6 +38,7 @@ pub async fn create(app: &App, actor: &Actor, new: &NewToken) -> Result<CreatedT
 
 /// Makes a token for this account without asking who asks: for the operator's own command.
 pub async fn create_for(app: &App, known: &Known, new: &NewToken) -> Result<CreatedToken, Error> {
+    app.rates.makings.take(&known.name)?;
     let name = new.name.trim();
     if name.is_empty() || name.len() > spec::limits::NAME_BYTES || name.chars().any(char::is_control) {
         return Err(Error::BadRequest("a token's name has 1 to 96 characters".to_owned()));

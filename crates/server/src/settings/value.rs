@@ -54,6 +54,12 @@ pub(super) fn parse<T: FromStr>(name: &'static str, text: &str) -> Result<T, Err
                 "names and whole paths, such as `debian=/usr/bin/python3`"
             }
             what if what.ends_with("Gpu") => "`none`, `all`, or numbers, such as `0,1`",
+            what if what.ends_with("SignUp") => "`closed` or `open`",
+            what if what.ends_with("OidcAccounts") => "`existing` or `new`",
+            what if what.ends_with("Unsafe") => "`refuse` or `allow`",
+            what if what.ends_with("Networks") => {
+                "a list of addresses or networks, such as `10.0.0.0/8, ::1`"
+            }
             what if what.ends_with("LargeFiles") => "`auto`, `apart` or `in-commit`",
             _ => "a whole number",
         },

@@ -2,6 +2,10 @@
 //!
 //! The routes are read from the page of all routes itself, so that none can be left out. A change of the snapshot
 //! is a change of who may do what: look at each line of it.
+//!
+//! There is no worker among the actors, because a worker has nothing to come with: runtimes and what computes in them
+//! are given a stream to the server and no address, token or key of it. `what_computes_holds_no_credential` in
+//! `provider` keeps this.
 
 use std::fmt::Write;
 
@@ -27,7 +31,8 @@ const NESTED: [(&str, &[&str]); 5] = [
 
 #[tokio::test]
 async fn who_may_do_what() {
-    let server = Server::start().await;
+    // Nobody waits here for what webhooks are sent.
+    let server = Server::start_with(&[("webhook_retry", "1h")]).await;
     for visibility in ["public", "private"] {
         for kind in ["model", "dataset"] {
             prepare(&server, visibility, (kind, visibility)).await;
@@ -167,6 +172,16 @@ async fn invitation(server: &Server) -> (String, String) {
     (made["id"].to_string(), made["url"].as_str().unwrap().rsplit('/').next().unwrap().to_owned())
 }
 
+/// A webhook of that repository, and something that is sent to it.
+async fn webhook(server: &Server, path: &str) -> (String, String) {
+    let new = json!({ "url": "https://hooks.example.invalid/" });
+    let made: serde_json::Value = server.post(Actor::Owner, path, &new).await.json().await.unwrap();
+    let id = made["id"].to_string();
+    let sent = server.post(Actor::Owner, &format!("{path}/{id}/test"), &json!({})).await;
+    let sent: serde_json::Value = sent.json().await.unwrap();
+    (id, sent["id"].to_string())
+}
+
 /// Gives a model of Alice's an endpoint that is stopped.
 async fn stop_endpoint(server: &Server, name: &str) {
     let db = &server.app.store.db;
@@ -185,11 +200,11 @@ async fn stop_endpoint(server: &Server, name: &str) {
 /// The status with which this actor's request is answered. What changes something does so to a repository of its own.
 async fn ask(server: &Server, actor: Actor, route: (&Method, &str), visibility: &str) -> u16 {
     let (method, path) = route;
+    let kind = if path.contains("/datasets/") { "dataset" } else { "model" };
     let name = match method.is_safe() {
         true => visibility.to_owned(),
         false => {
             let name = format!("{visibility}-{}", server.next_number());
-            let kind = if path.contains("/datasets/") { "dataset" } else { "model" };
             prepare(server, &name, (kind, visibility)).await;
             name
         }
@@ -209,6 +224,10 @@ async fn ask(server: &Server, actor: Actor, route: (&Method, &str), visibility: 
         }
         filled = filled.replace("{secret}", &secret);
     }
+    if path.contains("{webhook}") {
+        let (webhook, delivery) = webhook(server, &format!("/api/v1/{kind}s/alice/{name}/webhooks")).await;
+        filled = filled.replace("{webhook}", &webhook).replace("{delivery}", &delivery);
+    }
     let request = server.request(actor, method.clone(), &filled);
     let csrf = if actor == Actor::Session { server.csrf().await } else { String::new() };
     let request = match body(method, path, (&name, &secret)).or_else(|| form(method, path, (&name, &csrf))) {
@@ -217,7 +236,8 @@ async fn ask(server: &Server, actor: Actor, route: (&Method, &str), visibility: 
     };
     let status = request.send().await.unwrap().status().as_u16();
     assert_ne!(status, 500, "{actor:?} {method} {path}");
-    if !method.is_safe() && matches!(actor, Actor::Session | Actor::Forged) {
+    let is_own = matches!(actor, Actor::Session | Actor::Forged) || path.contains("/sessions");
+    if !method.is_safe() && is_own {
         // It may have ended itself.
         server.renew_session().await;
     }
@@ -250,6 +270,7 @@ fn fill(method: &Method, path: &str, name: &str) -> String {
         .replace("{number}", "1")
         .replace("{status}", "pending")
         .replace("{user}", "alice")
+        .replace("{session}", "0123456789abcdef")
         .replace("{oid}", &"00".repeat(32))
 }
 
@@ -265,6 +286,12 @@ fn body(method: &Method, path: &str, of: (&str, &str)) -> Option<(&'static str, 
         ("PUT", path) if path.ends_with("/grants/{who}") => json(json!({ "action": "read" })),
         ("POST", path) if path.ends_with("/links") => json(json!({ "files": true })),
         ("PUT", "/api/v1/links/{id}") => json(json!({ "calls": 5 })),
+        ("PUT", "/api/v1/me") => json(json!({ "full_name": "Alice Liddell" })),
+        // What the account owns keeps it.
+        ("DELETE", "/api/v1/me") => json(json!({ "name": "alice" })),
+        ("POST" | "PUT", path) if path.ends_with("/webhooks") || path.ends_with("/{webhook}") => {
+            json(json!({ "url": "https://hooks.example.invalid/" }))
+        }
         ("POST", "/api/v1/tokens") => json(json!({ "name": "another", "scope": "read" })),
         ("POST", "/api/v1/endpoints") => json(json!({ "repository": format!("alice/{name}") })),
         ("POST", "/api/repos/create") => {
@@ -310,6 +337,9 @@ fn form(method: &Method, path: &str, of: (&str, &str)) -> Option<(&'static str, 
     let (name, csrf) = of;
     let fields = match path.rsplit('/').next() {
         Some("sign-in") => "name=alice&password=wrong-password".to_owned(),
+        Some("sign-up") => format!("name=grace-{name}&password=long-enough"),
+        Some("settings") => "full_name=Alice+Liddell".to_owned(),
+        Some("webhooks") => "action=create&url=https://hooks.example.invalid/".to_owned(),
         Some("password") => "password=long-enough&again=long-enough".to_owned(),
         Some("{secret}") => format!("name=grace-{name}&password=long-enough"),
         Some("tokens") => "name=another&scope=read".to_owned(),

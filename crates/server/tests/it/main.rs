@@ -15,4 +15,6 @@ mod hub_files;
 mod hub_lists;
 mod hub_repositories;
 mod hub_uploads;
+mod people;
 mod server;
+mod webhooks;

@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use server::app::App;
 use server::gateway::Gateway;
 use server::ops::access::{self, By, Known};
+use server::ops::sessions::Browser;
 use server::ops::{accounts, sessions, tokens};
 use server::provider::Launcher;
 use server::secrets::Secret;
@@ -91,6 +92,10 @@ impl Server {
             settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         flags.insert("data".to_owned(), folder.path().to_str().unwrap().to_owned());
         flags.insert("listen".to_owned(), "127.0.0.1:0".to_owned());
+        // Many of them ask from one address, and make more than a person would.
+        for rate in ["sign_in_rate", "sign_up_rate", "guess_rate", "making_rate"] {
+            flags.entry(rate.to_owned()).or_insert_with(|| "0".to_owned());
+        }
         // Nothing here survives the test.
         flags.insert("durability".to_owned(), "normal".to_owned());
         let settings = Settings::load(&flags, |_| None, None).unwrap();
@@ -136,7 +141,7 @@ impl Server {
     pub async fn renew_session(&self) {
         let alice = accounts::by_name(&self.app, "alice").await.unwrap();
         let link = sessions::create_link(&self.app, &alice).await.unwrap();
-        let session = sessions::sign_in_by_link(&self.app, &link).await.unwrap();
+        let session = sessions::sign_in_by_link(&self.app, &link, &browser()).await.unwrap();
         *self.session.lock().unwrap() = session.expose().to_owned();
     }
 
@@ -144,7 +149,7 @@ impl Server {
     pub async fn csrf(&self) -> String {
         let secret = Secret::new(self.session.lock().unwrap().clone());
         match sessions::actor(&self.app, &secret).await.unwrap() {
-            access::Actor::Account(Known { by: By::Session { csrf }, .. }) => csrf,
+            access::Actor::Account(Known { by: By::Session { csrf, .. }, .. }) => csrf,
             other => panic!("{other:?} is not signed in"),
         }
     }
@@ -249,6 +254,14 @@ pub fn file(path: &str, bytes: &[u8]) -> Value {
 
 pub fn ndjson(lines: &[Value]) -> String {
     lines.iter().map(|line| format!("{line}\n")).collect()
+}
+
+/// Where Alice's session begins.
+fn browser() -> Browser {
+    Browser {
+        address: std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST),
+        label: "Firefox on Linux".to_owned(),
+    }
 }
 
 fn run(settings: Settings) -> (Ready, CancellationToken, JoinHandle<()>) {

@@ -40,6 +40,11 @@ pub struct NewAccount<'a> {
 
 const COLUMNS: &str = "id, name, kind, is_admin, created_ms";
 
+/// An organisation that an account alone administers.
+const ALONE: &str = "SELECT organization_id FROM members m WHERE m.account_id = $1 AND m.role = 'admin'
+    AND NOT EXISTS (SELECT 1 FROM members o WHERE o.organization_id = m.organization_id
+        AND o.account_id <> $1 AND o.role = 'admin') LIMIT 1";
+
 /// Creates an account. [`Error::AlreadyExists`] if the name is taken, in any case of its letters.
 pub async fn create(db: &Db, new: &NewAccount<'_>) -> Result<Account, Error> {
     let mut tx = db.begin().await?;
@@ -57,25 +62,65 @@ pub async fn create_organization(db: &Db, new: &NewAccount<'_>, admin: AccountId
     Ok(created)
 }
 
-/// Deletes an account with its tokens, sessions, memberships and grants. [`Error::NotEmpty`] if it owns
+/// What a user says of themselves.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct Profile {
+    pub full_name: String,
+    /// Empty where none is known.
+    pub email: String,
+    /// Whether somebody else vouches for the address.
+    pub email_is_verified: bool,
+}
+
+/// What is known of the person behind an account.
+pub async fn profile(db: &Db, id: AccountId) -> Result<Option<Profile>, Error> {
+    let sql = "SELECT full_name, email, email_is_verified FROM accounts WHERE id = $1";
+    query("read a profile", sql).bind(id).optional(db).await
+}
+
+pub async fn set_profile(db: &Db, id: AccountId, profile: &Profile) -> Result<(), Error> {
+    let sql = "UPDATE accounts SET full_name = $2, email = $3, email_is_verified = $4 WHERE id = $1";
+    let set = query("set a profile", sql)
+        .bind(id)
+        .bind(profile.full_name.as_str())
+        .bind(profile.email.as_str())
+        .bind(profile.email_is_verified);
+    if set.run(db.writer()).await? == 0 { Err(Error::not_found("account", id)) } else { Ok(()) }
+}
+
+/// The users for whom somebody vouches that they have this address; at most two, as one is meant to be.
+pub async fn by_verified_email(db: &Db, email: &str) -> Result<Vec<Account>, Error> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM accounts WHERE email = $1 AND email <> '' AND email_is_verified
+         ORDER BY id LIMIT 2"
+    );
+    query("find accounts", sql).bind(email).all(db).await
+}
+
+/// Deletes an account with its tokens, sessions, memberships, grants and likes. [`Error::NotEmpty`] if it owns
 /// repositories, [`Error::LastAdmin`] if it alone administers an organisation.
 pub async fn delete(db: &Db, id: AccountId) -> Result<(), Error> {
     let mut tx = db.begin().await?;
-    let alone = "SELECT organization_id FROM members m WHERE m.account_id = $1 AND m.role = 'admin'
-        AND NOT EXISTS (SELECT 1 FROM members o WHERE o.organization_id = m.organization_id
-            AND o.account_id <> $1 AND o.role = 'admin') LIMIT 1";
-    if query("look at organisations", alone).bind(id).optional::<(i64,)>(&mut tx).await?.is_some() {
+    if query("look at organisations", ALONE).bind(id).optional::<(i64,)>(&mut tx).await?.is_some() {
         return Err(Error::LastAdmin);
     }
     let owned = "SELECT id FROM repositories WHERE owner_id = $1 LIMIT 1";
     if query("look at repositories", owned).bind(id).optional::<(i64,)>(&mut tx).await?.is_some() {
         return Err(Error::NotEmpty { what: "account", name: id.to_string() });
     }
+    let sql = "UPDATE repositories SET n_likes = n_likes - 1
+        WHERE id IN (SELECT repository_id FROM likes WHERE account_id = $1)";
+    query("count likes", sql).bind(id).run(&mut tx).await?;
     let deleted = query("delete an account", "DELETE FROM accounts WHERE id = $1").bind(id);
     if deleted.run(&mut tx).await? == 0 {
         return Err(Error::not_found("account", id));
     }
     tx.commit().await
+}
+
+/// Whether an account alone administers an organisation.
+pub async fn is_last_admin(db: &Db, id: AccountId) -> Result<bool, Error> {
+    Ok(query("look at organisations", ALONE).bind(id).optional::<(i64,)>(db).await?.is_some())
 }
 
 async fn create_in(tx: &mut Tx, new: &NewAccount<'_>) -> Result<Account, Error> {

@@ -11,6 +11,10 @@ use super::words::words;
 use super::{Db, Tx, query};
 use crate::Error;
 
+mod said;
+
+pub use said::{Said, said};
+
 words!(
     /// Where a discussion stands.
     Status, "status of a discussion", {

@@ -48,5 +48,7 @@ id!(
     JobId,
     AccessRequestId,
     DiscussionId,
-    RecordedRequestId
+    RecordedRequestId,
+    WebhookId,
+    DeliveryId
 );

@@ -14,6 +14,7 @@ const STEPS: &[(&str, &str)] = &[
     ("sharing", include_str!("../../migrations/0002_sharing.sql")),
     ("hub", include_str!("../../migrations/0003_hub.sql")),
     ("environments", include_str!("../../migrations/0004_environments.sql")),
+    ("people", include_str!("../../migrations/0005_people.sql")),
     ("traffic", include_str!("../../migrations/0007_traffic.sql")),
 ];
 

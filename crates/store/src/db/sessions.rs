@@ -20,6 +20,8 @@ pub struct Session {
     pub expires_ms: i64,
     /// What the browser calls itself.
     pub label: String,
+    /// Known to about a minute; `None` for one that was not used since it began.
+    pub last_used_ms: Option<i64>,
 }
 
 #[derive(Clone)]
@@ -33,7 +35,7 @@ pub struct NewSession<'a> {
     pub label: &'a str,
 }
 
-const COLUMNS: &str = "hash, account_id, csrf, created_ms, expires_ms, label";
+const COLUMNS: &str = "hash, account_id, csrf, created_ms, expires_ms, label, last_used_ms";
 
 /// Begins a session. [`Error::NotFound`] without the account.
 pub async fn create(db: &Db, new: &NewSession<'_>) -> Result<(), Error> {
@@ -85,6 +87,18 @@ pub async fn delete(db: &Db, hash: &str) -> Result<(), Error> {
         .run(db.writer())
         .await
         .map(|_| ())
+}
+
+/// Notes that a session is in use.
+pub async fn touch(db: &Db, hash: &str, now_ms: i64) -> Result<(), Error> {
+    let sql = "UPDATE sessions SET last_used_ms = $2 WHERE hash = $1";
+    query("note a session's use", sql).bind(hash).bind(now_ms).run(db.writer()).await.map(|_| ())
+}
+
+/// Ends all sessions of an account but the one with that hash, and answers how many.
+pub async fn delete_others(db: &Db, account: AccountId, hash: &str) -> Result<u64, Error> {
+    let sql = "DELETE FROM sessions WHERE account_id = $1 AND hash <> $2";
+    query("end sessions", sql).bind(account).bind(hash).run(db.writer()).await
 }
 
 /// Ends all sessions of an account, as after a new password.

@@ -64,6 +64,8 @@ mod lists;
 #[cfg(test)]
 mod opening;
 #[cfg(test)]
+mod people;
+#[cfg(test)]
 mod postgres;
 #[cfg(test)]
 mod repositories;
@@ -73,5 +75,7 @@ mod revisions;
 mod rights;
 #[cfg(test)]
 mod traffic;
+#[cfg(test)]
+mod webhooks;
 #[cfg(test)]
 mod world;

@@ -5,9 +5,11 @@
 use axum::Json;
 use utoipa::OpenApi;
 
+use super::{
+    accounts, endpoints, events, grants, invitations, links, organizations, repositories, sessions, tokens,
+    webhooks,
+};
 use crate::doors::keys;
-
-use super::{accounts, endpoints, events, grants, invitations, links, organizations, repositories, tokens};
 
 /// The document.
 #[derive(Debug, OpenApi)]
@@ -19,9 +21,12 @@ use super::{accounts, endpoints, events, grants, invitations, links, organizatio
             scoring; files move by the Hugging Face Hub protocol."
     ),
     paths(
-        accounts::me, events::list,
+        accounts::me, accounts::change, accounts::leave, accounts::export, events::list,
+        sessions::list, sessions::revoke_others, sessions::revoke,
         tokens::list, tokens::create, tokens::revoke,
         repositories::model, repositories::dataset,
+        webhooks::list, webhooks::create, webhooks::get, webhooks::change, webhooks::delete, webhooks::test,
+        webhooks::deliveries, webhooks::redeliver,
         grants::list, grants::put, grants::delete,
         links::list, links::create, links::mine, links::get, links::change, links::revoke, links::proof,
         organizations::list, organizations::create, organizations::get, organizations::members,
@@ -36,6 +41,7 @@ use super::{accounts, endpoints, events, grants, invitations, links, organizatio
         (name = "tokens", description = "Secrets that act for an account"),
         (name = "repositories", description = "Models and data sets"),
         (name = "sharing", description = "Who may do what"),
+        (name = "webhooks", description = "Addresses that are told of what happens"),
         (name = "organizations", description = "Accounts with members"),
         (name = "endpoints", description = "Where models answer"),
         (name = "receipts", description = "Signed statements of what was answered"),

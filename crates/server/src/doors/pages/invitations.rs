@@ -20,6 +20,7 @@ use crate::doors::address::Base;
 use crate::doors::identity;
 use crate::error::Error;
 use crate::ops::invitations;
+use crate::ops::sessions::Browser;
 use crate::secrets::Secret;
 
 /// `/invitations/{secret}`
@@ -43,7 +44,7 @@ pub struct InvitationForm {
 pub async fn take(
     State(app): State<Arc<App>>,
     Path(secret): Path<String>,
-    base: Base,
+    (base, browser): (Base, Browser),
     visitor: Visitor,
     (headers, Form(form)): (HeaderMap, Form<InvitationForm>),
 ) -> Answer<Response, Html> {
@@ -58,7 +59,7 @@ pub async fn take(
     }
     let invitation = invitations::look(&app, &key).await?;
     let next = invitation.organization.as_ref().map_or_else(|| "/new".to_owned(), |name| format!("/{name}"));
-    match invitations::sign_up(&app, &key, form.name.trim(), form.password).await {
+    match invitations::sign_up(&app, &key, (form.name.trim(), form.password), &browser).await {
         Ok(session) => Ok(sessions::begin(&app, &base, &session, &next)),
         Err(error) if matches!(error.entry().status, 400 | 409) => {
             let complaint = Some(refusal::sentence(&error.detail()));

@@ -12,6 +12,7 @@ use axum::response::Response;
 
 use super::refusal;
 use crate::app::App;
+use crate::doors::browser::{self, Address};
 
 const HEADERS: [(&str, &str); 5] = [
     (
@@ -30,7 +31,11 @@ const PERMISSIONS: &str = "permissions-policy";
 /// Puts the error page in the place of a refusal, and the headers on everything.
 pub async fn protect(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let asked = refusal::Asked::of(&request);
-    let response = next.run(request).await;
+    let from = request.extensions().get::<Address>().copied();
+    let mut response = next.run(request).await;
+    if let Some(from) = from {
+        response = browser::count_guess(&app, from, response);
+    }
     let mut response = refusal::complete(&app, &asked, response).await;
     harden(&mut response);
     response

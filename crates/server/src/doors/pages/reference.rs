@@ -24,11 +24,6 @@ pub async fn new(base: Base, visitor: Visitor) -> Shown {
     show(&NewPage { frame, base: base.as_str().to_owned(), owner })
 }
 
-/// `/settings`
-pub async fn settings() -> Response {
-    go_to("/settings/tokens")
-}
-
 /// `/assets/{digest}/{name}`
 pub async fn asset(Path((digest, name)): Path<(String, String)>, visitor: Visitor) -> Answer<Response, Html> {
     let asset = assets::find(&name).ok_or(Error::PageNotFound(visitor.here))?;

@@ -1,4 +1,4 @@
-//! Signing in and out on the web.
+//! Signing in and out on the web, and the page that shows where one is signed in.
 //!
 //! Invariants: the session's cookie is out of reach for scripts and other sites; the form of another site signs
 //! nobody in; after signing in one stays on this server.
@@ -6,22 +6,26 @@
 use std::sync::Arc;
 
 use axum::Form;
-use axum::extract::{Query, State};
+use axum::extract::{Path, Query, State};
 use axum::http::header::SET_COOKIE;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
 use serde::Deserialize;
 
 use super::place::local;
-use super::views::account::SignInPage;
+use super::views::account::{SessionLine, SessionsPage, SignInPage};
+use super::views::front::When;
 use super::visitor::Visitor;
-use super::{Answer, Html, go_to, refusal, show};
+use super::{Answer, Html, Shown, go_to, refusal, show};
 use crate::app::App;
 use crate::doors::address::Base;
 use crate::doors::identity::{self, SESSION_COOKIE};
 use crate::error::Error;
-use crate::ops::sessions;
+use crate::oidc;
+use crate::ops::sessions::{self, Browser};
 use crate::secrets::Secret;
+use crate::settings::SignUp;
+use crate::text;
 
 /// What the address of the sign-in page says.
 #[derive(Debug, Default, Deserialize)]
@@ -35,11 +39,11 @@ pub struct Wanted {
 pub async fn page(
     State(app): State<Arc<App>>,
     Query(wanted): Query<Wanted>,
-    base: Base,
+    (base, browser): (Base, Browser),
     visitor: Visitor,
 ) -> Answer<Response, Html> {
     if !wanted.link.is_empty() {
-        let session = sessions::sign_in_by_link(&app, &Secret::new(wanted.link)).await?;
+        let session = sessions::sign_in_by_link(&app, &Secret::new(wanted.link), &browser).await?;
         // Who has no password yet needs one: the link never works again.
         let has_password = sessions::has_password(&app, &session).await?;
         let next = if has_password { local(&wanted.next) } else { "/settings/password?new=1" };
@@ -48,7 +52,7 @@ pub async fn page(
     if visitor.name().is_some() {
         return Ok(go_to(local(&wanted.next)));
     }
-    form(&visitor, &wanted.next, "", None)
+    form(&app, &visitor, (&wanted.next, ""), None)
 }
 
 /// The form, filled in.
@@ -63,7 +67,7 @@ pub struct SignInForm {
 /// `POST /sign-in`
 pub async fn sign_in(
     State(app): State<Arc<App>>,
-    base: Base,
+    (base, browser): (Base, Browser),
     headers: HeaderMap,
     visitor: Visitor,
     Form(filled): Form<SignInForm>,
@@ -71,11 +75,11 @@ pub async fn sign_in(
     if !identity::is_same_origin(&headers) {
         return Err(Error::BadCsrf.into());
     }
-    match sessions::sign_in(&app, filled.name.trim(), filled.password).await {
+    match sessions::sign_in(&app, filled.name.trim(), filled.password, &browser).await {
         Ok(session) => Ok(begin(&app, &base, &session, local(&filled.next))),
         Err(error @ Error::BadPassword) => {
             let complaint = refusal::sentence(&error.detail());
-            let mut response = form(&visitor, &filled.next, &filled.name, Some(complaint))?;
+            let mut response = form(&app, &visitor, (&filled.next, &filled.name), Some(complaint))?;
             *response.status_mut() = StatusCode::UNAUTHORIZED;
             Ok(response)
         }
@@ -107,12 +111,62 @@ pub async fn sign_out(
     Ok(response)
 }
 
-fn form(visitor: &Visitor, next: &str, name: &str, complaint: Option<String>) -> Answer<Response, Html> {
+/// `/settings/sessions`
+pub async fn list(State(app): State<Arc<App>>, visitor: Visitor) -> Shown {
+    let found = sessions::list(&app, &visitor.actor).await?;
+    let mut frame = visitor.frame("Sessions");
+    frame.section = "sessions";
+    let line = |session: spec::api::Session| SessionLine {
+        id: session.id,
+        label: session.label,
+        is_current: session.is_current,
+        created: day(session.created),
+        last_used: session.last_used.map(day),
+    };
+    show(&SessionsPage { frame, sessions: found.items.into_iter().map(line).collect() })
+}
+
+/// `POST /settings/sessions`
+pub async fn revoke_others(
+    State(app): State<Arc<App>>,
+    visitor: Visitor,
+    Form(form): Form<Bare>,
+) -> Answer<Response, Html> {
+    visitor.check_form(&form.csrf)?;
+    sessions::revoke_others(&app, &visitor.actor).await?;
+    Ok(go_to("/settings/sessions"))
+}
+
+/// `POST /settings/sessions/{session}/end`
+pub async fn revoke(
+    State(app): State<Arc<App>>,
+    Path(session): Path<String>,
+    visitor: Visitor,
+    Form(form): Form<Bare>,
+) -> Answer<Response, Html> {
+    visitor.check_form(&form.csrf)?;
+    sessions::revoke(&app, &visitor.actor, &session).await?;
+    Ok(go_to("/settings/sessions"))
+}
+
+/// The day of an RFC 3339 time.
+fn day(exact: String) -> When {
+    When { text: text::day_of(&exact), exact }
+}
+
+fn form(
+    app: &App,
+    visitor: &Visitor,
+    (next, name): (&str, &str),
+    complaint: Option<String>,
+) -> Answer<Response, Html> {
     let (next, name) = (local(next).to_owned(), name.to_owned());
     // A link to this form would come back to this form.
     let mut frame = visitor.frame("Sign in");
     frame.here = "/".to_owned();
-    show(&SignInPage { frame, name, next, complaint })
+    let service = oidc::is_there(app).then(|| app.settings.oidc_label.clone());
+    let can_sign_up = app.settings.sign_up == SignUp::Open;
+    show(&SignInPage { frame, name, next, complaint, service, can_sign_up })
 }
 
 pub(super) fn begin(app: &App, base: &Base, session: &Secret, next: &str) -> Response {

@@ -12,6 +12,7 @@ pub mod front;
 pub mod message;
 pub mod repository;
 pub mod web_app;
+pub mod webhooks;
 
 /// A page, with its cache policy.
 pub trait Page: askama::Template {
@@ -47,11 +48,16 @@ pages! {
     files::HistoryPage => Ask;
     web_app::WebAppPage => Ask;
     account::SignInPage => Ask;
+    account::SignUpPage => Never;
+    account::AccountPage => Ask;
+    account::LeavePage => Never;
+    account::SessionsPage => Ask;
     account::InvitationPage => Never;
     account::PasswordPage => Never;
     account::TokensPage => Never;
     account::EndpointsPage => Ask;
     account::EndpointPage => Ask;
+    webhooks::WebhooksPage => Never;
     message::ErrorPage => Ask;
     message::NewPage => Ask;
     message::ApiPage => Ask;

@@ -68,7 +68,7 @@ impl Visitor {
     fn csrf(&self) -> Option<&str> {
         match &self.actor {
             Actor::Account(known) => match &known.by {
-                By::Session { csrf } => Some(csrf),
+                By::Session { csrf, .. } => Some(csrf),
                 By::Token(_) => None,
             },
             Actor::Nobody => None,
@@ -92,7 +92,7 @@ mod tests {
             is_admin: false,
             scope: TokenScope::Write,
             only: None,
-            by: By::Session { csrf: "s3cret".to_owned() },
+            by: By::Session { csrf: "s3cret".to_owned(), hash: String::new() },
         };
         let visitor = Visitor { actor: Actor::Account(known), here: "/".to_owned() };
         assert!(visitor.check_form("s3cret").is_ok());

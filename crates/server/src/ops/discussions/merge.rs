@@ -20,6 +20,7 @@ use crate::error::{During, Error};
 use crate::jobs;
 use crate::ops::access::{Action, Actor};
 use crate::ops::repositories::{self, MAIN};
+use crate::ops::webhooks::{self, News};
 use crate::ops::{cards, entries};
 
 /// All files of a tree.
@@ -67,6 +68,9 @@ pub async fn merge(
             if let Err(error) = cards::refresh(app, repository.id, &committed.revision).await {
                 tracing::warn!(%error, "a card was not read at once");
             }
+            webhooks::tell_commit(app, repository.id, "refs/heads/main", &committed.revision).await;
+            let merged = Discussion { status: Status::Merged, ..discussion };
+            webhooks::tell(app, repository.id, &News::Changed(&merged)).await;
             Ok(committed.revision)
         }
         Err(store::Error::StaleParent { .. }) => {

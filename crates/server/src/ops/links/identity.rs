@@ -6,9 +6,9 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
-use store::db::members;
 use store::db::repositories::Repository;
 use store::db::revisions::{self, Revision};
+use store::db::{accounts, members};
 
 use crate::anonymity::Identity;
 use crate::app::App;
@@ -51,7 +51,15 @@ pub async fn words(
     let organizations = members::organizations(&app.store.db, owner, PEOPLE).await;
     words.extend(organizations.during("list organisations")?.into_iter().map(|member| member.name));
     let members = members::list(&app.store.db, owner, None, PEOPLE).await.during("list members")?;
-    words.extend(members.items.into_iter().map(|member| member.name));
+    words.extend(members.items.iter().map(|member| member.name.clone()));
+    let people = members.items.iter().map(|member| member.account_id).chain([owner]);
+    for person in people {
+        let profile = accounts::profile(&app.store.db, person).await.during("read a profile")?;
+        for text in profile.iter().flat_map(|profile| [&profile.full_name, &profile.email]) {
+            words.extend(text.split(' ').map(str::to_owned));
+            words.insert(text.clone());
+        }
+    }
     let card = cards::at(app, revision).await?;
     for (field, text) in texts(&card) {
         if PEOPLE_FIELDS.contains(&field) {

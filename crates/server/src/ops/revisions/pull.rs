@@ -14,6 +14,7 @@ use super::{Done, refusal};
 use crate::app::App;
 use crate::error::{During, Error};
 use crate::ops::repositories::{self, MAIN};
+use crate::ops::webhooks::{self, News};
 
 /// Said where whoever offers a change says nothing.
 const NO_DESCRIPTION: &str = "No description.";
@@ -59,6 +60,7 @@ async fn open(app: &App, draft: &Draft, parent: Option<Oid>) -> Result<Done, Err
     let first = new_revision(draft, &name, None);
     let made = discussions::create_with_commit(&app.store.db, &new, &first, event_data).await;
     let (pull, committed) = made.map_err(|error| refusal(error, draft))?;
+    webhooks::tell(app, draft.repository.id, &News::Opened(&pull)).await;
     Ok(Done { committed, pull_request: Some(pull.number) })
 }
 

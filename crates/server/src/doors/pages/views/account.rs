@@ -1,4 +1,4 @@
-//! The pages about whoever is signed in: signing in, password, tokens, endpoints.
+//! The pages about whoever is signed in: signing in and up, account, sessions, password, tokens, endpoints.
 
 use askama::Template;
 
@@ -14,6 +14,59 @@ pub struct SignInPage {
     /// Where to go afterwards; a local path.
     pub next: String,
     pub complaint: Option<String>,
+    /// What the provider of sign-ins is called, if there is one.
+    pub service: Option<String>,
+    pub can_sign_up: bool,
+}
+
+#[derive(Debug, Template)]
+#[template(path = "sign_up.html")]
+pub struct SignUpPage {
+    pub frame: Frame,
+    /// What was typed as name, shown again.
+    pub name: String,
+    /// Where to go afterwards; a local path.
+    pub next: String,
+    pub complaint: Option<String>,
+}
+
+#[derive(Debug, Template)]
+#[template(path = "account.html")]
+pub struct AccountPage {
+    pub frame: Frame,
+    pub name: String,
+    pub full_name: String,
+    pub email: String,
+    pub email_is_verified: bool,
+    /// What the provider of sign-ins is called, and whether it is connected.
+    pub service: Option<(String, bool)>,
+    pub is_done: bool,
+    pub complaint: Option<String>,
+}
+
+#[derive(Debug, Template)]
+#[template(path = "leave.html")]
+pub struct LeavePage {
+    pub frame: Frame,
+    pub name: String,
+    pub complaint: Option<String>,
+}
+
+#[derive(Debug, Template)]
+#[template(path = "sessions.html")]
+pub struct SessionsPage {
+    pub frame: Frame,
+    pub sessions: Vec<SessionLine>,
+}
+
+#[derive(Debug, Clone, Default)]
+pub struct SessionLine {
+    pub id: String,
+    /// May be empty.
+    pub label: String,
+    pub is_current: bool,
+    pub created: When,
+    pub last_used: Option<When>,
 }
 
 #[derive(Debug, Template)]
