@@ -195,6 +195,14 @@ fn people(app: &Arc<App>) -> Router<Arc<App>> {
         .route("/settings/tokens", get(pages::tokens::page).post(pages::tokens::create))
         .route("/settings/tokens/{id}/revoke", post(pages::tokens::revoke))
         .route("/settings/endpoints", get(pages::endpoints::list))
+        .route("/settings/organizations", get(pages::organizations::list))
+        .route("/settings/events", get(pages::events::own))
+        .route("/organizations/new", get(pages::organizations::new).post(pages::organizations::create))
+        .route(
+            "/organizations/{organization}",
+            get(pages::organizations::page).post(pages::organizations::act),
+        )
+        .route("/organizations/{organization}/events", get(pages::events::of_organization))
         .route("/invitations/{secret}", get(pages::invitations::page).post(pages::invitations::take))
         .route("/r/{link}", get(pages::review::card_page))
         .route("/r/{link}/use", get(pages::review::use_page))
@@ -212,7 +220,9 @@ fn people(app: &Arc<App>) -> Router<Arc<App>> {
 
 /// What people see of one repository.
 fn repository_pages() -> Router<Arc<App>> {
-    use pages::{access_requests, discussions, endpoints, files, likes, repositories, web_app};
+    use pages::{
+        access_requests, discussions, endpoints, events, files, likes, repositories, sharing, web_app,
+    };
     Router::new()
         .route("/", get(repositories::card_page))
         .route("/like", post(likes::act))
@@ -231,6 +241,8 @@ fn repository_pages() -> Router<Arc<App>> {
         .route("/commits/{revision}", get(files::history))
         .route("/commit/{revision}", get(files::commit))
         .route("/settings", get(repositories::settings_page))
+        .route("/settings/sharing", get(sharing::page).post(sharing::act))
+        .route("/settings/events", get(events::of_repository))
         .route("/settings/visibility", post(repositories::set_visibility))
         .route("/settings/move", post(repositories::rename))
         .route("/settings/delete", post(repositories::delete))

@@ -11,6 +11,7 @@ pub mod frame;
 pub mod front;
 pub mod message;
 pub mod repository;
+pub mod sharing;
 pub mod web_app;
 
 /// A page, with its cache policy.
@@ -52,6 +53,11 @@ pages! {
     account::TokensPage => Never;
     account::EndpointsPage => Ask;
     account::EndpointPage => Ask;
+    sharing::SharingPage => Never;
+    sharing::OrganizationsPage => Ask;
+    sharing::NewOrganizationPage => Ask;
+    sharing::OrganizationPage => Never;
+    sharing::EventsPage => Ask;
     message::ErrorPage => Ask;
     message::NewPage => Ask;
     message::ApiPage => Ask;
