@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use ammonia::Builder;
 use comrak::nodes::NodeValue;
@@ -34,33 +34,35 @@ pub struct Reachable {
 }
 
 /// Where the files are that a card names.
-#[derive(Debug, Clone, Copy)]
-enum Targets<'a> {
-    Repository(Home<'a>),
+#[derive(Debug, Clone)]
+enum Targets {
+    /// Below these addresses: pages of files, and files.
+    Repository { blob: String, resolve: String },
     /// These alone; what else it names stays text.
-    Only(&'a Reachable),
+    Only(Arc<Reachable>),
     /// Nowhere: their paths are noted.
-    Noted(&'a Mutex<BTreeSet<String>>),
+    Noted(Arc<Mutex<BTreeSet<String>>>),
 }
 
 /// Renders the body of a card. What would take a parser too long is shown as text.
 pub fn render(markdown: &str, home: Home<'_>) -> String {
-    render_to(markdown, Targets::Repository(home))
+    let below = |verb: &str| format!("{}/{verb}/{}", home.path, encode(home.revision));
+    render_to(markdown, &Targets::Repository { blob: below("blob"), resolve: below("resolve") })
 }
 
 /// Renders the body of a card that is reached by a link: nothing on this server is led to but these files.
-pub fn render_by_link(markdown: &str, reachable: &Reachable) -> String {
-    render_to(markdown, Targets::Only(reachable))
+pub fn render_by_link(markdown: &str, reachable: Reachable) -> String {
+    render_to(markdown, &Targets::Only(Arc::new(reachable)))
 }
 
 /// The paths of the files that the body of a card leads to, as it writes them.
 pub fn mentioned(markdown: &str) -> BTreeSet<String> {
-    let noted = Mutex::default();
-    render_to(markdown, Targets::Noted(&noted));
-    noted.into_inner().unwrap_or_default()
+    let noted = Arc::<Mutex<BTreeSet<String>>>::default();
+    render_to(markdown, &Targets::Noted(Arc::clone(&noted)));
+    noted.lock().map(|mut noted| std::mem::take(&mut *noted)).unwrap_or_default()
 }
 
-fn render_to(markdown: &str, targets: Targets<'_>) -> String {
+fn render_to(markdown: &str, targets: &Targets) -> String {
     let inner =
         if weight::is_flat(markdown) { [InnerHtml::Kept, InnerHtml::Escaped].as_slice() } else { &[] };
     let html = inner.iter().map(|inner| to_html(markdown, *inner)).find(|html| weight::is_bearable(html));
@@ -103,7 +105,8 @@ fn to_html(markdown: &str, inner: InnerHtml) -> String {
     html
 }
 
-fn sanitise(html: &str, targets: Targets<'_>) -> String {
+fn sanitise(html: &str, targets: &Targets) -> String {
+    let targets = targets.clone();
     let mut builder = Builder::default();
     builder
         .rm_tags(["h1", "map", "area"])
@@ -121,8 +124,8 @@ fn sanitise(html: &str, targets: Targets<'_>) -> String {
         .id_prefix(Some("card-"))
         .link_rel(Some("noopener noreferrer nofollow ugc"))
         .attribute_filter(move |element, attribute, value| match (element, attribute) {
-            ("a", "href") => link(value, targets),
-            ("img", "src") => picture(value, targets),
+            ("a", "href") => link(value, &targets),
+            ("img", "src") => picture(value, &targets),
             (_, "class") => classes(value),
             _ => Some(Cow::Borrowed(value)),
         });
@@ -151,14 +154,14 @@ fn reachable(html: &str) -> String {
 }
 
 /// A link: within the card, to a file of the repository, or as it is.
-fn link<'v>(value: &'v str, targets: Targets<'_>) -> Option<Cow<'v, str>> {
+fn link<'v>(value: &'v str, targets: &Targets) -> Option<Cow<'v, str>> {
     match value.strip_prefix('#') {
         Some(id) if !id.is_empty() => return Some(Cow::Owned(format!("#card-{id}"))),
         _ => {}
     }
     match targets {
-        Targets::Repository(home) if is_relative(value) => Some(Cow::Owned(within(value, home, "blob"))),
-        Targets::Repository(_) => Some(Cow::Borrowed(value)),
+        Targets::Repository { blob, .. } if is_relative(value) => Some(Cow::Owned(within(value, blob))),
+        Targets::Repository { .. } => Some(Cow::Borrowed(value)),
         Targets::Only(reachable) if is_relative(value) => {
             reachable.links.get(&file_of(value)).map(|address| Cow::Owned(address.clone()))
         }
@@ -183,17 +186,17 @@ fn note<'v>(value: &str, noted: &Mutex<BTreeSet<String>>) -> Option<Cow<'v, str>
 }
 
 /// A picture of the repository. One from elsewhere would tell its host who reads the card.
-fn picture<'v>(value: &'v str, targets: Targets<'_>) -> Option<Cow<'v, str>> {
+fn picture<'v>(value: &'v str, targets: &Targets) -> Option<Cow<'v, str>> {
     match targets {
-        Targets::Repository(home) if is_relative(value) => Some(Cow::Owned(within(value, home, "resolve"))),
-        Targets::Repository(_) if value.starts_with('/') && !value.starts_with("//") => {
+        Targets::Repository { resolve, .. } if is_relative(value) => Some(Cow::Owned(within(value, resolve))),
+        Targets::Repository { .. } if value.starts_with('/') && !value.starts_with("//") => {
             Some(Cow::Borrowed(value))
         }
         Targets::Only(reachable) if is_relative(value) => {
             reachable.pictures.get(&file_of(value)).map(|address| Cow::Owned(address.clone()))
         }
         Targets::Noted(noted) => note(value, noted),
-        Targets::Repository(_) | Targets::Only(_) => None,
+        Targets::Repository { .. } | Targets::Only(_) => None,
     }
 }
 
@@ -212,9 +215,8 @@ fn is_relative(value: &str) -> bool {
     !value.is_empty() && !value.starts_with(['/', '#', '?', '\\']) && !start.contains(':')
 }
 
-fn within(value: &str, home: Home<'_>, verb: &str) -> String {
+fn within(value: &str, base: &str) -> String {
     let fragment = value.split_once('#').map(|(_, id)| format!("#{id}")).unwrap_or_default();
-    let base = format!("{}/{verb}/{}", home.path, encode(home.revision));
     format!("{base}/{}{fragment}", encode_path(&file_of(value)))
 }
 
@@ -248,7 +250,7 @@ mod tests {
             [f](https://h.example/[hidden]/x) [g](https://h.example/%5Bhidden%5D) ![p](p.png) ![q](q.png) ![r](/r.png)";
         assert_eq!(mentioned(card), ["a.txt", "b.txt", "p.png", "q.png"].map(str::to_owned).into());
         let one = |name: &str| BTreeMap::from([(name.to_owned(), format!("/r/x/{name}"))]);
-        let html = render_by_link(card, &Reachable { links: one("a.txt"), pictures: one("p.png") });
+        let html = render_by_link(card, Reachable { links: one("a.txt"), pictures: one("p.png") });
         let addresses: Vec<&str> =
             html.split('"').filter(|part| part.contains('/') && !part.contains('<')).collect();
         assert_eq!(addresses, ["/r/x/a.txt", "https://e.example/x", "/r/x/p.png"]);

@@ -81,7 +81,7 @@ pub async fn card_page(State(app): State<Arc<App>>, Path(place): Path<Place>, ba
         Some(text) => {
             let body = card::split(text).body;
             let reachable = opened.reachable(&app, markdown::mentioned(body)).await?;
-            Some(markdown::render_by_link(body, &reachable))
+            Some(markdown::render_by_link(body, reachable))
         }
         None => None,
     };
