@@ -10,7 +10,7 @@ use crate::error::Error;
 
 const DAY_MS: i64 = 24 * 3600 * 1000;
 
-/// Milliseconds since 1970 that `2027-03-01` (to the end of that day in UTC), `2027-03-01T12:00:00Z` or `90d` (also
+/// Milliseconds since 1970 that `2027-03-01` (to the last moment of that day in UTC), `2027-03-01T12:00:00Z` or `90d` (also
 /// `h`, `w` and `min`) mean.
 pub fn parse(text: &str, now_ms: i64) -> Result<i64, Error> {
     let text = text.trim();
@@ -39,7 +39,7 @@ fn from_now(text: &str, now_ms: i64) -> Option<i64> {
 
 fn end_of_day(text: &str) -> Option<i64> {
     let day = Date::parse(text, &format_description!("[year]-[month]-[day]")).ok()?;
-    ms(OffsetDateTime::new_utc(day, Time::MIDNIGHT))?.checked_add(DAY_MS)
+    ms(OffsetDateTime::new_utc(day, Time::MIDNIGHT))?.checked_add(DAY_MS - 1)
 }
 
 fn moment(text: &str) -> Option<i64> {
@@ -58,7 +58,7 @@ mod tests {
     fn days_times_and_times_from_now_are_ends() {
         assert_eq!(parse("90d", 5).unwrap(), 5 + 90 * DAY_MS);
         assert_eq!(parse(" 12h ", 0).unwrap(), DAY_MS / 2);
-        assert_eq!(parse("1970-01-02", 0).unwrap(), 2 * DAY_MS);
+        assert_eq!(parse("1970-01-02", 0).unwrap(), 2 * DAY_MS - 1);
         assert_eq!(parse("1970-01-01T00:00:01+00:00", 0).unwrap(), 1000);
     }
 

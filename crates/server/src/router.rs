@@ -214,6 +214,14 @@ fn people(app: &Arc<App>) -> Router<Arc<App>> {
         .route("/settings/tokens", get(pages::tokens::page).post(pages::tokens::create))
         .route("/settings/tokens/{id}/revoke", post(pages::tokens::revoke))
         .route("/settings/endpoints", get(pages::endpoints::list))
+        .route("/settings/organizations", get(pages::organizations::list))
+        .route("/settings/events", get(pages::events::own))
+        .route("/organizations/new", get(pages::organizations::new).post(pages::organizations::create))
+        .route(
+            "/organizations/{organization}",
+            get(pages::organizations::page).post(pages::organizations::act),
+        )
+        .route("/organizations/{organization}/events", get(pages::events::of_organization))
         .route("/invitations/{secret}", get(pages::invitations::page).post(pages::invitations::take))
         .route("/r/{link}", get(pages::review::card_page))
         .route("/r/{link}/use", get(pages::review::use_page))
@@ -231,7 +239,9 @@ fn people(app: &Arc<App>) -> Router<Arc<App>> {
 
 /// What people see of one repository.
 fn repository_pages(files: DefaultBodyLimit) -> Router<Arc<App>> {
-    use pages::{access_requests, discussions, endpoints, likes, repositories, web_app, webhooks};
+    use pages::{
+        access_requests, discussions, endpoints, events, likes, repositories, sharing, web_app, webhooks,
+    };
     Router::new()
         .route("/", get(repositories::card_page))
         .route("/like", post(likes::act))
@@ -251,6 +261,8 @@ fn repository_pages(files: DefaultBodyLimit) -> Router<Arc<App>> {
         .route("/commit/{revision}", get(pages::files::commit))
         .route("/settings", get(repositories::settings_page))
         .route("/settings/webhooks", get(webhooks::page).post(webhooks::act))
+        .route("/settings/sharing", get(sharing::page).post(sharing::act))
+        .route("/settings/events", get(events::of_repository))
         .route("/settings/visibility", post(repositories::set_visibility))
         .route("/settings/move", post(repositories::rename))
         .route("/settings/delete", post(repositories::delete))

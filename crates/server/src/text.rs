@@ -46,6 +46,15 @@ pub fn count(n: u64) -> String {
     out
 }
 
+/// A number of days from now, such as `in 3 days`.
+pub fn in_days(n: i64) -> String {
+    match n {
+        0 => "in less than a day".to_owned(),
+        1 => "in 1 day".to_owned(),
+        n => format!("in {n} days"),
+    }
+}
+
 fn at(ms: i64) -> OffsetDateTime {
     OffsetDateTime::from_unix_timestamp_nanos(i128::from(ms) * 1_000_000)
         .unwrap_or(OffsetDateTime::UNIX_EPOCH)

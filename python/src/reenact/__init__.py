@@ -27,11 +27,13 @@ from .errors import (
 )
 from .load import LoadedOnnx, load
 from .push import Pushed, push
+from .receipt import Answered, Receipt
 from .share import SharedLink, Trace, share
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Answered",
     "ArgumentError",
     "BinaryError",
     "ConversionError",
@@ -42,6 +44,7 @@ __all__ = [
     "LoadedOnnx",
     "Pushed",
     "ReenactError",
+    "Receipt",
     "ServerError",
     "SharedLink",
     "Trace",

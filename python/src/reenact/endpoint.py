@@ -6,9 +6,10 @@ returned was ready to answer, and its answers are in the words of the model's sc
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal, overload
 from urllib.parse import quote
 
 from . import _client, _credentials, _tensors
@@ -16,6 +17,7 @@ from ._client import Question, Repository, parse_repository
 from ._credentials import Server
 from .convert.schema import is_frame, plain
 from .errors import ArgumentError, EndpointError
+from .receipt import Answered, Receipt
 
 _PAUSE_S, _LONGEST_PAUSE_S = 0.05, 1.0
 _READY = ("ready", "idle")
@@ -29,6 +31,8 @@ class Endpoint:
         self._described = dict(described)
         self.schema = dict(schema)
         """Inputs and outputs of the model, and how people see them."""
+        self._query = ""
+        self._receipts: list[str] = []
 
     @property
     def repository(self) -> str:
@@ -55,11 +59,26 @@ class Endpoint:
         self._described = _described(self._server, Repository(self.repository))
         return self
 
-    def predict(self, rows: Any) -> Any:
+    @overload
+    def predict(self, rows: Any, *, receipt: Literal[False] = False) -> Any: ...
+    @overload
+    def predict(self, rows: Any, *, receipt: Literal[True]) -> Answered: ...
+    def predict(self, rows: Any, *, receipt: bool = False) -> Any:
         """The model's answer to each row: names of classes, or numbers.
 
-        `rows` are what the model takes: an array, lists, or a DataFrame with the columns of the schema.
+        `rows` are what the model takes: an array, lists, or a DataFrame with the columns of the schema. With
+        `receipt=True` the answer comes as `Answered(predictions, receipt)`, signed by the server.
         """
+        if not receipt:
+            return self._predict(rows)
+        asking = Endpoint(self._server, self._described, self.schema)
+        asking._query, asking._receipts = "?receipt=1", []
+        predictions = asking._predict(rows)
+        if not asking._receipts:
+            raise EndpointError(f"`{self.repository}` answered without a receipt", hint="ask a newer server")
+        return Answered(predictions, Receipt(asking._receipts[-1]))
+
+    def _predict(self, rows: Any) -> Any:
         output = self.schema.get("output", {})
         if _is_mixed(rows):
             return _listed(self._invoked(rows))
@@ -96,15 +115,24 @@ class Endpoint:
             "Inference-Header-Content-Length": str(n_json_bytes),
         }
         name = quote(self.repository.partition("/")[2])
-        answer = _client.ask(self._server, Question("POST", f"{self.url}v2/models/{name}/infer", body, headers))
+        answer = _client.ask(self._server, Question("POST", f"{self.url}v2/models/{name}/infer{self._query}", body, headers))
         length = answer.headers.get("inference-header-content-length")
-        return _tensors.answer(answer.body, int(length) if length else None)
+        n_json_bytes = int(length) if length else None
+        if self._query:
+            self._keep(json.loads(answer.body[:n_json_bytes]).get("parameters") or {})
+        return _tensors.answer(answer.body, n_json_bytes)
+
+    def _keep(self, holder: Mapping[str, Any]) -> None:
+        if "receipt" in holder:
+            self._receipts.append(holder["receipt"])
 
     def _invoked(self, frame: Any) -> Any:
         """The answers of the scoring protocol, which the server has put into people's words."""
         data = [[plain(value) for value in row] for row in frame.itertuples(index=False, name=None)]
         document = {"dataframe_split": {"columns": [str(name) for name in frame.columns], "data": data}}
-        return _client.ask(self._server, Question("POST", f"{self.url}invocations", document)).json()["predictions"]
+        answer = _client.ask(self._server, Question("POST", f"{self.url}invocations{self._query}", document)).json()
+        self._keep(answer)
+        return answer["predictions"]
 
     def _inputs(self, rows: Any) -> list[dict[str, Any]]:
         specified = self.schema.get("inputs", ())

@@ -82,7 +82,7 @@ async fn list(args: ShareList, printer: &Printer) -> anyhow::Result<ExitStatus> 
     for link in links {
         let calls = calls(&link);
         let anonymous = if link.anonymous { "yes" } else { "no" };
-        let expires = link.expires.as_deref().map_or("never", |end| end.get(..10).unwrap_or(end)).to_owned();
+        let expires = expires(&link);
         table.push(vec![
             link.id.to_string(),
             link.repository,
@@ -138,6 +138,16 @@ async fn revoke(args: ShareRevoke, printer: &Printer) -> anyhow::Result<ExitStat
     client::sharing::revoke_link(&settings::connect(server)?, args.id).await?;
     printer.note(format_args!("link {} no longer works", args.id));
     Ok(ExitStatus::Success)
+}
+
+/// The day of its end, and a mark while that is near.
+fn expires(link: &Link) -> String {
+    let day = link.expires.as_deref().map_or("never", |end| end.get(..10).unwrap_or(end));
+    match link.ends_in_days {
+        Some(1) => format!("{day} [ends in 1 day]"),
+        Some(days) => format!("{day} [ends in {days} days]"),
+        None => day.to_owned(),
+    }
 }
 
 fn calls(link: &Link) -> String {

@@ -4,10 +4,13 @@
 //! undoes nothing; no secret and no content is ever part of one.
 
 use spec::api::{Event, Page};
+use spec::name::{RepositoryKind, RepositoryName};
+use spec::rights::Action;
 use store::clock;
 use store::db::events::{self, Filter, NewEvent};
 
 use super::access::{self, Actor};
+use super::{organizations, repositories};
 use crate::app::App;
 use crate::error::{During, Error};
 use crate::text;
@@ -44,6 +47,36 @@ pub struct Wanted {
     pub limit: u32,
 }
 
+/// What was done to a repository, for whoever administers it.
+pub async fn of_repository(
+    app: &App,
+    actor: &Actor,
+    (kind, name): (RepositoryKind, &RepositoryName),
+    after: Option<&str>,
+    limit: u32,
+) -> Result<Page<Event>, Error> {
+    let repository = repositories::get(app, actor, kind, name, Action::Administer).await?;
+    of_subject(app, &repositories::full_name(&repository), after, limit).await
+}
+
+/// What was done to an organisation, for whoever administers it.
+pub async fn of_organization(
+    app: &App,
+    actor: &Actor,
+    name: &str,
+    after: Option<&str>,
+    limit: u32,
+) -> Result<Page<Event>, Error> {
+    let organization = organizations::administered(app, actor, name).await?;
+    of_subject(app, &organization.name, after, limit).await
+}
+
+async fn of_subject(app: &App, subject: &str, after: Option<&str>, limit: u32) -> Result<Page<Event>, Error> {
+    let filter = Filter { actor: None, subject: Some(subject) };
+    let page = events::list(&app.store.db, filter, after, limit).await.during("list events")?;
+    Ok(Page { items: page.items.into_iter().map(describe).collect(), next: page.next })
+}
+
 /// Events, newest first: an admin sees all, everybody else what they did themselves.
 pub async fn list(app: &App, actor: &Actor, wanted: &Wanted) -> Result<Page<Event>, Error> {
     let known = access::signed_in(actor)?;
@@ -51,12 +84,15 @@ pub async fn list(app: &App, actor: &Actor, wanted: &Wanted) -> Result<Page<Even
     let filter = Filter { actor: by, subject: wanted.subject.as_deref() };
     let page = events::list(&app.store.db, filter, wanted.after.as_deref(), wanted.limit).await;
     let page = page.during("list events")?;
-    let items = page.items.into_iter().map(|event| Event {
+    Ok(Page { items: page.items.into_iter().map(describe).collect(), next: page.next })
+}
+
+fn describe(event: events::Event) -> Event {
+    Event {
         at: text::rfc3339(event.at_ms),
         actor: event.actor,
         verb: event.verb,
         subject: event.subject,
         detail: event.detail,
-    });
-    Ok(Page { items: items.collect(), next: page.next })
+    }
 }

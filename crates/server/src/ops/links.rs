@@ -36,6 +36,8 @@ pub use guard::{Guest, Guests};
 
 /// What every link's secret begins with.
 const PREFIX: &str = "rl_";
+/// Links that are named together as ending soon.
+const ENDING: u32 = 5;
 /// Most digits after the point that a link rounds to.
 const DECIMALS: std::ops::RangeInclusive<i64> = 0..=15;
 
@@ -98,6 +100,15 @@ pub async fn mine(app: &App, actor: &Actor, after: Option<&str>, limit: u32) -> 
     let known = access::signed_in(actor)?;
     let page = links::made_by(&app.store.db, &known.name, after, limit).await.during("list links")?;
     Ok(Page { items: page.items.iter().map(describe).collect(), next: page.next })
+}
+
+/// The links that whoever asks has made and that end soon, the next to end first.
+pub async fn ending(app: &App, actor: &Actor) -> Result<Vec<Link>, Error> {
+    let known = access::signed_in(actor)?;
+    let now_ms = clock::now_ms();
+    let span = (now_ms, now_ms.saturating_add(guard::SOON_MS));
+    let found = links::ending(&app.store.db, &known.name, span, ENDING).await.during("list links")?;
+    Ok(found.iter().map(describe).collect())
 }
 
 /// One link.
@@ -222,6 +233,7 @@ fn describe(link: &links::Link) -> Link {
         anonymous: link.is_anonymous,
         state: guard::state(link, clock::now_ms()).to_owned(),
         expires: link.expires_ms.map(text::rfc3339),
+        ends_in_days: guard::ends_in_days(link, clock::now_ms()),
         calls: link.n_calls,
         max_calls: link.max_calls,
         calls_per_minute: link.calls_per_minute,

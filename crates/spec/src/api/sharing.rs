@@ -116,6 +116,9 @@ pub struct Link {
     pub state: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<String>,
+    /// Whole days until then, where it works and 14 or fewer are left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ends_in_days: Option<i64>,
     /// Rows that were answered; of those who asked nothing is kept.
     pub calls: i64,
     #[serde(default, skip_serializing_if = "Option::is_none")]

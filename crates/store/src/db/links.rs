@@ -135,6 +135,21 @@ pub async fn made_by(db: &Db, account: &str, after: Option<&str>, limit: u32) ->
     Ok(page(list.all::<Link>(db).await?, limit, |link| link.id.to_string()))
 }
 
+/// The links that an account made, that work, and that end in this span of time, the next to end first.
+pub async fn ending(
+    db: &Db,
+    account: &str,
+    (from_ms, to_ms): (i64, i64),
+    limit: u32,
+) -> Result<Vec<Link>, Error> {
+    let sql = format!(
+        "{SELECT} WHERE l.created_by = $1 AND l.expires_ms > $2 AND l.expires_ms <= $3 AND NOT l.is_revoked
+        ORDER BY l.expires_ms, l.id LIMIT $4"
+    );
+    let list = query("list links that end", sql).bind(account).bind(from_ms).bind(to_ms);
+    list.bind(page_limit(limit)).all(db).await
+}
+
 /// Takes calls off the link's budget, all or none; `false` if it has not so many left or does not work any more.
 pub async fn take_calls(db: &Db, id: LinkId, n_calls: i64, now_ms: i64) -> Result<bool, Error> {
     let sql = "UPDATE links SET n_calls = n_calls + $2, last_used_ms = $3

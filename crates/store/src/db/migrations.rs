@@ -15,6 +15,7 @@ const STEPS: &[(&str, &str)] = &[
     ("hub", include_str!("../../migrations/0003_hub.sql")),
     ("environments", include_str!("../../migrations/0004_environments.sql")),
     ("people", include_str!("../../migrations/0005_people.sql")),
+    ("trust", include_str!("../../migrations/0006_trust.sql")),
     ("traffic", include_str!("../../migrations/0007_traffic.sql")),
 ];
 

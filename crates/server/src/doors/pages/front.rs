@@ -16,7 +16,7 @@ use super::{Shown, show, when};
 use crate::app::App;
 use crate::doors::address::Base;
 use crate::error::Error;
-use crate::ops::{accounts, endpoints, repositories};
+use crate::ops::{accounts, endpoints, links, repositories};
 use crate::text;
 
 /// Repositories on one page.
@@ -174,11 +174,24 @@ async fn page(app: &App, (visitor, base): (&Visitor, &Base), wanted: &Wanted, li
         filters: filters(wanted, &list),
         sorts: sorts(wanted, path),
         items: found.items.iter().map(|row| card(row, &states)).collect(),
+        ending: ending(app, visitor, list.is_front).await?,
         reset: is_asked.then(|| path.to_owned()),
         next: found.next.map(|after| Wanted { after, ..wanted.clone() }.address(path)),
         is_continued: !wanted.after.is_empty(),
     };
     show(&page)
+}
+
+/// The reader's links that end soon, for the front page.
+async fn ending(app: &App, visitor: &Visitor, is_front: bool) -> Result<Vec<(String, String)>, Error> {
+    if !is_front || visitor.name().is_none() {
+        return Ok(Vec::new());
+    }
+    let found = links::ending(app, &visitor.actor).await?;
+    Ok(found
+        .into_iter()
+        .filter_map(|link| Some((link.repository, text::in_days(link.ends_in_days?))))
+        .collect())
 }
 
 impl Wanted {

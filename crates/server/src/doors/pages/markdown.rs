@@ -4,7 +4,8 @@
 //! frame; ids begin with `card-`, so none can stand for an element of ours; pictures come from this server only.
 
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::{Arc, Mutex};
 
 use ammonia::Builder;
 use comrak::nodes::NodeValue;
@@ -25,13 +26,48 @@ pub struct Home<'a> {
     pub revision: &'a str,
 }
 
+/// The files that a card can lead to where it is reached by a link: their addresses by their paths.
+#[derive(Debug, Default)]
+pub struct Reachable {
+    pub links: BTreeMap<String, String>,
+    pub pictures: BTreeMap<String, String>,
+}
+
+/// Where the files are that a card names.
+#[derive(Debug, Clone)]
+enum Targets {
+    /// Below these addresses: pages of files, and files.
+    Repository { blob: String, resolve: String },
+    /// These alone; what else it names stays text.
+    Only(Arc<Reachable>),
+    /// Nowhere: their paths are noted.
+    Noted(Arc<Mutex<BTreeSet<String>>>),
+}
+
 /// Renders the body of a card. What would take a parser too long is shown as text.
 pub fn render(markdown: &str, home: Home<'_>) -> String {
+    let below = |verb: &str| format!("{}/{verb}/{}", home.path, encode(home.revision));
+    render_to(markdown, &Targets::Repository { blob: below("blob"), resolve: below("resolve") })
+}
+
+/// Renders the body of a card that is reached by a link: nothing on this server is led to but these files.
+pub fn render_by_link(markdown: &str, reachable: Reachable) -> String {
+    render_to(markdown, &Targets::Only(Arc::new(reachable)))
+}
+
+/// The paths of the files that the body of a card leads to, as it writes them.
+pub fn mentioned(markdown: &str) -> BTreeSet<String> {
+    let noted = Arc::<Mutex<BTreeSet<String>>>::default();
+    render_to(markdown, &Targets::Noted(Arc::clone(&noted)));
+    noted.lock().map(|mut noted| std::mem::take(&mut *noted)).unwrap_or_default()
+}
+
+fn render_to(markdown: &str, targets: &Targets) -> String {
     let inner =
         if weight::is_flat(markdown) { [InnerHtml::Kept, InnerHtml::Escaped].as_slice() } else { &[] };
     let html = inner.iter().map(|inner| to_html(markdown, *inner)).find(|html| weight::is_bearable(html));
     match html {
-        Some(html) => sanitise(&html, home),
+        Some(html) => sanitise(&html, targets),
         None => format!("<pre tabindex=\"0\"><code>{}</code></pre>", ammonia::clean_text(markdown)),
     }
 }
@@ -69,11 +105,8 @@ fn to_html(markdown: &str, inner: InnerHtml) -> String {
     html
 }
 
-fn sanitise(html: &str, home: Home<'_>) -> String {
-    let (blob, resolve) = (
-        format!("{}/blob/{}", home.path, encode(home.revision)),
-        format!("{}/resolve/{}", home.path, encode(home.revision)),
-    );
+fn sanitise(html: &str, targets: &Targets) -> String {
+    let targets = targets.clone();
     let mut builder = Builder::default();
     builder
         .rm_tags(["h1", "map", "area"])
@@ -91,8 +124,8 @@ fn sanitise(html: &str, home: Home<'_>) -> String {
         .id_prefix(Some("card-"))
         .link_rel(Some("noopener noreferrer nofollow ugc"))
         .attribute_filter(move |element, attribute, value| match (element, attribute) {
-            ("a", "href") => Some(link(value, &blob)),
-            ("img", "src") => picture(value, &resolve),
+            ("a", "href") => link(value, &targets),
+            ("img", "src") => picture(value, &targets),
             (_, "class") => classes(value),
             _ => Some(Cow::Borrowed(value)),
         });
@@ -121,20 +154,49 @@ fn reachable(html: &str) -> String {
 }
 
 /// A link: within the card, to a file of the repository, or as it is.
-fn link<'v>(value: &'v str, base: &str) -> Cow<'v, str> {
+fn link<'v>(value: &'v str, targets: &Targets) -> Option<Cow<'v, str>> {
     match value.strip_prefix('#') {
-        Some(id) if !id.is_empty() => Cow::Owned(format!("#card-{id}")),
-        _ if is_relative(value) => Cow::Owned(within(value, base)),
-        _ => Cow::Borrowed(value),
+        Some(id) if !id.is_empty() => return Some(Cow::Owned(format!("#card-{id}"))),
+        _ => {}
+    }
+    match targets {
+        Targets::Repository { blob, .. } if is_relative(value) => Some(Cow::Owned(within(value, blob))),
+        Targets::Repository { .. } => Some(Cow::Borrowed(value)),
+        Targets::Only(reachable) if is_relative(value) => {
+            reachable.links.get(&file_of(value)).map(|address| Cow::Owned(address.clone()))
+        }
+        Targets::Only(_) => leads_away(value).then_some(Cow::Borrowed(value)),
+        Targets::Noted(noted) => note(value, noted),
     }
 }
 
+/// Whether an address is another server's, and whole: one from which a word was taken out leads nowhere.
+fn leads_away(value: &str) -> bool {
+    let is_whole = !value.contains("[hidden]") && !value.to_ascii_lowercase().contains("%5bhidden%5d");
+    is_whole && !value.starts_with(['/', '\\', '?'])
+}
+
+fn note<'v>(value: &str, noted: &Mutex<BTreeSet<String>>) -> Option<Cow<'v, str>> {
+    if is_relative(value)
+        && let Ok(mut noted) = noted.lock()
+    {
+        noted.insert(file_of(value));
+    }
+    None
+}
+
 /// A picture of the repository. One from elsewhere would tell its host who reads the card.
-fn picture<'v>(value: &'v str, base: &str) -> Option<Cow<'v, str>> {
-    match is_relative(value) {
-        true => Some(Cow::Owned(within(value, base))),
-        false if value.starts_with('/') && !value.starts_with("//") => Some(Cow::Borrowed(value)),
-        false => None,
+fn picture<'v>(value: &'v str, targets: &Targets) -> Option<Cow<'v, str>> {
+    match targets {
+        Targets::Repository { resolve, .. } if is_relative(value) => Some(Cow::Owned(within(value, resolve))),
+        Targets::Repository { .. } if value.starts_with('/') && !value.starts_with("//") => {
+            Some(Cow::Borrowed(value))
+        }
+        Targets::Only(reachable) if is_relative(value) => {
+            reachable.pictures.get(&file_of(value)).map(|address| Cow::Owned(address.clone()))
+        }
+        Targets::Noted(noted) => note(value, noted),
+        Targets::Repository { .. } | Targets::Only(_) => None,
     }
 }
 
@@ -154,8 +216,13 @@ fn is_relative(value: &str) -> bool {
 }
 
 fn within(value: &str, base: &str) -> String {
-    let (path, fragment) =
-        value.split_once('#').map_or((value, String::new()), |(path, id)| (path, format!("#{id}")));
+    let fragment = value.split_once('#').map(|(_, id)| format!("#{id}")).unwrap_or_default();
+    format!("{base}/{}{fragment}", encode_path(&file_of(value)))
+}
+
+/// The path of the file that a relative address names.
+fn file_of(value: &str) -> String {
+    let path = value.split('#').next().unwrap_or_default();
     let mut parts: Vec<Cow<'_, str>> = Vec::new();
     for part in path.split('/') {
         match part {
@@ -164,7 +231,7 @@ fn within(value: &str, base: &str) -> String {
             part => parts.push(percent_encoding::percent_decode_str(part).decode_utf8_lossy()),
         }
     }
-    format!("{base}/{}{fragment}", encode_path(&parts.join("/")))
+    parts.join("/")
 }
 
 #[cfg(test)]
@@ -175,6 +242,18 @@ mod tests {
 
     fn shown(markdown: &str) -> String {
         render(markdown, Home { path: "/alice/iris", revision: "main" })
+    }
+
+    #[test]
+    fn by_a_link_a_card_leads_to_the_files_of_the_link_and_to_other_servers() {
+        let card = "[a](a.txt) [b](./b.txt) [c](/alice/iris) [d](//h/x) [e](https://e.example/x) \
+            [f](https://h.example/[hidden]/x) [g](https://h.example/%5Bhidden%5D) ![p](p.png) ![q](q.png) ![r](/r.png)";
+        assert_eq!(mentioned(card), ["a.txt", "b.txt", "p.png", "q.png"].map(str::to_owned).into());
+        let one = |name: &str| BTreeMap::from([(name.to_owned(), format!("/r/x/{name}"))]);
+        let html = render_by_link(card, Reachable { links: one("a.txt"), pictures: one("p.png") });
+        let addresses: Vec<&str> =
+            html.split('"').filter(|part| part.contains('/') && !part.contains('<')).collect();
+        assert_eq!(addresses, ["/r/x/a.txt", "https://e.example/x", "/r/x/p.png"]);
     }
 
     #[test]

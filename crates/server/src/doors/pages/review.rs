@@ -3,6 +3,7 @@
 //! The pages are those of a repository, with a head of their own. Invariant: every text that comes from the model
 //! passes through [`Guest::shown`], and nobody is signed in here, so that no page tells one visitor from another.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -17,7 +18,8 @@ use spec::{card, limits};
 use store::db::entries::Entry;
 use store::db::revisions::Revision;
 
-use super::markdown::{self, Home};
+use super::markdown::{self, Reachable};
+use super::place::encode_path;
 use super::repositories::{in_short, link_ways};
 use super::views::frame::{Frame, Link};
 use super::views::repository::Dangers;
@@ -47,6 +49,9 @@ const PICTURES: [(&str, &str); 5] = [
 /// Largest picture of a card.
 const PICTURE_BYTES: i64 = 8 * 1024 * 1024;
 
+/// Files that a card names and that are looked at for it.
+const MENTIONED: usize = 100;
+
 /// A link's address.
 #[derive(Debug, Deserialize)]
 pub struct Place {
@@ -72,10 +77,14 @@ struct Opened {
 pub async fn card_page(State(app): State<Arc<App>>, Path(place): Path<Place>, base: Base) -> Shown {
     let opened = open(&app, &place).await?;
     let shown = |(name, value): (String, String)| (name, opened.guest.shown(&value));
-    let rendered = opened
-        .card
-        .as_ref()
-        .map(|text| markdown::render(card::split(text).body, Home { path: &opened.path, revision: "main" }));
+    let rendered = match &opened.card {
+        Some(text) => {
+            let body = card::split(text).body;
+            let reachable = opened.reachable(&app, markdown::mentioned(body)).await?;
+            Some(markdown::render_by_link(body, reachable))
+        }
+        None => None,
+    };
     show(&CardPage {
         frame: opened.frame(),
         head: opened.head(&app, "Card").await?,
@@ -190,10 +199,10 @@ pub async fn file(State(app): State<Arc<App>>, Path(place): Path<Place>) -> Answ
 pub async fn picture(State(app): State<Arc<App>>, Path(place): Path<Place>) -> Answer<Response, Html> {
     let opened = open(&app, &place).await?;
     let missing = || Error::NotFound { what: "picture", name: place.path.clone() };
-    let lower = place.path.to_ascii_lowercase();
-    let (_, media_type) = PICTURES.iter().find(|(end, _)| lower.ends_with(end)).ok_or_else(missing)?;
+    let media_type = picture_type(&place.path).ok_or_else(missing)?;
     let files = traces::files(&app, &opened.revision).await?;
-    let entry = files.iter().find(|entry| entry.path == place.path).ok_or_else(missing)?;
+    let entry = files.iter().find(|entry| opened.guest.shown(&entry.path) == place.path);
+    let entry = entry.ok_or_else(missing)?;
     let is_small = entry.n_bytes <= PICTURE_BYTES;
     if !is_small || opened.given(&app, entry).await? != Given::AsItIs {
         return Err(missing().into());
@@ -202,6 +211,12 @@ pub async fn picture(State(app): State<Arc<App>>, Path(place): Path<Place>) -> A
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("private, max-age=3600"));
     Ok(response)
+}
+
+/// The media type of a picture that is shown, by the end of its name.
+fn picture_type(name: &str) -> Option<&'static str> {
+    let lower = name.to_ascii_lowercase();
+    PICTURES.iter().find(|(end, _)| lower.ends_with(end)).map(|(_, media_type)| *media_type)
 }
 
 fn percent_encode(name: &str) -> String {
@@ -290,6 +305,35 @@ impl Opened {
                 .unwrap_or_default(),
             blunted: blunted.join(" "),
         })
+    }
+
+    /// Those of the files that a card names to which the link leads.
+    async fn reachable(&self, app: &App, mentioned: BTreeSet<String>) -> Result<Reachable, Error> {
+        let mut reachable = Reachable::default();
+        if mentioned.is_empty() {
+            return Ok(reachable);
+        }
+        let may_read = self.guest.link.action >= Action::Read;
+        let mut n_left = MENTIONED;
+        for (index, entry) in traces::files(app, &self.revision).await?.iter().enumerate() {
+            let name = self.guest.shown(&entry.path);
+            let is_picture = picture_type(&name).is_some() && entry.n_bytes <= PICTURE_BYTES;
+            if !mentioned.contains(&name) || !(may_read || is_picture) || n_left == 0 {
+                continue;
+            }
+            n_left -= 1;
+            let given = self.given(app, entry).await?;
+            if is_picture && given == Given::AsItIs {
+                let address = format!("{}/resolve/main/{}", self.path, encode_path(&name));
+                reachable.pictures.insert(name.clone(), address);
+            }
+            if may_read && given != Given::NotAtAll {
+                let short = name.rsplit('/').next().unwrap_or_default();
+                let address = format!("{}/files/{index}/{}", self.path, percent_encode(short));
+                reachable.links.insert(name, address);
+            }
+        }
+        Ok(reachable)
     }
 
     async fn around(&self, app: &App) -> Result<Around, Error> {

@@ -11,6 +11,7 @@ pub mod frame;
 pub mod front;
 pub mod message;
 pub mod repository;
+pub mod sharing;
 pub mod web_app;
 pub mod webhooks;
 
@@ -58,6 +59,11 @@ pages! {
     account::EndpointsPage => Ask;
     account::EndpointPage => Ask;
     webhooks::WebhooksPage => Never;
+    sharing::SharingPage => Never;
+    sharing::OrganizationsPage => Ask;
+    sharing::NewOrganizationPage => Ask;
+    sharing::OrganizationPage => Never;
+    sharing::EventsPage => Ask;
     message::ErrorPage => Ask;
     message::NewPage => Ask;
     message::ApiPage => Ask;

@@ -102,6 +102,17 @@ pub async fn give_back(app: &App, guest: &Guest, n_rows: usize) {
     }
 }
 
+/// How long before its end whoever made a link is told: two weeks.
+pub const SOON_MS: i64 = 14 * DAY_MS;
+const DAY_MS: i64 = 24 * 3600 * 1000;
+
+/// Whole days until a link that works ends, where that is soon.
+pub fn ends_in_days(link: &Link, now_ms: i64) -> Option<i64> {
+    let left_ms = link.expires_ms?.saturating_sub(now_ms);
+    let is_soon = matches!(state(link, now_ms), OPEN | USED_UP) && left_ms <= SOON_MS;
+    is_soon.then_some(left_ms / DAY_MS)
+}
+
 /// A link that lets people in.
 pub const OPEN: &str = "open";
 const USED_UP: &str = "used up";

@@ -32,6 +32,8 @@ pub struct FrontPage {
     pub items: Vec<RepositoryCard>,
     /// The address without search and filters, where any is in force.
     pub reset: Option<String>,
+    /// Links of the reader's that end soon: what they lead to, and when they end.
+    pub ending: Vec<(String, String)>,
     pub next: Option<String>,
     /// Whether this is not the first page.
     pub is_continued: bool,
