@@ -9,6 +9,7 @@ use axum::http::{HeaderName, HeaderValue};
 use axum::response::{IntoResponse, Redirect, Response};
 
 pub mod access_requests;
+pub mod answers;
 pub mod assets;
 pub mod discussions;
 pub mod endpoints;

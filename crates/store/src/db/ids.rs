@@ -47,5 +47,6 @@ id!(
     EndpointId,
     JobId,
     AccessRequestId,
-    DiscussionId
+    DiscussionId,
+    AnswerId
 );

@@ -14,6 +14,7 @@ const STEPS: &[(&str, &str)] = &[
     ("sharing", include_str!("../../migrations/0002_sharing.sql")),
     ("hub", include_str!("../../migrations/0003_hub.sql")),
     ("environments", include_str!("../../migrations/0004_environments.sql")),
+    ("inputs", include_str!("../../migrations/0008_inputs.sql")),
 ];
 
 /// Any number, as long as no other program takes PostgreSQL's advisory lock of that number in our database.

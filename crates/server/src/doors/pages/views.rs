@@ -46,6 +46,7 @@ pages! {
     files::BlobPage => Ask;
     files::HistoryPage => Ask;
     web_app::WebAppPage => Ask;
+    web_app::AnswerPage => Ask;
     account::SignInPage => Ask;
     account::InvitationPage => Never;
     account::PasswordPage => Never;
