@@ -47,11 +47,13 @@ export function show(place, answer, expected) {
   }
   if (answer.bars?.length) parts.push(bars(answer.bars));
   if (answer.values) parts.push(values(answer.values));
+  if (answer.elements) parts.push(...answer.elements);
   place.replaceChildren(...parts);
   place.classList.remove("is-stale");
 }
 
-function bars(list) {
+/** Classes with their probabilities, the likeliest first. */
+export function bars(list) {
   const shown = element("ol", "bars");
   shown.setAttribute("aria-label", "Probabilities");
   shown.append(...list.slice(0, 10).map((bar, i) => {

@@ -136,7 +136,8 @@ function showTable(place, answers) {
   place.replaceChildren(element("p", "small muted", `${n} ${n === 1 ? "row" : "rows"} in ${duration(answers.took)}${more}`), box);
 }
 
-function save(text, name) {
+/** Gives the browser a CSV file to save. */
+export function save(text, name) {
   const link = document.createElement("a");
   link.href = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
   link.download = name;

@@ -71,11 +71,15 @@ function complaint(text, status) {
   }
 }
 
+/** Longest body that stands in a command itself; a shell takes no word of any length. */
+const BODY_CHARACTERS = 64 * 1024;
+
 /** A command for a terminal that sends the same. */
 export function curl(data, request) {
+  const sent = JSON.stringify(request);
   const lines = [`curl -sS ${quote(data.url + data.infer)}`];
   if (data.is_private) lines.push('-H "authorization: Bearer $REENACT_TOKEN"');
-  lines.push("-H 'content-type: application/json'", `-d ${quote(JSON.stringify(request))}`);
+  lines.push("-H 'content-type: application/json'", sent.length <= BODY_CHARACTERS ? `-d ${quote(sent)}` : "--data-binary @request.json");
   return lines.join(" \\\n  ");
 }
 

@@ -5,6 +5,9 @@ import { complain, duration, element, read, show, wait } from "./answer.js";
 import { isBusy, state } from "./endpoint.js";
 import { panel } from "./csv.js";
 import { pad } from "./pad.js";
+import { brief, history } from "./history.js";
+import { parts } from "./outputs.js";
+import { partsInput } from "./parts.js";
 import { fromRow, ofFile, paint, toRow } from "./picture.js";
 
 const data = JSON.parse(document.getElementById("data").textContent);
@@ -15,12 +18,24 @@ const predictButton = document.getElementById("predict");
 /** The request under way, so that a newer one replaces it. */
 let running = null;
 
-const input = { table: tableInput, image: pictureInput, tensors: tensorInput }[schema?.input.kind ?? "tensors"]();
+/** What was asked and answered last, which can be shared. */
+let last = null;
+
+const input = { table: tableInput, image: pictureInput, parts: formOfParts, tensors: tensorInput }[schema?.input.kind ?? "tensors"]();
 
 form.addEventListener("submit", (event) => {
   event.preventDefault();
   predict();
 });
+const remember = history(again);
+const shareButton = document.getElementById("share");
+if (shareButton) {
+  shareButton.hidden = true;
+  shareButton.type = "button";
+  shareButton.lastChild.textContent = "Share this answer";
+  document.getElementById("share-place").append(shareButton);
+  shareButton.addEventListener("click", share);
+}
 for (const link of document.querySelectorAll("[data-example]")) {
   link.addEventListener("click", (event) => {
     const row = data.examples.rows[link.dataset.example];
@@ -38,7 +53,7 @@ follow();
 async function predict({ expected, isQuiet = false } = {}) {
   let request;
   try {
-    request = input.request();
+    request = await input.request();
   } catch (error) {
     complain(place, error.message);
     return;
@@ -48,20 +63,65 @@ async function predict({ expected, isQuiet = false } = {}) {
   const stop = isQuiet ? dim() : tell();
   try {
     const { outputs, took } = await infer(data, request, mine.signal);
-    const nRows = request.inputs[0].shape[0] ?? 1;
-    const [first] = schema ? read(schema, outputs, nRows) : [{ values: Object.values(outputs).map((o) => [o.name, o.data]) }];
-    show(place, schema && nRows > 1 ? { values: Object.values(outputs).map((o) => [o.name, o.data]) } : first, expected);
+    present(request, outputs, expected);
     document.getElementById("took").textContent = duration(took);
     echo();
     // On a phone the answer stands below the form. Who changes a value keeps their place.
     if (!isQuiet) place.parentElement.scrollIntoView({ block: "nearest" });
     setState("ready");
     repeat(request);
+    if (!isQuiet) remember({ what: brief(request), answer: answerInBrief(), request, outputs });
   } catch (error) {
     if (error.name !== "AbortError") complain(place, error.message);
   } finally {
     stop();
     if (running === mine) running = null;
+  }
+}
+
+/** Shows what was answered to a request. */
+function present(request, outputs, expected) {
+  const nRows = request.inputs[0].shape[0] ?? 1;
+  const values = { values: Object.values(outputs).map((o) => [o.name, o.data]) };
+  if (schema?.output.kind === "parts" && nRows === 1) {
+    show(place, { elements: parts(schema.output, outputs, input.picture?.()) }, expected);
+  } else {
+    const [first] = schema && nRows === 1 ? read(schema, outputs, nRows) : [values];
+    show(place, first, expected);
+  }
+  last = request;
+  if (shareButton) shareButton.hidden = false;
+}
+
+function answerInBrief() {
+  const found = place.querySelector(".answer-label, .answer-text, .regions, .answer-json, dd, audio, img, video, table");
+  return { AUDIO: "sound", IMG: "picture", VIDEO: "film", TABLE: "table" }[found?.tagName] ?? (found?.textContent ?? "").trim().slice(0, 60);
+}
+
+/** Shows an answer of before, with what was asked for it. */
+function again({ request, outputs }) {
+  running?.abort();
+  mark(null);
+  input.restore(request);
+  present(request, outputs);
+  document.getElementById("took").textContent = "";
+  repeat(request);
+  place.parentElement.scrollIntoView({ block: "nearest" });
+}
+
+/** Has the server ask the same once more and keep the answer under an address of its own, and goes there. */
+async function share() {
+  shareButton.setAttribute("aria-busy", "true");
+  const body = new URLSearchParams({ csrf: form.elements.csrf.value, share: "1", tensors: JSON.stringify(last) });
+  try {
+    const response = await fetch(form.action, { method: "POST", body });
+    if (response.redirected && response.ok) { location.href = response.url; return; }
+    const page = new DOMParser().parseFromString(await response.text(), "text/html");
+    throw new Error(page.querySelector("[role=alert] p, main h1")?.textContent ?? "The answer could not be shared.");
+  } catch (error) {
+    complain(place, error.message);
+  } finally {
+    shareButton.removeAttribute("aria-busy");
   }
 }
 
@@ -158,8 +218,19 @@ function tableInput() {
         if (slider) slider.value = row[i];
       });
     },
+    restore(request) { this.put(rowOf(request)); },
     request: () => body(schema, [fields.map((field) => field.value)]),
   };
+}
+
+/** The values of a request's only row, in the order of the features. */
+function rowOf({ inputs }) {
+  if (inputs.length === 1) return inputs[0].data;
+  return schema.input.features.map((feature) => inputs.find((each) => each.name === feature.name)?.data[0]);
+}
+
+function formOfParts() {
+  return partsInput(data, { changed: () => mark(null), complain: (message) => complain(place, message) });
 }
 
 function pictureInput() {
@@ -192,6 +263,7 @@ function pictureInput() {
       drawing?.reset();
       take(fromRow(view, row));
     },
+    restore(request) { this.put(request.inputs[0].data); },
     request() {
       if (!brightness) throw new Error(drawing ? "Draw something first, or choose a picture." : "Choose a picture first.");
       return body(schema, [toRow(view, brightness)]);
@@ -212,6 +284,8 @@ function forget() {
   running?.abort();
   place.replaceChildren(element("p", "muted answer-none", "The answer appears here."));
   document.getElementById("took").textContent = "";
+  last = null;
+  if (shareButton) shareButton.hidden = true;
   echo();
 }
 
@@ -242,6 +316,7 @@ function listenForFiles(open) {
 function tensorInput() {
   const area = document.getElementById("tensors");
   return {
+    restore(request) { if (area) area.value = JSON.stringify(request, null, 1); },
     put(row) { if (schema?.inputs.length === 1) area.value = JSON.stringify(body(schema, [row]), null, 1); },
     request() {
       if (!area) throw new Error("The inputs of this model are not known yet. Load the page again in a moment.");

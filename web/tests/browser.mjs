@@ -8,11 +8,14 @@ import { chromium } from "playwright-core";
 
 const PLACES = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
 
+/** A camera that shows a test picture and a microphone that beeps; whoever visits says whether they may be used. */
+const DEVICES = ["--use-fake-device-for-media-stream"];
+
 /** Starts Chromium, the system's own. */
 export async function open() {
   const executablePath = process.env.CHROMIUM ?? PLACES.find(existsSync);
   assert.ok(executablePath, "no Chromium here; install it, or say in `CHROMIUM` where it is");
-  return chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-gpu", "--disable-quic"] });
+  return chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-gpu", "--disable-quic", ...DEVICES] });
 }
 
 /** A page that fails the test for any error of a script and any breach of the content security policy. */

@@ -21,6 +21,7 @@ pub enum NameError {
 
 /// First path segments that belong to the server; no account can be called so.
 pub const RESERVED: &[&str] = &[
+    "a",
     "api",
     "assets",
     "collections",

@@ -10,7 +10,7 @@ import json
 import struct
 import sys
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
@@ -58,8 +58,8 @@ def request(inputs: Sequence[Mapping[str, Any]], outputs: Sequence[str]) -> tupl
     return head + b"".join(blobs), len(head)
 
 
-def answer(body: bytes, n_json_bytes: int | None) -> dict[str, Any]:
-    """Each output by name: an array in its shape, or nested lists where there is no numpy."""
+def answer(body: bytes, n_json_bytes: int | None, files: Collection[str] = ()) -> dict[str, Any]:
+    """Each output by name: an array in its shape, or nested lists where there is no numpy; `files` as bytes."""
     head = json.loads(body[:n_json_bytes])
     at = len(body) if n_json_bytes is None else n_json_bytes
     found = {}
@@ -68,7 +68,7 @@ def answer(body: bytes, n_json_bytes: int | None) -> dict[str, Any]:
         if n_bytes is None:
             flat = output["data"]
         else:
-            flat = _decode(body[at : at + n_bytes], output["datatype"])
+            flat = _decode(body[at : at + n_bytes], "FILES" if output["name"] in files else output["datatype"])
             at += n_bytes
         found[output["name"]] = _shaped(flat, output["shape"])
     return found
@@ -101,7 +101,8 @@ def plain_list(values: Any) -> Any:
 
 def _encode(values: Any, datatype: str) -> bytes:
     if datatype == "BYTES":
-        texts = (str(value).encode() for value in _flat(plain_list(values)))
+        values = plain_list(values)
+        texts = (value if isinstance(value, bytes) else str(value).encode() for value in _flat(values))
         return b"".join(struct.pack("<I", len(text)) + text for text in texts)
     try:
         if has_numpy():
@@ -121,13 +122,15 @@ def _encode(values: Any, datatype: str) -> bytes:
 
 
 def _decode(blob: bytes, datatype: str) -> Any:
-    if datatype == "BYTES":
-        texts, at = [], 0
+    if datatype in ("BYTES", "FILES"):
+        elements: list[Any] = []
+        at = 0
         while at < len(blob):
             (length,) = struct.unpack_from("<I", blob, at)
-            texts.append(blob[at + 4 : at + 4 + length].decode())
+            element = blob[at + 4 : at + 4 + length]
+            elements.append(element if datatype == "FILES" else element.decode())
             at += 4 + length
-        return texts
+        return elements
     if has_numpy():
         import numpy as np
 
@@ -143,7 +146,7 @@ def _shaped(flat: Any, shape: Sequence[int]) -> Any:
     if has_numpy():
         import numpy as np
 
-        values = np.asarray(flat, dtype=object) if len(flat) and isinstance(flat[0], str) else np.asarray(flat)
+        values = np.asarray(flat, dtype=object) if len(flat) and isinstance(flat[0], (str, bytes)) else np.asarray(flat)
         return values.reshape(shape)
     nested: list[Any] = list(flat)
     for length in reversed(shape[1:]):

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any, Literal, overload
 from urllib.parse import quote
 
-from . import _client, _credentials, _tensors
+from . import _client, _credentials, _parts, _tensors
 from ._client import Question, Repository, parse_repository
 from ._credentials import Server
 from .convert.schema import is_frame, plain
@@ -66,8 +66,9 @@ class Endpoint:
     def predict(self, rows: Any, *, receipt: bool = False) -> Any:
         """The model's answer to each row: names of classes, or numbers.
 
-        `rows` are what the model takes: an array, lists, or a DataFrame with the columns of the schema. With
-        `receipt=True` the answer comes as `Answered(predictions, receipt)`, signed by the server.
+        `rows` are what the model takes: an array, lists, or a DataFrame with the columns of the schema. Where it takes
+        files, each row is one (bytes, a path or an image of Pillow), or a list of its inputs. With `receipt=True` the
+        answer comes as `Answered(predictions, receipt)`, signed by the server.
         """
         if not receipt:
             return self._predict(rows)
@@ -80,6 +81,8 @@ class Endpoint:
 
     def _predict(self, rows: Any) -> Any:
         output = self.schema.get("output", {})
+        if "parts" in (output.get("kind"), self.schema.get("input", {}).get("kind")):
+            return self._predict_parts(rows)
         if _is_mixed(rows):
             return _listed(self._invoked(rows))
         if output.get("kind") == "label":
@@ -89,6 +92,19 @@ class Endpoint:
         names = [tensor["name"] for tensor in self.schema.get("outputs", ())]
         given = self._inferred(rows, names)
         return next(iter(given.values())) if len(given) == 1 else given
+
+    def _predict_parts(self, rows: Any) -> Any:
+        """One answer for each row: of one output itself, of several an object of them by name."""
+        names = [tensor["name"] for tensor in self.schema.get("outputs", ())]
+        if self.schema.get("input", {}).get("kind") == "parts":
+            # Each on its own, because files and series of several rows may be large and differ in length.
+            given = [self._asked(_parts.inputs([row], self.schema), names) for row in rows]
+            answers = [_parts.answer({name: values[0] for name, values in one.items()}, self.schema) for one in given]
+        else:
+            columns = self._inferred(rows, names)
+            of_row = zip(*(columns[name] for name in names), strict=True)
+            answers = [_parts.answer(dict(zip(names, row, strict=True)), self.schema) for row in of_row]
+        return answers
 
     def predict_proba(self, rows: Any) -> Any:
         """The probability of each class, in the order of `classes`, for each row."""
@@ -109,7 +125,10 @@ class Endpoint:
         return f"Endpoint({self.repository!r}, revision={self.revision[:12]!r}, state={self.state!r}, url={self.url!r})"
 
     def _inferred(self, rows: Any, outputs: list[str]) -> dict[str, Any]:
-        body, n_json_bytes = _tensors.request(self._inputs(rows), outputs)
+        return self._asked(self._inputs(rows), outputs)
+
+    def _asked(self, inputs: list[dict[str, Any]], outputs: list[str]) -> dict[str, Any]:
+        body, n_json_bytes = _tensors.request(inputs, outputs)
         headers = {
             "Content-Type": "application/octet-stream",
             "Inference-Header-Content-Length": str(n_json_bytes),
@@ -120,7 +139,7 @@ class Endpoint:
         n_json_bytes = int(length) if length else None
         if self._query:
             self._keep(json.loads(answer.body[:n_json_bytes]).get("parameters") or {})
-        return _tensors.answer(answer.body, n_json_bytes)
+        return _tensors.answer(answer.body, n_json_bytes, _parts.files(self.schema))
 
     def _keep(self, holder: Mapping[str, Any]) -> None:
         if "receipt" in holder:

@@ -79,8 +79,9 @@ def push(
     operator keeps, with packages that no index has; `requirements` are then what it lacks.
 
     The schema comes from `example`; that of a function from its type hints, or from `input` and `output`: `"text"`,
-    `"number"`, `"integer"`, `"truth"`, `"json"`, a type, a list of texts of which one is meant, or for several inputs
-    a dictionary of those by parameter. `labels` are the people's names of the classes, in the order of
+    `"number"`, `"integer"`, `"truth"`, `"image"`, `"audio"`, `"video"`, `"file"`, `"series"`, `"table"`, `"json"`, a
+    media type, a type, a list of texts of which one is meant, or for several inputs a dictionary of those by
+    parameter; an output may also be `"boxes"` or `"masks"` over the picture that went in. `labels` are the people's names of the classes, in the order of
     `model.classes_`. Smallest and largest values are hints for forms: from `ranges`, else from `data` (such as the
     training data), else from `example`. `input="image"` with `shape` and the values of a `black` and a `white`
     pixel makes each row a picture. `card` is the text of the card, or the path of a file with it.
@@ -91,11 +92,13 @@ def push(
     server = _credentials.server(url=url, token=token)
     ranges, descriptions = dict(ranges or {}), dict(descriptions or {})
     hints = Hints(data=data, feature_names=feature_names, ranges=ranges, descriptions=descriptions)
+    # Of a function `image` and `table` are whole files, of other models rows of values.
+    is_function = not isinstance(model, (str, os.PathLike)) and _is_function(model)
     request = bundle.Request(
         title=target.name.partition("/")[2],
         example=example,
         wishes=Wishes(hints=hints, labels=labels, output_title=output_title, tolerance=tolerance),
-        picture=_picture(_seen_as(input), shape, black, white),
+        picture=None if is_function else _picture(_seen_as(input), shape, black, white),
         is_converted=convert,
         description=description,
         license=license,
@@ -103,7 +106,7 @@ def push(
         tags=tags,
         card=_card_text(card),
     )
-    kind = None if isinstance(input, str) and input in ("image", "table") else input
+    kind = None if not is_function and isinstance(input, str) and input in ("image", "table") else input
     wanted = handlers.Wanted(kind, output, requirements, preprocess, postprocess, interpreter)
     sending = _Sending(server, target, public, message)
     if isinstance(model, (str, os.PathLike)):
@@ -126,12 +129,25 @@ def write(model: Any, request: bundle.Request, folder: Path, wanted: handlers.Wa
         return network.write(model, request, wanted, folder)
     if pipelines.is_pipeline(model):
         return pipelines.write(model, request, wanted, folder)
-    if callable(model) or callable(getattr(model, "predict", None)):
+    if _is_function(model):
         return handlers.write_function(model, request, wanted, folder)
     raise ArgumentError(
         f"a `{type(model).__module__}.{type(model).__qualname__}` cannot be pushed as an object",
         hint="give it a method `predict`, save it into a folder and push the path, or export it to ONNX",
     )
+
+
+def _is_function(model: Any) -> bool:
+    """Whether it is a function, or a class or object with `predict`, of no framework that is known here."""
+    is_known = (
+        onnx_model.is_onnx_object(model)
+        or estimator.is_estimator(model)
+        or xgboost.is_booster(model)
+        or lightgbm.is_booster(model)
+        or handlers.is_keras(model)
+        or handlers.is_torch(model)
+    )
+    return not is_known and (callable(model) or callable(getattr(model, "predict", None)))
 
 
 def _write_estimator(model: Any, request: bundle.Request, folder: Path, wanted: handlers.Wanted) -> bundle.Bundle:
@@ -209,7 +225,8 @@ def _target(repository: str) -> Repository:
 
 def _seen_as(input: Any) -> str | None:
     """What `input` says of a row that is no value of a function's: `image`, `table`, or nothing."""
-    return None if not isinstance(input, str) or input in described.WORDS else input
+    words = [word for word in described.WORDS if word not in ("image", "table")]
+    return None if not isinstance(input, str) or input in words or "/" in input else input
 
 
 def _picture(

@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 
 pub mod access_requests;
 pub mod accounts;
+pub mod answers;
 pub mod assets;
 pub mod discussions;
 pub mod endpoints;

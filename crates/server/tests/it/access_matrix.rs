@@ -12,9 +12,11 @@ use std::fmt::Write;
 use reqwest::Method;
 use serde_json::json;
 use server::ops::facts;
+use spec::digest::Sha256;
 use spec::name::RepositoryKind;
+use store::db::answers::{self, By, NewAnswer};
 use store::db::endpoints::{self, NewEndpoint, NewState};
-use store::db::{repositories, revisions};
+use store::db::{accounts, links, repositories, revisions};
 
 use crate::server::{Actor, Server, file, header, ndjson};
 
@@ -164,6 +166,28 @@ async fn link(server: &Server, name: &str) -> (String, String) {
     (made["link"]["id"].to_string(), secret)
 }
 
+/// An answer that Bob shared, or somebody who holds a link: the secret part of its address.
+async fn answer(server: &Server, name: &str, link: Option<&str>) -> String {
+    let db = &server.app.store.db;
+    let secret = format!("answer-{}", server.next_number());
+    let full_name = format!("alice/{name}").parse().unwrap();
+    let model = repositories::by_name(db, RepositoryKind::Model, &full_name).await.unwrap().unwrap();
+    let bob = accounts::by_name(db, "bob").await.unwrap().unwrap();
+    let by = match link {
+        Some(link) => {
+            let hash = Sha256::of(link.as_bytes()).to_string();
+            By::Link(links::by_hash(db, &hash).await.unwrap().unwrap().id, "")
+        }
+        None => By::Account(bob.id),
+    };
+    let hash = Sha256::of(secret.as_bytes()).to_string();
+    let (schema, input, output) = ("{}", "{\"inputs\":[]}", "{\"outputs\":[]}");
+    let (revision, created_ms) = ("0a", model.created_ms);
+    let new = NewAnswer { hash: &hash, repository: model.id, by, revision, schema, input, output, created_ms };
+    answers::create(db, &new).await.unwrap();
+    secret
+}
+
 /// An invitation to Alice's organisation: its number and its secret.
 async fn invitation(server: &Server) -> (String, String) {
     let path = "/api/v1/organizations/alices-lab/invitations";
@@ -214,6 +238,10 @@ async fn ask(server: &Server, actor: Actor, route: (&Method, &str), visibility: 
     if path.starts_with("/r/") || path.starts_with("/api/v1/links/") {
         let (id, link) = link(server, &name).await;
         filled = filled.replace("{link}", &link).replace("999999", &id);
+    }
+    if path.contains("{answer}") {
+        let link = path.starts_with("/r/").then(|| filled.split('/').nth(2).unwrap_or_default());
+        filled = filled.replace("{answer}", &answer(server, &name, link).await);
     }
     if path.contains("invitations") {
         let id;

@@ -50,5 +50,6 @@ id!(
     DiscussionId,
     RecordedRequestId,
     WebhookId,
-    DeliveryId
+    DeliveryId,
+    AnswerId
 );

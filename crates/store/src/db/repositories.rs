@@ -175,6 +175,7 @@ pub async fn delete(db: &Db, id: RepositoryId) -> Result<(), Error> {
         return Err(Error::not_found("repository", id));
     }
     let parts = [
+        "DELETE FROM answers WHERE repository_id = $1",
         "DELETE FROM links WHERE repository_id = $1",
         "DELETE FROM grants WHERE repository_id = $1",
         "DELETE FROM tokens WHERE repository_id = $1",

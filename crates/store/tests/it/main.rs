@@ -43,6 +43,7 @@ macro_rules! on_both_storages {
 mod access_requests;
 #[cfg(test)]
 mod accounts;
+mod answers;
 #[cfg(test)]
 mod blobs;
 #[cfg(test)]

@@ -15,7 +15,7 @@ from ..errors import ArgumentError
 
 @dataclass(frozen=True)
 class Output:
-    """`kind` is `label`, `number` or `tensors`; `label` and `probabilities` name outputs of the ONNX model."""
+    """`kind` is `label`, `number`, `parts` or `tensors`; `label` and `probabilities` name outputs of the ONNX model."""
 
     kind: str
     label: str = ""
@@ -24,6 +24,8 @@ class Output:
     labels: tuple[str, ...] = ()
     number: str = ""
     title: str = ""
+    parts: tuple[tuple[str, str], ...] = ()
+    """Outputs that are more than values, with their kinds."""
 
     def as_manifest(self) -> dict[str, Any]:
         if self.kind == "label":
@@ -37,6 +39,8 @@ class Output:
         if self.kind == "number":
             titled = {"title": self.title} if self.title else {}
             return {"kind": "number", "output": self.number, **titled}
+        if self.kind == "parts":
+            return {"kind": "parts", "parts": [{"name": name, "kind": kind} for name, kind in self.parts]}
         return {"kind": "tensors"}
 
     def name_of(self, label: str) -> str:

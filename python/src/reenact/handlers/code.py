@@ -25,7 +25,11 @@ _call = getattr(_model, "predict", _model)
 
 
 def predict({parameters}):
-    return _call({arguments})
+    return _call({parameters})
+
+
+# Whose hints say what it takes.
+predict.__wrapped__ = _call
 """
 
 
@@ -42,11 +46,9 @@ _pipeline = transformers.pipeline({task!r}, model=str(_HERE), tokenizer=str(_HER
 """
 
 
-def for_function(parameters: Sequence[str], as_json: Sequence[str]) -> str:
-    """Calls the function with its own parameters; those named in `as_json` come as JSON."""
-    arguments = ", ".join(f"json.loads({name})" if name in as_json else name for name in parameters)
-    body = _FUNCTION.format(parameters=", ".join(parameters), arguments=arguments)
-    return _module(body)
+def for_function(parameters: Sequence[str]) -> str:
+    """Calls the function with its own parameters."""
+    return _module(_FUNCTION.format(parameters=", ".join(parameters)))
 
 
 def for_pipeline(task: str, body: str) -> str:
@@ -76,7 +78,7 @@ def _module(body: str) -> str:
     """A whole file: what it is, the modules that it names, and how it opens what lies beside it."""
     opening = _OPEN + "\n" if "_open(" in body else ""
     text = f"{_HERE}\n\n{opening}{body}"
-    standard = [f"import {name}" for name in ("json", "os", "pathlib") if f"{name}." in text]
+    standard = [f"import {name}" for name in ("os", "pathlib") if f"{name}." in text]
     packages = [f"import {name}" for name in ("cloudpickle", "numpy", "pandas") if f"{name}." in text]
     imports = "\n".join(standard) + ("\n\n" + "\n".join(packages) if packages else "")
     return f"{_HEAD}\n\n{imports}\n\n{text}"

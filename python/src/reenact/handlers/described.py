@@ -10,7 +10,7 @@ import inspect
 import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
 from ..convert.output import Output
 from ..errors import ArgumentError
@@ -22,9 +22,23 @@ WORDS = {
     "number": "FP64",
     "integer": "INT64",
     "truth": "BOOL",
+    "image": "BYTES",
+    "audio": "BYTES",
+    "video": "BYTES",
+    "file": "BYTES",
+    "table": "BYTES",
+    "series": "FP64",
+    "boxes": "BYTES",
+    "masks": "BYTES",
 }
 """What a caller may write for a value, and its datatype."""
-_TYPES = {str: "text", float: "number", int: "integer", bool: "truth", dict: "json", typing.Any: "json"}
+FILES = ("image", "audio", "video", "file")
+"""What travels as the bytes of a file."""
+_PARTS = (*FILES, "table", "series", "json")
+_ONLY_OUTPUTS = ("boxes", "masks")
+_TYPES = {str: "text", float: "number", int: "integer", bool: "truth", dict: "json", typing.Any: "json", bytes: "file"}
+_CLASSES = {("PIL", "Image"): "image", ("pandas", "DataFrame"): "table"}
+_MEDIA_WORDS = {"application/json": "json", "text/csv": "table", "text/plain": "text"}
 
 
 @dataclass(frozen=True)
@@ -65,9 +79,24 @@ class Value:
     word: str
     n_dimensions: int = 0
     choices: tuple[str, ...] = ()
+    media_type: str | None = None
+
+    @property
+    def kind(self) -> str:
+        """What it is as a part of a form or an answer."""
+        if self.word in ("number", "integer") and self.n_dimensions == 1:
+            return "series"
+        if self.choices or self.word in ("number", "integer", "truth"):
+            return "value"
+        return self.word
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is a value, or a list of values."""
+        return self.kind not in (*_PARTS, *_ONLY_OUTPUTS) or (self.kind == "series" and self.word != "series")
 
     def tensor(self, name: str) -> Tensor:
-        return Tensor(name, WORDS[self.word], (-1,) * self.n_dimensions)
+        return Tensor(name, WORDS[self.word], (-1,) * (1 if self.word == "series" else self.n_dimensions))
 
 
 def of_function(
@@ -83,15 +112,13 @@ def of_function(
     if labels is not None:
         output = Value("label", choices=tuple(map(str, labels)))
     name = "label" if output.word == "label" or output.choices else "output"
-    is_form = all(value.n_dimensions == 0 for value in values.values())
-    view = (
-        {"kind": "table", "features": [_feature(n, v) for n, v in values.items()]} if is_form else {"kind": "tensors"}
-    )
+    for word in (value.word for value in values.values() if value.word in _ONLY_OUTPUTS):
+        raise ArgumentError(f"`{word}` comes out of a model and never goes in", hint="use it as `output=`")
     return Described(
         takes="row",
         inputs=tuple(value.tensor(name) for name, value in values.items()),
         outputs=(output.tensor(name),),
-        input=view,
+        input=_input_view(values),
         output=_output_view(name, output),
     )
 
@@ -121,16 +148,11 @@ def _parameters(call: Callable[..., Any]) -> list[str]:
     return list(signature.parameters)
 
 
-def is_object(hint: Any) -> bool:
-    """Whether a type hint means an object of names and values, or anything."""
-    return hint is typing.Any or hint is dict or typing.get_origin(hint) is dict
-
-
 def hints_of(call: Callable[..., Any]) -> dict[str, Any]:
     """The type hints of a function; none where they name what is not there."""
     function = call if inspect.isfunction(call) or inspect.ismethod(call) else type(call).__call__
     try:
-        return typing.get_type_hints(function)
+        return typing.get_type_hints(function, include_extras=True)
     except Exception:  # A hint may name what is not there.
         return {}
 
@@ -161,6 +183,8 @@ def _listed(names: Iterable[str]) -> str:
 def _value(wanted: Any, name: str) -> Value:
     """What the caller wrote: a word, a type, or the texts of which one is meant."""
     if isinstance(wanted, str):
+        if "/" in wanted:
+            return _of_media(wanted)
         if wanted not in WORDS:
             known = ", ".join(f"`{word}`" for word in WORDS)
             raise ArgumentError(f"`{wanted}` is no kind of value for `{name}`", hint=f"write one of {known}")
@@ -172,6 +196,10 @@ def _value(wanted: Any, name: str) -> Value:
 
 def _hinted(hint: Any, name: str) -> Value:
     """What a type hint says."""
+    if typing.get_origin(hint) is Annotated:
+        inner, *said = typing.get_args(hint)
+        known = [word for word in said if isinstance(word, str) and (word in WORDS or "/" in word)]
+        return _value(known[0], name) if known else _hinted(inner, name)
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if hint is None:
         raise ArgumentError(
@@ -180,6 +208,9 @@ def _hinted(hint: Any, name: str) -> Value:
         )
     if hint in _TYPES:
         return Value(_TYPES[hint])
+    kind = _CLASSES.get((getattr(hint, "__module__", "").split(".")[0], getattr(hint, "__name__", "")))
+    if kind is not None:
+        return Value(kind)
     if origin is dict:
         return Value("json")
     if origin is typing.Literal and all(isinstance(argument, str) for argument in arguments):
@@ -189,11 +220,36 @@ def _hinted(hint: Any, name: str) -> Value:
         return _hinted(others[0], name)
     if origin in (list, tuple) and (len(arguments) == 1 or arguments[1:] == (Ellipsis,)):
         inner = _hinted(arguments[0], name)
+        if inner.word == "json":
+            return inner
         return Value(inner.word, inner.n_dimensions + 1)
     raise ArgumentError(
         f"the type `{hint}` of `{name}` has no form in a schema",
-        hint="use `str`, `float`, `int`, `bool`, `Literal`, `dict` or a list of them, or give `input=` and `output=`",
+        hint="use `str`, `float`, `int`, `bool`, `bytes`, `Literal`, `dict` or a list of them, or give `input=` and `output=`",
     )
+
+
+def _of_media(media_type: str) -> Value:
+    """What a media type says."""
+    kind = media_type.partition("/")[0]
+    word = _MEDIA_WORDS.get(media_type) or (kind if kind in FILES else "file")
+    return Value(word, media_type=media_type if word in FILES else None)
+
+
+def _input_view(values: Mapping[str, Value]) -> dict[str, Any]:
+    """A row of a table where all are values, a form of parts where some are more."""
+    if all(value.is_plain and value.n_dimensions == 0 for value in values.values()):
+        return {"kind": "table", "features": [_feature(name, value) for name, value in values.items()]}
+    if any(value.n_dimensions > 1 or (value.n_dimensions and value.kind != "series") for value in values.values()):
+        return {"kind": "tensors"}
+    return {"kind": "parts", "parts": [_part(name, value) for name, value in values.items()]}
+
+
+def _part(name: str, value: Value) -> dict[str, Any]:
+    written: dict[str, Any] = {"name": name, "kind": value.kind}
+    if value.media_type:
+        written["media_types"] = [value.media_type]
+    return written | ({"categories": list(value.choices)} if value.choices else {})
 
 
 def _feature(name: str, value: Value) -> dict[str, Any]:
@@ -206,4 +262,6 @@ def _output_view(name: str, value: Value) -> Output:
         return Output("label", label=name, classes=value.choices)
     if value.n_dimensions == 0 and value.word in ("number", "integer"):
         return Output("number", number=name)
+    if not value.is_plain:
+        return Output("parts", parts=((name, value.kind),))
     return Output("tensors")

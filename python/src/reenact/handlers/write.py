@@ -6,7 +6,9 @@ before anything is written for the server.
 
 from __future__ import annotations
 
-import inspect
+import base64
+import io
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -52,16 +54,16 @@ def write_function(model: Any, request: Request, wanted: Wanted, folder: Path) -
     if wanted.input is None and not described.is_hinted(call) and request.example is not None:
         return write_rows(Open(model, call, code.ESTIMATOR), request, wanted, folder)
     schema = described.of_function(call, wanted.input, wanted.output, request.wishes.labels)
-    as_json = _json_inputs(call, wanted.input)
     rows = [] if request.example is None else [_row_of(value, len(schema.inputs)) for value in request.example]
-    answers = [_answer(call, row, as_json, schema) for row in rows]
+    answers = [_answer(call, row) for row in rows]
     carried = carry.dump(model, folder / "model.pkl", getattr(model, "__name__", type(model).__name__))
     (folder / "predict.py").write_text(
-        code.for_function([tensor.name for tensor in schema.inputs], as_json), encoding="utf-8"
+        code.for_function([tensor.name for tensor in schema.inputs]), encoding="utf-8"
     )
     files = {"original": "model.pkl"}
     if rows:
-        bundle.write_example_rows(folder, rows[: bundle.MOST_EXAMPLES], answers[: bundle.MOST_EXAMPLES])
+        shown = [[_written(value) for value in row] for row in rows[: bundle.MOST_EXAMPLES]]
+        bundle.write_example_rows(folder, shown, answers[: bundle.MOST_EXAMPLES])
         files["examples"] = "examples.json"
     return finish(folder, request, (files, schema), needs_of(wanted, carried.modules))
 
@@ -307,15 +309,17 @@ def _plain(value: Any) -> Any:
     return value.tolist() if getattr(value, "ndim", 0) else plain(value)
 
 
-def _json_inputs(call: Any, wanted: Any) -> list[str]:
-    """The parameters that take objects, which come to the handler as JSON."""
-    names = list(inspect.signature(call).parameters)
-    if isinstance(wanted, Mapping):
-        return [name for name in names if wanted.get(name) == "json"]
-    if wanted == "json":
-        return names[:1]
-    hints = described.hints_of(call)
-    return [name for name in names if described.is_object(hints.get(name))]
+def _written(value: Any) -> Any:
+    """An example's value as JSON has it: files by their bytes, pictures as PNG, objects as text."""
+    if hasattr(value, "save") and hasattr(value, "getbands"):
+        file = io.BytesIO()
+        value.save(file, "PNG")
+        value = file.getvalue()
+    if isinstance(value, (bytes, bytearray)):
+        return {"b64": base64.b64encode(value).decode()}
+    if isinstance(value, Mapping) or (isinstance(value, list) and value and isinstance(value[0], Mapping)):
+        return json.dumps(value)
+    return _plain(value)
 
 
 def _row_of(value: Any, n_inputs: int) -> list[Any]:
@@ -332,7 +336,7 @@ def _row_of(value: Any, n_inputs: int) -> list[Any]:
     return list(value)
 
 
-def _answer(call: Any, row: Sequence[Any], as_json: Sequence[str], schema: Described) -> Any:
+def _answer(call: Any, row: Sequence[Any]) -> Any:
     try:
         answer = call(*row)
     except Exception as error:  # Whatever a foreign function raises is the reason.

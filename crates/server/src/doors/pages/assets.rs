@@ -39,6 +39,14 @@ pub const ASSETS: &[Asset] = assets! {
     "request.js", SCRIPT, ["scripts/request.js"];
     "picture.js", SCRIPT, ["scripts/picture.js"];
     "pad.js", SCRIPT, ["scripts/pad.js"];
+    "parts.js", SCRIPT, ["scripts/parts.js"];
+    "outputs.js", SCRIPT, ["scripts/outputs.js"];
+    "media.js", SCRIPT, ["scripts/media.js"];
+    "record.js", SCRIPT, ["scripts/record.js"];
+    "samples.js", SCRIPT, ["scripts/samples.js"];
+    "chart.js", SCRIPT, ["scripts/chart.js"];
+    "history.js", SCRIPT, ["scripts/history.js"];
+    "shared.js", SCRIPT, ["scripts/shared.js"];
     "mark.svg", SVG, ["images/mark.svg"];
     "icons.svg", SVG, ["images/icons.svg"];
 };

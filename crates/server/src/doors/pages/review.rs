@@ -26,7 +26,7 @@ use super::views::repository::Dangers;
 use super::views::repository::{CardPage, Head, Review, ReviewFile, ReviewFilesPage, Tab, UsePage};
 use super::web_app::sent::Sent;
 use super::web_app::{self, Around, At, Door, Tried, answer, form};
-use super::{Answer, Html, Shown, show, when};
+use super::{Answer, Html, Shown, answers, show, when};
 use crate::app::App;
 use crate::doors::address::Base;
 use crate::error::{During, Error};
@@ -137,7 +137,11 @@ pub async fn predict(
     let tried = opened.tried(&app).await?;
     let filled = form::Filled::read(fields);
     let page = web_app::blank(&base, &tried, &filled, opened.around(&app).await?);
-    web_app::answered(&answer::Asked { app: &app, base: &base, tried: &tried }, &filled, page).await
+    let asked = answer::Asked { app: &app, base: &base, tried: &tried };
+    let keep = async |exchange: &answer::Exchange| {
+        answers::keep_by_link(&app, &base, (&opened.guest, &opened.path), exchange).await
+    };
+    web_app::answered(&asked, &filled, page, keep).await
 }
 
 /// `/r/{link}/proof`: a signed statement of what the link leads to.

@@ -48,6 +48,7 @@ pages! {
     files::BlobPage => Ask;
     files::HistoryPage => Ask;
     web_app::WebAppPage => Ask;
+    web_app::AnswerPage => Ask;
     account::SignInPage => Ask;
     account::SignUpPage => Never;
     account::AccountPage => Ask;

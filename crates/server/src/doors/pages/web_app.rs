@@ -22,7 +22,7 @@ use super::views::frame::Frame;
 use super::views::repository::{EndpointBox, Head};
 use super::views::web_app::{Answer as Told, WebAppPage, embed};
 use super::visitor::Visitor;
-use super::{Answer, Html, Shown, endpoints, protection, refusal, show};
+use super::{Answer, Html, Shown, answers, endpoints, protection, refusal, show};
 use crate::app::App;
 use crate::doors::address::Base;
 use crate::error::Error;
@@ -34,7 +34,7 @@ use sent::Sent;
 
 pub(super) mod answer;
 mod curl;
-mod examples;
+pub(super) mod examples;
 pub(super) mod form;
 pub(super) mod parts;
 pub mod sent;
@@ -128,17 +128,29 @@ pub async fn predict(
     }
     let (opened, tried) = open(&app, &visitor, &place).await?;
     let page = of_repository(&app, &visitor, &base, (&opened, &tried, &filled)).await?;
-    answered(&answer::Asked { app: &app, base: &base, tried: &tried }, &filled, page).await
+    let asked = answer::Asked { app: &app, base: &base, tried: &tried };
+    let keep = async |exchange: &answer::Exchange| {
+        answers::keep(&app, &visitor, &opened.repository, exchange).await
+    };
+    answered(&asked, &filled, page, keep).await
 }
 
-/// The page with the answer to what the form holds, or the answers as a file.
+/// The page with the answer to what the form holds, or the answers as a file, or the way to the kept answer.
 pub(super) async fn answered(
     asked: &answer::Asked<'_>,
     filled: &form::Filled,
     mut page: WebAppPage,
+    keep: impl AsyncFnOnce(&answer::Exchange) -> Result<Response, Error>,
 ) -> Answer<Response, Html> {
     let tried = asked.tried;
-    match answer::ask(asked, filled).await {
+    let answered = match answer::ask(asked, filled).await {
+        Ok(answer::Answered::One(one)) if filled.is_shared => match keep(&one.exchange).await {
+            Ok(response) => return Ok(response),
+            Err(error) => Err(error),
+        },
+        outcome => outcome,
+    };
+    match answered {
         Ok(answer::Answered::One(one)) => {
             let answer::One { shown, took, curl, .. } = *one;
             let expected = filled.example.and_then(|index| tried.examples.expected.get(index));
@@ -226,10 +238,11 @@ pub(super) struct Around {
 
 /// The page before anything was asked.
 pub(super) fn blank(base: &Base, tried: &Tried, filled: &form::Filled, around: Around) -> WebAppPage {
-    let Tried { facts, schema, examples, .. } = tried;
+    let Tried { at, facts, schema, examples, .. } = tried;
     let view = schema.as_ref().map(|schema| &schema.input);
     let Around { frame, head, endpoint } = around;
     WebAppPage {
+        may_share: matches!(at.door, Door::Link(_)) || !frame.csrf.is_empty(),
         frame,
         head,
         dangers: facts.as_ref().map(dangers).unwrap_or_default(),

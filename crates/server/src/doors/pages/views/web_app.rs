@@ -5,8 +5,10 @@
 
 use askama::Template;
 
+mod answer;
 mod parts;
 
+pub use self::answer::AnswerPage;
 pub use self::parts::{Part, ShownPart};
 use super::frame::Frame;
 use super::repository::{Dangers, EndpointBox, Head};
@@ -22,6 +24,8 @@ pub struct WebAppPage {
     /// Schema, addresses and examples as JSON in which no `<` occurs.
     pub data: String,
     pub form: Form,
+    /// Whether an answer can be kept under an address of its own.
+    pub may_share: bool,
     pub examples: Vec<Example>,
     /// What went wrong with what was sent: the sentence and a hint.
     pub complaint: Option<(String, String)>,

@@ -15,6 +15,7 @@ use crate::doors::address::Base;
 use crate::doors::pages::repositories::number;
 use crate::doors::pages::views::web_app::{Bar, ManyAnswers, Shown};
 use crate::error::Error;
+use crate::ops;
 use crate::ops::endpoints::predict::{self, Open};
 use crate::gateway::Live;
 use crate::predict::plan::Plan;
@@ -53,10 +54,16 @@ pub(super) struct One {
 
 /// What was asked and what was answered.
 #[derive(Debug)]
-pub(super) struct Exchange {
-    pub asked: Vec<IndexedTensor>,
-    pub answered: Vec<IndexedTensor>,
-    pub live: Arc<Live>,
+pub(in super::super) struct Exchange {
+    asked: Vec<IndexedTensor>,
+    answered: Vec<IndexedTensor>,
+    live: Arc<Live>,
+}
+
+impl Exchange {
+    pub(in super::super) fn borrowed(&self) -> ops::answers::Exchange<'_> {
+        ops::answers::Exchange { asked: &self.asked, answered: &self.answered, live: &self.live }
+    }
 }
 
 /// Asks with what the form holds.

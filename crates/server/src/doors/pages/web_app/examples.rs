@@ -55,7 +55,7 @@ pub(super) fn plain(value: &Value) -> String {
 }
 
 /// A value as people read it: of a number the digits that count.
-pub(super) fn readable(value: &Value) -> String {
+pub(in super::super) fn readable(value: &Value) -> String {
     match value.as_f64() {
         Some(value) if value.fract() != 0.0 => number(value),
         _ => plain(value),

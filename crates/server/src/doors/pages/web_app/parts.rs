@@ -80,7 +80,7 @@ fn bytes(value: &Value) -> Vec<u8> {
 }
 
 /// The parts of an answer to one row: `value` is the only one, or an object of them by name.
-pub(super) fn shown(parts: &[OutputPart], value: &Value) -> Vec<(String, ShownPart)> {
+pub(in super::super) fn shown(parts: &[OutputPart], value: &Value) -> Vec<(String, ShownPart)> {
     let one = |part: &OutputPart| {
         let value = match parts {
             [_] => value,
