@@ -8,6 +8,7 @@ mod signature;
 mod told;
 mod tokens;
 
+use spec::facts::Offers;
 use spec::handler::Handler;
 use spec::schema::{Feature, InputView, OutputView, Schema};
 use spec::tensor::{Datatype, TensorSpec};
@@ -26,6 +27,17 @@ pub fn handler(source: &[u8], handler: &Handler) -> Result<Schema, String> {
     let text = std::str::from_utf8(source).map_err(|_| format!("`{file}` is not UTF-8 text"))?;
     let found = signature::find(text, &handler.object).map_err(|reason| format!("`{file}`: {reason}"))?;
     schema(&found).map_err(|reason| format!("`{handler}`: {reason}"))
+}
+
+/// What a handler does besides predicting, as far as its text shows.
+pub fn offers(source: &[u8], handler: &Handler) -> Offers {
+    let text = std::str::from_utf8(source).ok().filter(|text| text.len() <= limits::HANDLER_BYTES);
+    let Some(text) = text else { return Offers::default() };
+    let returns = signature::find(text, &handler.object).ok().and_then(|found| found.returns);
+    Offers {
+        streams: returns.is_some_and(|hint| hint.is_stream_of_text()),
+        explains: signature::explains(text, &handler.object),
+    }
 }
 
 fn schema(signature: &Signature) -> Result<Schema, String> {
@@ -71,7 +83,7 @@ fn outputs(hint: &Hint) -> Option<(Vec<TensorSpec>, OutputView)> {
         let parts = parts.collect::<Option<Vec<_>>>().filter(|_| has_parts);
         return Some((outputs, parts.map_or(OutputView::Tensors, |parts| OutputView::Parts { parts })));
     }
-    let told = Told::of_output(hint)?;
+    let told = if hint.is_stream_of_text() { Told::text() } else { Told::of_output(hint)? };
     let name = if told.categories.is_empty() { "output" } else { "label" };
     let number = || OutputView::Number { output: name.to_owned(), title: String::new() };
     let view = match (&told, told.n_dimensions) {
@@ -158,6 +170,34 @@ mod tests {
         let outputs = schema.outputs.iter().filter_map(|tensor| schema.output_part(&tensor.name));
         let outputs: Vec<_> = outputs.map(|part| format!("{} {}", part.name, part.kind.as_str())).collect();
         format!("{} -> {}", inputs.join(", "), outputs.join(", "))
+    }
+
+    fn offered(source: &str) -> (bool, bool) {
+        let offers = offers(source.as_bytes(), &"predict.py:predict".parse().unwrap());
+        (offers.streams, offers.explains)
+    }
+
+    #[test]
+    fn a_generator_of_text_answers_in_pieces() {
+        for hint in ["Iterator[str]", "typing.Iterator[str]", "Generator[str, None, None]", "'Generator[str]'"] {
+            let source = format!("def predict(text: str) -> {hint}:\n    yield text\n");
+            assert_eq!(shown(&read(&source).unwrap().outputs), "output BYTES [-1]");
+            assert_eq!(offered(&source), (true, false), "{hint}");
+        }
+        assert!(read("def predict(text: str) -> Iterator[int]: ...\n").is_err());
+        assert_eq!(offered("def predict(text: str) -> list[str]: ...\n"), (false, false));
+    }
+
+    #[test]
+    fn explain_stands_beside_predict() {
+        let function = "def explain(a: int) -> dict: ...\n\ndef predict(a: int) -> int: ...\n";
+        let class = "class predict:\n    def explain(self, a: int): ...\n\n    def predict(self, a: int) -> int: ...\n";
+        assert_eq!((offered(function), offered(class)), ((false, true), (false, true)));
+        // Neither another's method nor a function beside a class explains it.
+        let other = "class Other:\n    def explain(self): ...\n\ndef predict(a: int) -> int: ...\n";
+        let beside = "class predict:\n    def predict(self, a: int) -> int: ...\n\ndef explain(a: int): ...\n";
+        assert_eq!((offered(other), offered(beside)), ((false, false), (false, false)));
+        assert_eq!(offered("\u{e9}'"), (false, false));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Each is a current-thread runtime: a request that never leaves its thread costs no wake-ups of others, and
 //! predictions that arrive together go to the model together. Invariant: nothing on a reactor blocks.
 
+use std::convert::Infallible;
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -10,11 +11,13 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use hyper::Request;
 use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper::server::conn::{http1, http2};
+use hyper::service::{Service, service_fn};
+use hyper::{Request, Response};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
+use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
@@ -25,6 +28,12 @@ use crate::gateway::live;
 
 /// How long a client may take to send its request's head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How the head of a request of HTTP/2 begins; no method of HTTP/1 begins so.
+const HTTP2: &[u8; 3] = b"PRI";
+/// How often a silent client of HTTP/2 is asked whether it is still there, and how long it has for an answer.
+const PING_INTERVAL: Duration = Duration::from_secs(60);
+const PING_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Starts the reactors; they end when told, after the requests at hand.
 pub fn start(
@@ -85,13 +94,15 @@ async fn accept(app: Arc<App>, listener: TcpListener, router: Router, stop: Canc
                 answered.map(|response| browser::count_guess(&app, from, response))
             }
         });
-        let connection = hyper::server::conn::http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(HEAD_TIMEOUT)
-            .serve_connection(TokioIo::new(stream), service);
-        let watched = connections.watch(connection);
+        let watcher = connections.watcher();
         tokio::spawn(async move {
-            if let Err(error) = watched.await {
+            let ended = match tokio::time::timeout(HEAD_TIMEOUT, is_http2(&stream)).await {
+                Ok(Ok(true)) => watcher.watch(http2(stream, service)).await,
+                Ok(Ok(false)) => watcher.watch(http1(stream, service)).await,
+                Ok(Err(error)) => return tracing::trace!("a connection ended: {error}"),
+                Err(_) => return,
+            };
+            if let Err(error) = ended {
                 tracing::trace!("a connection ended: {error}");
             }
         });
@@ -99,5 +110,40 @@ async fn accept(app: Arc<App>, listener: TcpListener, router: Router, stop: Canc
     drop(listener);
     if tokio::time::timeout(app.settings.shutdown_timeout.0, connections.shutdown()).await.is_err() {
         tracing::warn!("some requests did not end in time and were cut off");
+    }
+}
+
+fn http1<S>(stream: TcpStream, service: S) -> http1::Connection<TokioIo<TcpStream>, S>
+where
+    S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible>,
+{
+    http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .serve_connection(TokioIo::new(stream), service)
+}
+
+fn http2<S>(stream: TcpStream, service: S) -> http2::Connection<TokioIo<TcpStream>, S, TokioExecutor>
+where
+    S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible>,
+    S::Future: Send + 'static,
+{
+    http2::Builder::new(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .keep_alive_interval(PING_INTERVAL)
+        .keep_alive_timeout(PING_TIMEOUT)
+        .serve_connection(TokioIo::new(stream), service)
+}
+
+/// Whether a client speaks HTTP/2, as gRPC does, from its first bytes, which stay where they are.
+async fn is_http2(stream: &TcpStream) -> std::io::Result<bool> {
+    let mut first = [0; HTTP2.len()];
+    loop {
+        let n = stream.peek(&mut first).await?;
+        if n == 0 || n == first.len() || !HTTP2.starts_with(&first[..n]) {
+            return Ok(first[..n] == *HTTP2);
+        }
+        // The rest of three bytes is on its way, and looking again at once would find no more.
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }

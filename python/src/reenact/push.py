@@ -144,8 +144,9 @@ def _is_function(model: Any) -> bool:
         or estimator.is_estimator(model)
         or xgboost.is_booster(model)
         or lightgbm.is_booster(model)
-        or handlers.is_keras(model)
-        or handlers.is_torch(model)
+        or network.is_keras(model)
+        or network.is_torch(model)
+        or pipelines.is_pipeline(model)
     )
     return not is_known and (callable(model) or callable(getattr(model, "predict", None)))
 

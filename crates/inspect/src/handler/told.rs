@@ -33,6 +33,11 @@ impl Told {
         Self::of(hint, |word| OutputKind::of_word(word))
     }
 
+    /// Of a text that is given piece by piece.
+    pub(super) fn text() -> Self {
+        Self { datatype: Datatype::Bytes, n_dimensions: 0, categories: Vec::new(), kind: None, media_type: None }
+    }
+
     fn of(hint: &Hint, kind_of: impl Fn(&String) -> Option<OutputKind>) -> Option<Self> {
         let words = hint.words();
         let media_type = words.iter().find(|word| word.contains('/')).cloned();

@@ -6,6 +6,7 @@ failure, and what the handler prints never mixes with them.
 """
 
 import array
+import collections.abc
 import importlib.util
 import json
 import os
@@ -14,10 +15,13 @@ import sys
 import traceback
 import types
 
-INFER, ANSWER, FAILURE = 2, 3, 4
+INFER, ANSWER, FAILURE, CANCEL, PART, MORE = 2, 3, 4, 5, 6, 7
+PREDICT, STREAM, EXPLAIN = 0, 1, 2
 BAD_INPUT, INTERNAL = 1, 4
-PROTOCOL = 1
+PROTOCOL = 2
 MOST_BYTES = 256 * 1024 * 1024
+# Of the text that an answer in pieces comes to.
+MOST_TEXT = 16 * 1024 * 1024
 FRAMES_SHOWN = 12
 FILES = ("image", "audio", "video", "file")
 
@@ -62,10 +66,13 @@ class Pipe:
         return json.loads(self.read(length))
 
     def next_call(self):
-        """The tensors of the next call, as (datatype, shape, bytes) by index."""
+        """What is asked next: kind, method, number, and tensors as (datatype, shape, bytes) by index."""
         (length,) = struct.unpack("<I", self.read(4))
         frame = memoryview(self.read(length - 4))
-        (n_tensors,) = struct.unpack_from("<H", frame, 16)
+        kind, number = frame[0], struct.unpack_from("<I", frame, 4)[0]
+        if kind != INFER:
+            return kind, PREDICT, number, {}
+        n_tensors, method = struct.unpack_from("<HH", frame, 16)
         at, tensors = 20, {}
         for _ in range(n_tensors):
             index, code, n_dimensions, n_bytes = struct.unpack_from("<HBBI", frame, at)
@@ -73,7 +80,10 @@ class Pipe:
             at += 8 + 8 * n_dimensions
             tensors[index] = (NAMES[code], shape, frame[at : at + n_bytes])
             at += n_bytes
-        return tensors
+        return kind, method, number, tensors
+
+    def part(self, text):
+        self.send(PART, [text.encode("utf-8", "replace")])
 
     def answer(self, tensors=()):
         parts = [struct.pack("<IHH", 0, len(tensors), 0)]
@@ -124,10 +134,19 @@ class Rows:
             importlib.import_module("numpy")
 
     def answer(self, tensors):
-        specs = self.setup["inputs"]
-        inputs = [self.media.read(i, as_array(*tensors[i], spec["kind"])) for i, spec in enumerate(specs)]
-        columns = columns_of(self.call(*inputs), self.setup["outputs"])
+        columns = columns_of(whole(self.call(*self.inputs(tensors))), self.setup["outputs"])
         return [self.media.write(index, column) for index, column in enumerate(columns)]
+
+    def explain(self, explain, tensors):
+        return list(explain(*self.inputs(tensors)))
+
+    def begin(self, tensors):
+        given = self.call(*self.inputs(tensors))
+        return given if is_stream(given) else iter([plain_text(given)])
+
+    def inputs(self, tensors):
+        specs = self.setup["inputs"]
+        return [self.media.read(i, as_array(*tensors[i], spec["kind"])) for i, spec in enumerate(specs)]
 
 
 class Row:
@@ -137,14 +156,94 @@ class Row:
         self.call, self.setup, self.media = call, setup, media_for(call, setup)
 
     def answer(self, tensors):
-        specs = self.setup["inputs"]
-        inputs = [self.media.read(i, as_list(*tensors[i], spec["kind"])) for i, spec in enumerate(specs)]
         specs = self.setup["outputs"]
         columns = [[] for _ in specs]
-        for row in zip(*inputs):
-            for column, value in zip(columns, columns_of(self.call(*row), specs)):
+        for row in zip(*self.inputs(tensors)):
+            for column, value in zip(columns, columns_of(whole(self.call(*row)), specs)):
                 column.append(value)
         return [self.media.write(index, column) for index, column in enumerate(columns)]
+
+    def explain(self, explain, tensors):
+        return [explain(*row) for row in zip(*self.inputs(tensors))]
+
+    def begin(self, tensors):
+        """The pieces of the answer to the only row."""
+        given = self.call(*(column[0] for column in self.inputs(tensors)))
+        return given if is_stream(given) else iter([plain_text(given)])
+
+    def inputs(self, tensors):
+        specs = self.setup["inputs"]
+        return [self.media.read(i, as_list(*tensors[i], spec["kind"])) for i, spec in enumerate(specs)]
+
+
+class Streams:
+    """Answers that are given piece by piece; between two pieces a generator waits where it is."""
+
+    def __init__(self):
+        self.open = {}
+
+    def begin(self, number, pieces):
+        self.open[number] = [pieces, 0]
+
+    def next(self, number):
+        """The next piece that says something, or none at the end."""
+        if number not in self.open:
+            raise Misfit("the answer was begun by a process that fell")
+        pieces, n_bytes = self.open[number]
+        try:
+            piece = next((text for text in map(text_of, pieces) if text), None)
+        except BaseException:
+            self.close(number)
+            raise
+        if piece is None:
+            self.close(number)
+            return None
+        self.open[number][1] = n_bytes = n_bytes + len(piece.encode("utf-8", "replace"))
+        if n_bytes > MOST_TEXT:
+            self.close(number)
+            raise Misfit(f"the answer has more than {MOST_TEXT} bytes")
+        return piece
+
+    def close(self, number):
+        pieces, _ = self.open.pop(number, (None, 0))
+        if hasattr(pieces, "close"):
+            pieces.close()
+
+
+def is_stream(given):
+    return isinstance(given, collections.abc.Iterator)
+
+
+def text_of(piece):
+    if not isinstance(piece, str):
+        raise Misfit(f"a piece of the answer is a {type(piece).__name__}; text is wanted")
+    return piece
+
+
+def plain_text(given):
+    return given if isinstance(given, str) else json.dumps(given, default=plain)
+
+
+def whole(given):
+    """What a handler gave, with the pieces of a text put together."""
+    if not is_stream(given):
+        return given
+    texts, n_bytes = [], 0
+    for piece in given:
+        texts.append(text_of(piece))
+        n_bytes += len(piece)
+        if n_bytes > MOST_TEXT:
+            raise Misfit(f"the answer has more than {MOST_TEXT} bytes")
+    return "".join(texts)
+
+
+def explanation(value):
+    """An explanation as JSON."""
+    try:
+        text = json.dumps(value, default=plain, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise Misfit(f"the explanation cannot be written as JSON: {error}") from error
+    return struct.pack("<I", len(text.encode())) + text.encode()
 
 
 def columns_of(given, specs):
@@ -310,7 +409,9 @@ def load(setup):
     call = getattr(found, "predict", None) or found
     if not callable(call):
         raise Misfit(f"`{setup['object']}` is neither a function nor does it have `predict`")
-    return call
+    # A function is explained by the function `explain` beside it, an object by its own.
+    explain = getattr(module if call is found else found, "explain", None)
+    return call, explain if callable(explain) else None
 
 
 def told(error):
@@ -330,17 +431,40 @@ def main():
     pipe = Pipe()
     setup = pipe.setup()
     try:
-        answering = (Rows if setup["takes"] == "rows" else Row)(load(setup), setup)
+        call, explain = load(setup)
+        answering = (Rows if setup["takes"] == "rows" else Row)(call, setup)
     except BaseException as error:
         pipe.fail(INTERNAL, told(error))
         sys.exit(1)
     pipe.answer()
-    while True:
-        tensors = pipe.next_call()
-        try:
+    streams = Streams()
+
+    def do(kind, method, number, tensors):
+        if kind == CANCEL:
+            # Nobody waits for an answer, not even for why there is none.
+            try:
+                streams.close(number)
+            except Exception as error:
+                told(error)
+        elif kind == MORE or method == STREAM:
+            if kind != MORE:
+                streams.begin(number, answering.begin(tensors))
+            piece = streams.next(number)
+            pipe.answer() if piece is None else pipe.part(piece)
+        elif method == EXPLAIN:
+            if explain is None:
+                raise Misfit("the handler has no `explain`")
+            texts = [explanation(value) for value in answering.explain(explain, tensors)]
+            pipe.answer([("BYTES", [len(texts)], b"".join(texts))])
+        else:
             columns = answering.answer(tensors)
             specs = setup["outputs"]
             pipe.answer([encode(s, prepared(s, c, setup["takes"])) for s, c in zip(specs, columns)])
+
+    while True:
+        asked = pipe.next_call()
+        try:
+            do(*asked)
         except Misfit as error:
             pipe.fail(INTERNAL, str(error))
         except ValueError as error:
