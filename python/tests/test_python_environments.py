@@ -37,7 +37,7 @@ def predict(a: float) -> str:
     assert importlib.util.find_spec("threadpoolctl") is None
     return joblib.__version__[:3]
 """
-ELSEWHERE = """
+LONE = """
 version = 1
 requires-python = ">=3.11"
 
@@ -45,7 +45,8 @@ requires-python = ">=3.11"
 name = "loans"
 version = "0.1"
 source = { virtual = "." }
-dependencies = [{ name = "other" }]
+"""
+ELSEWHERE = f"""{LONE}dependencies = [{{ name = "other" }}]
 
 [[package]]
 name = "other"
@@ -121,7 +122,7 @@ def test_what_a_lock_takes_from_elsewhere_is_refused(binary: Path, tmp_path: Pat
     [
         (PROJECT, "not a lock", "uv.lock"),
         ("[tool.uv]\n", "version = 1\n", "it has no table `[project]`"),
-        (PROJECT.replace(">=3.11", ">=3.99"), ELSEWHERE.replace(">=3.11", ">=3.99") + REGISTRY, "3.99"),
+        (PROJECT.replace(">=3.11", ">=3.99"), LONE.replace(">=3.11", ">=3.99"), "Python requirement: `>=3.99`"),
     ],
     ids=["no lock", "no project", "another python"],
 )

@@ -24,7 +24,7 @@ pub(super) fn export(
     (root, printer): (&Path, &Printer),
 ) -> Result<String, Error> {
     let failed = |source| Error::File { operation: "make", path: root.to_owned(), source };
-    let uv = uv::find(&super::cache()?, printer)?;
+    let uv = &uv::find(&super::cache()?, printer)?;
     let work = tempfile::Builder::new().prefix(".locking-").tempdir_in(root).map_err(failed)?;
     fs::write(work.path().join(PROJECT), described(pyproject)?).map_err(failed)?;
     let path = work.path().join(UV_LOCK);
@@ -38,15 +38,29 @@ pub(super) fn export(
     export.current_dir(work.path());
     let own = File::open(&path).map_err(failed)?;
     uv::watch(&mut export, "read `uv.lock`", (&own, printer))?;
-    let text =
-        fs::read_to_string(&to).map_err(|source| Error::File { operation: "read", path: to, source })?;
+    let text = checked(&to)?;
+    // An export asks nobody which Python the project is for. This installs nothing.
+    let mut fit = Command::new(uv);
+    fit.args(["sync", "--quiet", "--frozen", "--dry-run", "--no-config", "--no-default-groups"]);
+    fit.args(["--no-install-project", "--python", locked::python(wanted)]).current_dir(work.path());
+    uv::watch(&mut fit, "use the project with this Python", (&own, printer))?;
+    Ok(text)
+}
+
+/// The list, where it names nothing but packages of the index with their digests.
+fn checked(to: &Path) -> Result<String, Error> {
+    let text = fs::read_to_string(to).map_err(|source| Error::File {
+        operation: "read",
+        path: to.into(),
+        source,
+    })?;
     let refused = |error: requirements::RequirementError| refuse(UV_LOCK, error.to_string());
     requirements::check(&text).map_err(refused)?;
     let mut names = text.lines().filter(|line| line.starts_with(|c: char| c.is_ascii_alphanumeric()));
-    match names.find(|line| !line.ends_with('\\')) {
-        Some(line) => Err(refuse(UV_LOCK, format!("`{line}` comes without digests"))),
-        None => Ok(text),
+    if let Some(line) = names.find(|line| !line.ends_with('\\')) {
+        return Err(refuse(UV_LOCK, format!("`{line}` comes without digests")));
     }
+    Ok(text)
 }
 
 /// What of a description is handed on.
