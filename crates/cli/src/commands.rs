@@ -10,17 +10,22 @@ mod deploy;
 mod endpoints;
 mod grant;
 mod info;
+mod launch;
 mod login;
 mod org;
 mod predict;
 mod pull;
 mod push;
+mod record;
 mod reference;
+mod replay;
+mod runs;
 mod runtime;
 mod serve;
 mod setup;
 mod share;
 mod token;
+mod verify;
 mod worker;
 
 use std::process::ExitCode;
@@ -38,6 +43,8 @@ use crate::printer::Printer;
 pub enum ExitStatus {
     Success,
     Failure,
+    /// As another command ended, or with a code that says more than failure.
+    Of(u8),
 }
 
 impl From<ExitStatus> for ExitCode {
@@ -45,6 +52,7 @@ impl From<ExitStatus> for ExitCode {
         match status {
             ExitStatus::Success => Self::from(0),
             ExitStatus::Failure => Self::from(1),
+            ExitStatus::Of(code) => Self::from(code),
         }
     }
 }
@@ -58,6 +66,11 @@ pub fn run(command: Command, printer: &Printer) -> anyhow::Result<ExitStatus> {
         Command::Admin(args) => wait_for(admin::run(args, printer)),
         Command::Setup(_) => setup::run(printer),
         Command::Demo(args) => demo::run(&args, printer),
+        Command::Record(args) => record::run(&args, printer),
+        Command::Replay(args) => replay::run(&args, printer),
+        Command::Verify(args) => verify::run(&args, printer),
+        Command::Runs(args) => runs::run(&args, printer),
+        Command::Launch(args) => launch::run(args),
         Command::Runtime(args) => runtime::run(args),
         Command::Worker(args) => worker::run(args),
         Command::BuildEnvironment(args) => build_environment::run(&args, printer),

@@ -6,6 +6,7 @@
 mod build;
 pub mod locked;
 mod package;
+pub mod restored;
 mod uv;
 
 use std::env;

@@ -30,10 +30,14 @@ pub enum Error {
     Program { program: String, source: io::Error },
     #[error("could not {operation}: {last_words}")]
     ProgramFailed { operation: &'static str, last_words: String },
+    #[error("`{0}` did not run Python, so there is no environment to restore")]
+    NotPython(String),
     #[error("neither `uv` nor `python3` was found")]
     NoPython,
     #[error("`python3` is version {0}; 3.11 or newer is needed")]
     OldPython(String),
+    #[error("could not find a folder for capsules: neither `REENACT_HOME` nor `HOME` is set")]
+    NoRuns,
     #[error("could not find a folder for what is kept: neither `REENACT_CACHE` nor `HOME` is set")]
     NoCache,
     #[error("could not wait for `{signal}`")]
@@ -81,6 +85,7 @@ impl Error {
                 "install a newer Python, or uv (https://docs.astral.sh/uv), which brings its own"
             }
             Self::ProgramFailed { last_words, .. } => return program_hint(last_words).map(str::to_owned),
+            Self::NotPython(_) => "leave `--env restore` out",
             Self::NoCache => "set `REENACT_CACHE` to a folder of yours",
             Self::LogFilter { .. } => "write `info`, or `warn,server=debug`",
             Self::Unconfined(_) => {
@@ -121,7 +126,9 @@ pub fn hint(error: &anyhow::Error) -> Option<String> {
         let server = || cause.downcast_ref::<server::error::Error>().and_then(server_hint);
         let runtime =
             || cause.downcast_ref::<runtime::Error>().and_then(runtime::Error::hint).map(str::to_owned);
-        own.or_else(client).or_else(server).or_else(runtime)
+        let record =
+            || cause.downcast_ref::<record::error::Error>().and_then(record::error::Error::hint).map(str::to_owned);
+        own.or_else(client).or_else(server).or_else(runtime).or_else(record)
     })
 }
 
