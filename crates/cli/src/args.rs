@@ -6,6 +6,7 @@
 pub mod local;
 pub mod receipts;
 pub mod remote;
+pub mod reproducing;
 pub mod setting;
 pub mod sharing;
 pub mod webhook;
@@ -41,6 +42,10 @@ pub enum Command {
     Deploy(remote::Deploy),
     Predict(remote::Predict),
     Endpoints(remote::Endpoints),
+    Record(reproducing::Record),
+    Replay(reproducing::Replay),
+    Verify(reproducing::Verify),
+    Runs(reproducing::Runs),
     Share(sharing::Share),
     Grant(sharing::Grant),
     Revoke(sharing::Revoke),
@@ -51,6 +56,8 @@ pub enum Command {
     Admin(local::Admin),
     Setup(local::Setup),
     Completions(local::Completions),
+    #[command(hide = true)]
+    Launch(reproducing::Launch),
     #[command(hide = true)]
     Runtime(local::Runtime),
     #[command(hide = true)]

@@ -10,18 +10,23 @@ mod deploy;
 mod endpoints;
 mod grant;
 mod info;
+mod launch;
 mod login;
 mod org;
 mod predict;
 mod pull;
 mod push;
 mod receipt;
+mod record;
 mod reference;
+mod replay;
+mod runs;
 mod runtime;
 mod serve;
 mod setup;
 mod share;
 mod token;
+mod verify;
 mod webhook;
 mod worker;
 
@@ -40,6 +45,8 @@ use crate::printer::Printer;
 pub enum ExitStatus {
     Success,
     Failure,
+    /// As another command ended, or with a code that says more than failure.
+    Of(u8),
 }
 
 impl From<ExitStatus> for ExitCode {
@@ -47,6 +54,7 @@ impl From<ExitStatus> for ExitCode {
         match status {
             ExitStatus::Success => Self::from(0),
             ExitStatus::Failure => Self::from(1),
+            ExitStatus::Of(code) => Self::from(code),
         }
     }
 }
@@ -60,6 +68,11 @@ pub fn run(command: Command, printer: &Printer) -> anyhow::Result<ExitStatus> {
         Command::Admin(args) => wait_for(admin::run(args, printer)),
         Command::Setup(_) => setup::run(printer),
         Command::Demo(args) => demo::run(&args, printer),
+        Command::Record(args) => record::run(&args, printer),
+        Command::Replay(args) => replay::run(&args, printer),
+        Command::Verify(args) => verify::run(&args, printer),
+        Command::Runs(args) => runs::run(&args, printer),
+        Command::Launch(args) => launch::run(args),
         Command::Runtime(args) => runtime::run(args),
         Command::Worker(args) => worker::run(args),
         Command::BuildEnvironment(args) => build_environment::run(&args, printer),

@@ -7,6 +7,7 @@ mod build;
 pub mod locked;
 mod package;
 mod project;
+pub mod restored;
 mod uv;
 
 use std::env;

@@ -40,10 +40,14 @@ pub enum Error {
     Project { name: &'static str, reason: String },
     #[error("there is no device `{}`", path.display())]
     NoDevice { path: PathBuf },
+    #[error("`{0}` did not run Python, so there is no environment to restore")]
+    NotPython(String),
     #[error("neither `uv` nor `python3` was found")]
     NoPython,
     #[error("`python3` is version {0}; 3.11 or newer is needed")]
     OldPython(String),
+    #[error("could not find a folder for capsules: neither `REENACT_HOME` nor `HOME` is set")]
+    NoRuns,
     #[error("could not find a folder for what is kept: neither `REENACT_CACHE` nor `HOME` is set")]
     NoCache,
     #[error("could not wait for `{signal}`")]
@@ -97,6 +101,7 @@ impl Error {
             Self::NoDevice { .. } => {
                 "the setting `gpu` names GPUs of this machine, whose driver has to be loaded (`nvidia-smi` loads it)"
             }
+            Self::NotPython(_) => "leave `--env restore` out",
             Self::NoCache => "set `REENACT_CACHE` to a folder of yours",
             Self::LogFilter { .. } => "write `info`, or `warn,server=debug`",
             Self::Unconfined(_) => {
@@ -137,7 +142,9 @@ pub fn hint(error: &anyhow::Error) -> Option<String> {
         let server = || cause.downcast_ref::<server::error::Error>().and_then(server_hint);
         let runtime =
             || cause.downcast_ref::<runtime::Error>().and_then(runtime::Error::hint).map(str::to_owned);
-        own.or_else(client).or_else(server).or_else(runtime)
+        let record =
+            || cause.downcast_ref::<record::error::Error>().and_then(record::error::Error::hint).map(str::to_owned);
+        own.or_else(client).or_else(server).or_else(runtime).or_else(record)
     })
 }
 

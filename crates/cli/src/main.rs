@@ -3,11 +3,13 @@
 //! This file knows exit codes and broken pipes, and nothing else.
 
 mod args;
+mod clock;
 mod commands;
 mod environment;
 mod error;
 mod logging;
 mod printer;
+mod report;
 mod rows;
 mod settings;
 mod signals;

@@ -21,6 +21,16 @@ use crate::table::Table;
 #[error("could not write to the standard output")]
 pub struct Closed(#[source] pub io::Error);
 
+/// The standard output, for what another program says.
+pub fn out() -> Box<dyn Write + Send> {
+    Box::new(io::stdout())
+}
+
+/// The standard error, for what another program says.
+pub fn err() -> Box<dyn Write + Send> {
+    Box::new(io::stderr())
+}
+
 /// Prints. One is made in `main` and lent to every command.
 #[derive(Debug)]
 pub struct Printer {

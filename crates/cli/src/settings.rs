@@ -11,6 +11,7 @@ use client::http::Client;
 use client::secret::Secret;
 
 use crate::args::remote;
+use crate::error::Error;
 
 /// A connection to the server that is meant.
 pub fn connect(args: &remote::Server) -> anyhow::Result<Client> {
@@ -21,6 +22,13 @@ pub fn connect(args: &remote::Server) -> anyhow::Result<Client> {
 pub fn credentials_path() -> anyhow::Result<PathBuf> {
     let folder = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     Ok(credentials::file_path(folder("REENACT_HOME").as_deref(), folder("HOME").as_deref())?)
+}
+
+/// Where capsules are kept that were given no folder of their own, and where the others are remembered.
+pub fn runs_folder() -> anyhow::Result<PathBuf> {
+    let folder = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let own = || folder("HOME").map(|home| home.join(".local/share/reenact"));
+    Ok(folder("REENACT_HOME").or_else(own).ok_or(Error::NoRuns)?.join("runs"))
 }
 
 fn server(args: &remote::Server) -> anyhow::Result<Server> {

@@ -40,7 +40,7 @@ pub(crate) fn read(source: &mut dyn Source, facts: &mut FileFacts) -> Result<(),
 }
 
 impl<'a> Archive<'a> {
-    fn open(source: &'a mut dyn Source) -> Result<Self, Error> {
+    pub(crate) fn open(source: &'a mut dyn Source) -> Result<Self, Error> {
         let n_bytes = bounded::length(source)?;
         let config = Config { archive_offset: ArchiveOffset::Known(0) };
         let failed = |source| Error::Archive { source };
@@ -66,6 +66,12 @@ impl<'a> Archive<'a> {
     pub(crate) fn size(&self, name: &str) -> Option<u64> {
         let index = self.zip.index_for_name(name)?;
         self.zip.by_index_data(index).ok().map(|entry| entry.size())
+    }
+
+    /// Where an entry's bytes begin in the file, if they stand there as they are.
+    pub(crate) fn place(&mut self, name: &str) -> Option<u64> {
+        let entry = self.zip.by_name(name).ok()?;
+        (entry.compression() == zip::CompressionMethod::Stored).then(|| entry.data_start()).flatten()
     }
 
     /// Reads an entry from its beginning, at most as much of it as an archive of this length may grow to.

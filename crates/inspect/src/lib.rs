@@ -18,6 +18,7 @@ mod pickle;
 mod repository;
 mod safetensors;
 mod shown;
+pub mod tensors;
 mod torch;
 mod view;
 

@@ -41,6 +41,9 @@ pub(crate) const EXPANSION_BYTES: u64 = 16 * 1024 * 1024;
 pub(crate) const EXPANSION_FACTOR: u64 = 64;
 pub(crate) const EXPANSION_AT_MOST: u64 = 8 * 1024 * 1024 * 1024;
 
+/// Longest array or compressed file that is unpacked to have its tensors compared, in bytes.
+pub(crate) const HELD_BYTES: u64 = 2 * 1024 * 1024 * 1024;
+
 /// Longest header of a safetensors file. The format allows 100 MB, which would take a gigabyte to parse; the
 /// largest models in use need two.
 pub(crate) const SAFETENSORS_HEADER_BYTES: u64 = 32 * 1024 * 1024;

@@ -12,11 +12,44 @@ use spec::tensor::Datatype;
 
 use crate::bounded::{Reader, Source};
 use crate::error::Error;
+use crate::tensors::{Bytes, Tensor};
 use crate::{limits, shown};
 
 /// Fills in what a safetensors file says.
 pub(crate) fn read(source: &mut dyn Source, facts: &mut FileFacts) -> Result<(), Error> {
     facts.format = Format::Safetensors;
+    let (header, _, left) = header(source)?;
+    list(&header, facts);
+    let (wanted, got) = (header.data_len() as u64, left);
+    match wanted == got {
+        true => Ok(()),
+        false => Err(Error::TensorBytes { wanted, got }),
+    }
+}
+
+/// The tensors and where their bytes are.
+pub(crate) fn placed(source: &mut dyn Source) -> Result<Vec<Tensor>, Error> {
+    let (header, begins, left) = header(source)?;
+    let (wanted, got) = (header.data_len() as u64, left);
+    if wanted != got {
+        return Err(Error::TensorBytes { wanted, got });
+    }
+    let names = header.offset_keys();
+    let infos = names.iter().filter_map(|name| header.info(name).map(|info| (name, info)));
+    let tensors = infos.map(|(name, info)| {
+        let (from, to) = info.data_offsets;
+        Tensor {
+            name: name.clone(),
+            datatype: datatype(info.dtype),
+            shape: info.shape.iter().map(|n| *n as u64).collect(),
+            bytes: Bytes::At { offset: begins + from as u64, n_bytes: (to - from) as u64 },
+        }
+    });
+    Ok(tensors.collect())
+}
+
+/// The header, where the tensors begin, and how many bytes follow there.
+fn header(source: &mut dyn Source) -> Result<(Metadata, u64, u64), Error> {
     let mut reader = Reader::file(source)?;
     let claimed = u64::from_le_bytes(reader.array()?);
     let left = reader.end() - reader.at();
@@ -26,12 +59,7 @@ pub(crate) fn read(source: &mut dyn Source, facts: &mut FileFacts) -> Result<(),
     let header = reader.take(claimed, usize::MAX)?;
     // The crate checks that every tensor begins where the one before it ends and is as long as its shape says.
     let header: Metadata = serde_json::from_slice(&header).map_err(|source| Error::Header { source })?;
-    list(&header, facts);
-    let (wanted, got) = (header.data_len() as u64, left - claimed);
-    match wanted == got {
-        true => Ok(()),
-        false => Err(Error::TensorBytes { wanted, got }),
-    }
+    Ok((header, reader.at(), left - claimed))
 }
 
 fn list(header: &Metadata, facts: &mut FileFacts) {

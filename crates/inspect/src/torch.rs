@@ -12,7 +12,7 @@ use crate::pickle::value::{Heap, Value};
 use crate::pickle::{self, Loader, Walked};
 use crate::{limits, shown};
 
-mod tensors;
+pub(crate) mod tensors;
 
 /// An archive that carries a program beside its weights.
 const SCRIPT: &str = "TorchScript";
@@ -91,7 +91,7 @@ fn describe(heap: &Heap, root: Value, facts: &mut FileFacts) {
     tensors::list(heap, root, &mut budget, facts);
 }
 
-fn walk(archive: &mut Archive<'_>, name: &str) -> Result<Walked, Error> {
+pub(crate) fn walk(archive: &mut Archive<'_>, name: &str) -> Result<Walked, Error> {
     let n_bytes = archive.n_bytes;
     Ok(pickle::walk(&mut archive.reader(name)?, n_bytes, Loader::Torch))
 }

@@ -4,7 +4,9 @@
 //! same question on every machine. Everybody may know `spec`; `spec` knows nobody.
 
 pub mod api;
+pub mod capsule;
 pub mod card;
+pub mod criteria;
 pub mod digest;
 pub mod dsse;
 pub mod facts;

@@ -19,7 +19,8 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("store", &["spec"]),
     ("inspect", &["spec"]),
     ("client", &["spec"]),
-    ("record", &["spec"]),
+    // Comparing two runs compares their tensors; a second reader of model files would be a second place to err.
+    ("record", &["spec", "inspect"]),
     ("runtime", &["spec"]),
     ("server", &["spec", "store", "inspect"]),
     ("cli", &["spec", "store", "inspect", "sandbox", "runtime", "server", "client", "record"]),

@@ -15,7 +15,7 @@ use super::value::{Heap, Node, Value};
 pub(crate) struct Dtype {
     pub(crate) kind: char,
     pub(crate) n_bytes: u64,
-    is_big_endian: bool,
+    pub(crate) is_big_endian: bool,
 }
 
 /// An array: its type, its shape and what was kept of its elements.
@@ -83,6 +83,27 @@ pub(crate) fn array(heap: &Heap, value: Value) -> Option<Array<'_>> {
     Some(Array { dtype: dtype(heap, kind)?, shape: shape(heap, size)?, elements })
 }
 
+/// Where the elements of an array stand in what was read, if they stand there as they are.
+pub(crate) fn place(heap: &Heap, value: Value) -> Option<u64> {
+    if let Some(Node::Inline(inline)) = heap.node(value) {
+        return inline.objects.is_none().then_some(inline.at);
+    }
+    let object = heap.object(value)?;
+    let content = match heap.global(object.class)? {
+        (_, "_reconstruct") => heap.items(object.state?)?.get(4)?,
+        (_, "_frombuffer") => heap.items(object.arguments)?.first()?,
+        _ => return None,
+    };
+    let literal = match heap.object(*content) {
+        Some(bytearray) => heap.items(bytearray.arguments)?.first()?,
+        None => content,
+    };
+    match heap.node(*literal)? {
+        Node::Bytes { at, .. } => Some(*at),
+        _ => None,
+    }
+}
+
 /// A NumPy scalar, such as `numpy.float64(0.5)`.
 pub(crate) fn scalar(heap: &Heap, value: Value) -> Option<Json> {
     let object = heap.object(value)?;
@@ -112,6 +133,15 @@ impl Array<'_> {
             Elements::Objects(values) if values.len() == n => {
                 values.iter().map(|value| super::plain::scalar(heap, *value)).collect()
             }
+            _ => None,
+        }
+    }
+
+    /// All of its bytes, where they were kept.
+    pub(crate) fn whole(&self) -> Option<&[u8]> {
+        let n_bytes = self.n_elements().checked_mul(self.dtype.n_bytes)?;
+        match &self.elements {
+            Elements::Bytes(bytes) if bytes.len() as u64 == n_bytes => Some(bytes),
             _ => None,
         }
     }
@@ -204,7 +234,7 @@ pub(super) fn bytes(heap: &Heap, value: Value) -> Option<Cow<'_, [u8]>> {
 
 fn literal(heap: &Heap, value: Value) -> Option<&[u8]> {
     match heap.node(value)? {
-        Node::Bytes { n, head } if *n == head.len() as u64 => Some(head),
+        Node::Bytes { n, head, .. } if *n == head.len() as u64 => Some(head),
         _ => None,
     }
 }

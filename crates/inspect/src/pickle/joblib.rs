@@ -27,7 +27,7 @@ pub(super) fn read_array(machine: &mut Machine<'_, '_>, state: Value) -> Result<
     };
     if dtype.kind == 'O' {
         let objects = Some(machine.walk_nested()?);
-        let inline = Inline { dtype: dtype_value, shape, head: Vec::new(), objects };
+        let inline = Inline { dtype: dtype_value, shape, head: Vec::new(), at, objects };
         return Ok(machine.heap.add(Node::Inline(Box::new(inline))));
     }
     if padded {
@@ -36,8 +36,9 @@ pub(super) fn read_array(machine: &mut Machine<'_, '_>, state: Value) -> Result<
     }
     let n_elements = shape.iter().try_fold(1_u64, |n, length| n.checked_mul(*length));
     let n_bytes = n_elements.and_then(|n| n.checked_mul(dtype.n_bytes)).ok_or(Error::Array { at })?;
+    let at = machine.reader.at();
     let head = machine.reader.take(n_bytes, limits::KEPT_BYTES)?;
-    let inline = Inline { dtype: dtype_value, shape, head, objects: None };
+    let inline = Inline { dtype: dtype_value, shape, head, at, objects: None };
     Ok(machine.heap.add(Node::Inline(Box::new(inline))))
 }
 

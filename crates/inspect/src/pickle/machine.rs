@@ -159,7 +159,8 @@ impl<'r, 'a> Machine<'r, 'a> {
                 if crate::format::is_pickle_head(&head) && self.saw.pickles.len() < limits::PICKLES {
                     self.saw.pickles.push((place.at, head.clone()));
                 }
-                self.heap.add(Node::Bytes { n, head })
+                let at = self.reader.at().saturating_sub(n);
+                self.heap.add(Node::Bytes { n, head, at })
             }
         }
     }

@@ -25,6 +25,8 @@ pub(crate) enum Node {
     Bytes {
         n: u64,
         head: Vec<u8>,
+        /// Where they begin in what was read.
+        at: u64,
     },
     List(Items),
     Tuple(Items),
@@ -73,6 +75,8 @@ pub(crate) struct Inline {
     pub(crate) shape: Vec<u64>,
     /// The first of its bytes; none for an array of objects.
     pub(crate) head: Vec<u8>,
+    /// Where they begin in what was read.
+    pub(crate) at: u64,
     /// For an array of objects, the pickle in its place.
     pub(crate) objects: Option<Value>,
 }

@@ -93,6 +93,8 @@ pub(super) fn storages(heap: &Heap, root: Value) -> Vec<Storage> {
 struct Tensor {
     datatype: Option<Datatype>,
     shape: Vec<u64>,
+    /// Its first element in the storage, where its elements stand there one after the other.
+    begins: Option<u64>,
     /// Where its bytes are.
     key: Option<String>,
     /// Elements in that storage.
@@ -119,12 +121,17 @@ fn rebuilt(heap: &Heap, function: (&str, &str), arguments: &[Value]) -> Option<T
     let ("torch._utils", "_rebuild_tensor" | "_rebuild_tensor_v2" | "_rebuild_tensor_v3") = function else {
         return None;
     };
-    let [storage, _, size, ..] = arguments else { return None };
+    let [storage, begins, size, ..] = arguments else { return None };
     let shape = heap.items(*size)?.iter().map(|length| match length {
         Value::Int(length) => u64::try_from(*length).ok(),
         _ => None,
     });
-    let shape = shape.collect::<Option<_>>()?;
+    let shape = shape.collect::<Option<Vec<u64>>>()?;
+    let strides = arguments.get(3).and_then(|strides| heap.items(*strides)).unwrap_or_default();
+    let begins = match begins {
+        Value::Int(begins) if are_dense(&shape, strides) => u64::try_from(*begins).ok(),
+        _ => None,
+    };
     // The third version names the type itself, as its storage has none.
     let named =
         arguments.get(6).filter(|_| function.1 == "_rebuild_tensor_v3").and_then(|dtype| heap.global(*dtype));
@@ -141,7 +148,42 @@ fn rebuilt(heap: &Heap, function: (&str, &str), arguments: &[Value]) -> Option<T
         // An untyped storage counts bytes.
         n_stored = datatype.and_then(Datatype::n_bytes).map_or(0, |width| n_stored / width as u64);
     }
-    Some(Tensor { datatype, shape, key, n_stored })
+    Some(Tensor { datatype, shape, begins, key, n_stored })
+}
+
+/// Whether elements of this shape stand row by row, each beside the last.
+fn are_dense(shape: &[u64], strides: &[Value]) -> bool {
+    let mut n_inner = Some(1_u64);
+    shape.len() == strides.len()
+        && shape.iter().zip(strides).rev().all(|(length, stride)| {
+            let is_next = *length == 1 || n_inner.is_some_and(|n| *stride == Value::Int(n.cast_signed()));
+            n_inner = n_inner.and_then(|n| n.checked_mul(*length));
+            is_next
+        })
+}
+
+/// A tensor by its name, and the bytes of its storage that are its own.
+pub(crate) struct Placed {
+    pub(crate) name: String,
+    pub(crate) datatype: Option<Datatype>,
+    pub(crate) shape: Vec<u64>,
+    pub(crate) key: String,
+    /// Offset and length in bytes; none for a tensor that skips elements, of which all of the storage is meant.
+    pub(crate) range: Option<(u64, u64)>,
+}
+
+/// The tensors below a value, in the order of the file.
+pub(crate) fn placed(heap: &Heap, root: Value) -> Vec<Placed> {
+    let mut found = Vec::new();
+    walk(heap, root, |path, value| {
+        let Some(Tensor { datatype, shape, begins, key: Some(key), .. }) = tensor(heap, value) else { return };
+        let width = datatype.and_then(Datatype::n_bytes).map(|width| width as u64);
+        let range = begins.zip(width).and_then(|(begins, width)| {
+            Some((begins.checked_mul(width)?, shown::n_elements(&shape).checked_mul(width)?))
+        });
+        found.push(Placed { name: path.text(heap), datatype, shape, key, range });
+    });
+    found
 }
 
 fn storage_type(class: &str) -> Option<Datatype> {

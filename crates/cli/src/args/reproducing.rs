@@ -1,0 +1,161 @@
+//! Commands that record runs, run them again and compare them. None of them needs a server.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+use regex::Regex;
+
+/// Record a run, so that it can be run again to the same bits
+///
+/// Runs the command as it is, in the folder where you are, and writes down what made the run what it was: code,
+/// inputs, environment, every draw of entropy, outputs, metrics. Ends with the command's own exit code. The
+/// record, a capsule, can hold what is secret: look at it with `reenact runs show` before you give it away.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  reenact record -- python train.py
+  reenact record -o capsule --name first -- python train.py --epochs 3
+  reenact record --outputs 'model/*' --metric-pattern 'loss (?P<loss>\\S+)' -- python train.py")]
+pub struct Record {
+    /// Folder for the capsule [default: a new one that `reenact runs` lists]
+    #[arg(long, short, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// What to call it
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+    /// Files in this folder that are inputs, whether they are read or not
+    #[arg(long, value_name = "GLOB")]
+    pub inputs: Vec<String>,
+    #[command(flatten)]
+    pub wanted: Wanted,
+    /// The program and its arguments
+    #[arg(last = true, required = true)]
+    pub command: Vec<String>,
+}
+
+/// What of a run is kept.
+#[derive(Debug, Args)]
+pub struct Wanted {
+    /// Files that are outputs [default: all that the run writes in its folder]
+    #[arg(long, value_name = "GLOB")]
+    pub outputs: Vec<String>,
+    /// Finds metrics in the lines of the output by named groups [default: the usual words, such as `loss=0.5`]
+    #[arg(long, value_name = "REGEX")]
+    pub metric_pattern: Option<Regex>,
+}
+
+/// List, show and delete the capsules that are known here
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  reenact runs
+  reenact runs show first
+  reenact runs rm 3f0c")]
+pub struct Runs {
+    #[command(subcommand)]
+    pub action: Option<RunsAction>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum RunsAction {
+    /// The capsules known here, newest first
+    List(RunsList),
+    /// What one capsule says
+    Show(RunsShow),
+    /// Delete a capsule
+    Rm(RunsRm),
+}
+
+#[derive(Debug, Args)]
+pub struct RunsList {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct RunsShow {
+    /// Folder, name, id, or at least four characters that it begins with
+    pub run: String,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct RunsRm {
+    /// Folder, name, id, or at least four characters that it begins with
+    pub run: String,
+}
+
+/// Run a recorded command again, with the entropy of the recording, and compare
+///
+/// The run takes place in a fresh folder with the code and inputs of the capsule. Ends with 0 where the result is
+/// the same bit by bit, and with 1 where it is not.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  reenact replay capsule
+  reenact replay first -o again --times 3
+  reenact replay first --strict        # end at the first draw that is not in the recording")]
+pub struct Replay {
+    /// Folder, name or id of the capsule
+    pub capsule: String,
+    /// Folder for the replay; with `--times` one in it for each [default: new ones that `reenact runs` lists]
+    #[arg(long, short, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// End the run at the first draw that is not in the recording
+    #[arg(long, conflicts_with = "allow_divergence")]
+    pub strict: bool,
+    /// Judge by the results alone, also where the run drew otherwise than recorded
+    #[arg(long)]
+    pub allow_divergence: bool,
+    /// Which Python it runs with
+    #[arg(long, value_name = "WHICH", value_enum, default_value_t = Environment::Current)]
+    pub env: Environment,
+    /// How often to run it
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub times: u32,
+    #[command(flatten)]
+    pub wanted: Wanted,
+}
+
+/// Which Python a replay runs with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Environment {
+    /// The recorded one, where it is still here
+    Current,
+    /// One that `uv` makes with the packages of the recording
+    Restore,
+}
+
+/// Compare two runs: capsules, replays or plain folders of outputs
+///
+/// Ends with 0 where they are the same bit by bit, with 1 where they are not, and with 2 where there is nothing to
+/// compare.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  reenact verify capsule again
+  reenact verify first 3f0c --html report.html
+  reenact verify outputs-a outputs-b --json")]
+pub struct Verify {
+    /// Folder, name or id of the one run
+    pub a: String,
+    /// Folder, name or id of the other
+    pub b: String,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Write a page that can be opened without anything else
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+}
+
+/// Switch chance out of addresses and become a program; `record` and `replay` start this
+#[derive(Debug, Args)]
+pub struct Launch {
+    /// What the loader puts in front of the program's libraries
+    #[arg(long)]
+    pub preload: OsString,
+    /// The program and its arguments
+    #[arg(last = true, required = true)]
+    pub command: Vec<OsString>,
+}

@@ -1,0 +1,78 @@
+//! `reenact record`: runs a command and writes down what made the run what it was.
+
+use std::path::{Path, PathBuf};
+
+use ::record::recorder::{Recording, Wanted};
+use ::record::run::Means;
+use ::record::{recorder, runs};
+use anyhow::Context;
+use spec::capsule::{Capsule, Exit};
+
+use crate::args::reproducing::Record;
+use crate::commands::ExitStatus;
+use crate::printer::{self, Printer};
+use crate::{clock, settings};
+
+pub fn run(args: &Record, printer: &Printer) -> anyhow::Result<ExitStatus> {
+    let home = settings::runs_folder()?;
+    let folder = match &args.out {
+        Some(folder) => folder.clone(),
+        None => free_folder(&home, args.name.as_deref().unwrap_or("run")),
+    };
+    let here = std::env::current_dir().context("could not find the current folder")?;
+    let recording = Recording {
+        command: &args.command,
+        folder: &here,
+        capsule: &folder,
+        name: args.name.as_deref(),
+        wanted: Wanted {
+            inputs: &args.inputs,
+            outputs: &args.wanted.outputs,
+            metrics: args.wanted.metric_pattern.as_ref(),
+        },
+    };
+    let record = recorder::record(&means()?, &recording)?;
+    runs::remember(&home, &folder, &record)?;
+    summarise(&record, &folder, printer);
+    Ok(ended(&record))
+}
+
+/// What a run is lent by this program.
+pub(super) fn means() -> anyhow::Result<Means> {
+    let own = std::env::current_exe().context("could not find this program")?;
+    let launcher = vec![own.into_os_string(), "launch".into()];
+    Ok(Means { launcher, now_ms: clock::now_ms, out: printer::out, err: printer::err })
+}
+
+/// A folder that is not there yet, called after a run.
+pub(super) fn free_folder(home: &Path, name: &str) -> PathBuf {
+    let plain: String = name.chars().map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' }).collect();
+    let plain = plain.trim_start_matches('.');
+    let numbered = (1_u32..).map(|n| home.join(format!("{plain}-{n}")));
+    numbered.into_iter().find(|folder| !folder.exists()).unwrap_or_else(|| home.join(plain))
+}
+
+fn summarise(record: &Capsule, folder: &Path, printer: &Printer) {
+    for warning in &record.warnings {
+        printer.warning(warning);
+    }
+    let entropy = &record.entropy;
+    printer.note(format_args!(
+        "recorded {} draws of entropy in {} processes, {} files of code, {} inputs, {} outputs",
+        entropy.n_draws,
+        entropy.processes.len(),
+        record.code.len(),
+        record.inputs.len(),
+        record.outputs.len()
+    ));
+    printer.note(format_args!("capsule: {}", folder.display()));
+}
+
+/// The command's own end, as a shell would give it.
+fn ended(record: &Capsule) -> ExitStatus {
+    match record.exit {
+        Some(Exit::Code(code)) => ExitStatus::Of(u8::try_from(code).unwrap_or(1)),
+        Some(Exit::Signal(signal)) => ExitStatus::Of(128_u8.saturating_add(u8::try_from(signal).unwrap_or(0))),
+        None => ExitStatus::Failure,
+    }
+}

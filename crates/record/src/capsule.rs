@@ -1,0 +1,148 @@
+//! A capsule as a folder: what is where in it, written whole or not at all, checked before it is believed.
+//!
+//! Invariant: no path that a capsule names is followed out of its folder, and no file of it is used whose digest
+//! is not the recorded one.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use sha2::Digest;
+use spec::capsule::{self, Capsule};
+use spec::digest::Sha256;
+
+use crate::error::{Error, at};
+
+/// The record itself; the last file of a capsule to be written.
+pub const RECORD: &str = "capsule.json";
+/// Entropy logs, one for each program that ran.
+pub const ENTROPY: &str = "entropy";
+pub const CODE: &str = "code";
+pub const INPUTS: &str = "inputs";
+pub const OUTPUTS: &str = "outputs";
+/// In a replay, the folder that it ran in.
+pub const WORK: &str = "work";
+
+/// Makes the folder of a new capsule, which only its owner may look into: entropy can hold keys.
+pub fn create(folder: &Path) -> Result<(), Error> {
+    let is_taken = fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some());
+    if is_taken {
+        return Err(Error::NotEmpty(folder.to_owned()));
+    }
+    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    made.map_err(at("make the folder", folder))?;
+    for name in [ENTROPY, OUTPUTS] {
+        let part = folder.join(name);
+        fs::DirBuilder::new().mode(0o700).create(&part).map_err(at("make the folder", &part))?;
+    }
+    Ok(())
+}
+
+/// Whether a folder is a capsule, readable or not.
+pub fn is_capsule(folder: &Path) -> bool {
+    folder.join(RECORD).is_file()
+}
+
+/// Reads the record of a capsule.
+pub fn read(folder: &Path) -> Result<Capsule, Error> {
+    let path = folder.join(RECORD);
+    let file = File::open(&path).map_err(|source| match source.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Error::NoCapsule(folder.to_owned()),
+        _ => Error::File { operation: "read", path: path.clone(), source },
+    })?;
+    let mut text = Vec::new();
+    file.take(capsule::LONGEST_BYTES).read_to_end(&mut text).map_err(at("read", &path))?;
+    let failed = |source| Error::Capsule { path: path.clone(), source };
+    // The format first: a later one may have fields that this program takes for mistakes.
+    #[derive(serde::Deserialize)]
+    struct Stamp {
+        format: u32,
+    }
+    let Stamp { format } = serde_json::from_slice(&text).map_err(failed)?;
+    if format > capsule::FORMAT {
+        return Err(Error::Format { path, format });
+    }
+    let record: Capsule = serde_json::from_slice(&text).map_err(failed)?;
+    let held = [&record.code, &record.inputs, &record.outputs].into_iter().flatten();
+    for file in held.filter(|file| file.is_held) {
+        inside(&file.path)?;
+    }
+    record.entropy.processes.iter().try_for_each(|process| inside(&process.path))?;
+    Ok(record)
+}
+
+fn inside(path: &str) -> Result<(), Error> {
+    match capsule::stays_inside(path) {
+        true => Ok(()),
+        false => Err(Error::Path(path.to_owned())),
+    }
+}
+
+/// Writes the record of a capsule, whole or not at all.
+pub fn write(folder: &Path, record: &Capsule) -> Result<(), Error> {
+    let mut text = serde_json::to_vec_pretty(record).map_err(Error::Json)?;
+    text.push(b'\n');
+    let (path, temporary) = (folder.join(RECORD), folder.join("capsule.json.part"));
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    let mut file = options.open(&temporary).map_err(at("write", &temporary))?;
+    file.write_all(&text).and_then(|()| file.sync_all()).map_err(at("write", &temporary))?;
+    fs::rename(&temporary, &path).map_err(at("write", &path))
+}
+
+/// Checks every file that a capsule holds against its record.
+pub fn check(folder: &Path, record: &Capsule) -> Result<(), Error> {
+    for (name, files) in [(CODE, &record.code), (INPUTS, &record.inputs), (OUTPUTS, &record.outputs)] {
+        for file in files.iter().filter(|file| file.is_held) {
+            check_file(&folder.join(name).join(&file.path), format!("{name}/{}", file.path), file.sha256)?;
+        }
+    }
+    for process in &record.entropy.processes {
+        let name = log_name(&process.path);
+        check_file(&folder.join(ENTROPY).join(&name), format!("{ENTROPY}/{name}"), process.sha256)?;
+    }
+    Ok(())
+}
+
+fn check_file(path: &Path, name: String, recorded: Sha256) -> Result<(), Error> {
+    match digest(path) {
+        Ok(found) if found.0 == recorded => Ok(()),
+        Ok(_) => Err(Error::Changed(name)),
+        Err(Error::File { source, .. }) if source.kind() == io::ErrorKind::NotFound => Err(Error::Missing(name)),
+        Err(error) => Err(error),
+    }
+}
+
+/// The name of the log of a process path.
+pub fn log_name(process: &str) -> String {
+    format!("{process}.log")
+}
+
+/// The digest of a file and its length in bytes.
+pub fn digest(path: &Path) -> Result<(Sha256, u64), Error> {
+    let mut file = File::open(path).map_err(at("read", path))?;
+    let mut digest = sha2::Sha256::new();
+    let mut space = vec![0; 1024 * 1024];
+    let mut n_bytes = 0;
+    loop {
+        match file.read(&mut space).map_err(at("read", path))? {
+            0 => return Ok((Sha256::from_bytes(digest.finalize().into()), n_bytes)),
+            n => {
+                digest.update(space.get(..n).unwrap_or_default());
+                n_bytes += n as u64;
+            }
+        }
+    }
+}
+
+/// Copies a file to a place below a folder, which is made.
+pub(crate) fn copy_into(from: &Path, folder: &Path, path: &str) -> Result<PathBuf, Error> {
+    inside(path)?;
+    let to = folder.join(path);
+    if let Some(above) = to.parent() {
+        fs::create_dir_all(above).map_err(at("make the folder", above))?;
+    }
+    fs::copy(from, &to).map_err(at("copy", from))?;
+    Ok(to)
+}

@@ -1,0 +1,142 @@
+//! Recording: a command runs once under the shim, and everything that made the run what it was is written down.
+//!
+//! Knows nothing of how a record is run again. Invariant: the record says that it is incomplete from before the
+//! command starts until after all of it is on the disk.
+
+pub mod entropy;
+pub mod environment;
+pub mod files;
+pub mod git;
+pub mod metrics;
+pub mod programs;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use regex::Regex;
+use spec::capsule::{self, Capsule, Kind, State};
+use spec::digest::Sha256;
+
+use crate::capsule as folder;
+use crate::error::{Error, at};
+use crate::run::{self, Means, Start};
+use crate::shim::{Shim, Task};
+
+/// What is to be recorded.
+#[derive(Debug, Clone, Copy)]
+pub struct Recording<'r> {
+    /// A program and its arguments.
+    pub command: &'r [String],
+    /// Where it runs.
+    pub folder: &'r Path,
+    /// Where the record goes: a folder that is empty or not there.
+    pub capsule: &'r Path,
+    /// What to call it; the folder's name where it is none.
+    pub name: Option<&'r str>,
+    pub wanted: Wanted<'r>,
+}
+
+/// What of a run is kept beside what it read and wrote.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Wanted<'w> {
+    /// Patterns for paths in the folder that are inputs, read or not.
+    pub inputs: &'w [String],
+    /// Patterns for the outputs; with none, those are all files that the run wrote in its folder.
+    pub outputs: &'w [String],
+    /// Finds metrics in the lines of the output, by named groups.
+    pub metrics: Option<&'w Regex>,
+}
+
+/// Runs a command and records it.
+pub fn record(means: &Means, recording: &Recording<'_>) -> Result<Capsule, Error> {
+    let at_work = recording.folder.canonicalize().map_err(at("find the folder", recording.folder))?;
+    let word = recording.command.first().ok_or_else(|| Error::NoProgram(String::new()))?;
+    let program = run::find(word, &at_work)?;
+    folder::create(recording.capsule)?;
+    let capsule = recording.capsule.canonicalize().map_err(at("find the folder", recording.capsule))?;
+    let mut record = begun(recording, (&at_work, &program), (means.now_ms)());
+    folder::write(&capsule, &record)?;
+
+    let shim = Shim::place(&capsule.join(folder::ENTROPY), Task::Record)?;
+    let start = Start {
+        program: &program,
+        arguments: recording.command.get(1..).unwrap_or_default(),
+        folder: &at_work,
+        variables: None,
+        words: &capsule,
+    };
+    record.exit = Some(run::run(means, &start, &shim)?);
+    seal(&mut record, &Place { folder: &at_work, capsule: &capsule, shim: &shim.folder() }, recording.wanted)?;
+    record.duration_ms = u64::try_from((means.now_ms)() - record.started_ms).ok();
+    record.state = State::Complete;
+    folder::write(&capsule, &record)?;
+    Ok(record)
+}
+
+/// What is known of a run before it starts.
+fn begun(recording: &Recording<'_>, (folder, program): (&Path, &Path), now_ms: i64) -> Capsule {
+    let (command, n_redacted) = capsule::without_secrets(recording.command);
+    let mut warnings = Vec::new();
+    if n_redacted > 0 {
+        warnings.push(format!(
+            "{n_redacted} of the command's arguments look like secrets and were taken out; a replay cannot give them back"
+        ));
+    }
+    let identity = format!("{now_ms}\0{}\0{command:?}\0{}", std::process::id(), recording.capsule.display());
+    let mut id = Sha256::of(identity.as_bytes()).to_string();
+    id.truncate(12);
+    let of_folder = || recording.capsule.file_name().map(|name| name.to_string_lossy().into_owned());
+    Capsule {
+        format: capsule::FORMAT,
+        name: recording.name.map(str::to_owned).or_else(of_folder).unwrap_or_else(|| id.clone()),
+        id,
+        kind: Kind::Recording,
+        replay_of: None,
+        state: State::Incomplete,
+        command,
+        program: program.display().to_string(),
+        folder: folder.display().to_string(),
+        started_ms: now_ms,
+        duration_ms: None,
+        exit: None,
+        variables: variables(),
+        git: git::look(folder),
+        code: Vec::new(),
+        inputs: Vec::new(),
+        outputs: Vec::new(),
+        environment: capsule::Environment::default(),
+        entropy: capsule::Entropy::default(),
+        metrics: BTreeMap::new(),
+        warnings,
+    }
+}
+
+/// The variables of our environment that belong in a capsule.
+fn variables() -> BTreeMap<String, String> {
+    let text = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    text.filter(|(name, _)| capsule::is_kept_variable(name)).collect()
+}
+
+/// Where a run took place, and where its record is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place<'p> {
+    pub folder: &'p Path,
+    pub capsule: &'p Path,
+    /// Our own temporary folder.
+    pub shim: &'p Path,
+}
+
+/// Takes what the shim saw into the record of a run that has ended.
+pub(crate) fn seal(record: &mut Capsule, place: &Place<'_>, wanted: Wanted<'_>) -> Result<(), Error> {
+    let seen = entropy::seal(&place.capsule.join(folder::ENTROPY))?;
+    let program = PathBuf::from(&record.program);
+    let gathered = files::gather(&seen.opened, place, wanted, record.started_ms)?;
+    record.warnings.extend(programs::warnings(&program, &seen.programs));
+    record.warnings.extend(seen.warnings);
+    record.warnings.extend(gathered.warnings);
+    (record.code, record.inputs, record.outputs) = (gathered.code, gathered.inputs, gathered.outputs);
+    record.environment = environment::gather(&program, &seen.opened, seen.libraries);
+    record.metrics = metrics::read(&place.capsule.join("stdout.txt"), wanted.metrics)?;
+    record.entropy = seen.entropy;
+    Ok(())
+}

@@ -1,0 +1,100 @@
+//! Replaying: a recorded command runs again in a fresh folder, with the code, inputs and entropy of its record.
+//!
+//! Each file here gives back what the file of the same name in `recorder` wrote down. Invariant: a replay is a run
+//! with a record of its own, so that whatever compares two runs compares it with any other.
+
+pub mod entropy;
+pub mod environment;
+pub mod files;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use spec::capsule::{Capsule, Kind, REDACTED, State};
+use spec::digest::Sha256;
+
+use crate::capsule as folder;
+use crate::error::{Error, at};
+use crate::recorder::{self, Place, Wanted};
+use crate::run::{self, Means, Start};
+use crate::shim::{Shim, Task};
+
+/// What is to be replayed.
+#[derive(Debug, Clone, Copy)]
+pub struct Replaying<'r> {
+    /// The capsule of the recording.
+    pub capsule: &'r Path,
+    /// Where the replay's own record goes: a folder that is empty or not there.
+    pub to: &'r Path,
+    /// The program to run in place of the recorded one, such as the Python of a restored environment.
+    pub program: Option<&'r Path>,
+    /// Whether the run ends where it draws what was not recorded.
+    pub is_strict: bool,
+    pub wanted: Wanted<'r>,
+}
+
+/// Runs a recorded command again and records that.
+pub fn replay(means: &Means, replaying: &Replaying<'_>) -> Result<Capsule, Error> {
+    let source = replaying.capsule.canonicalize().map_err(|_| Error::NoCapsule(replaying.capsule.to_owned()))?;
+    let recorded = folder::read(&source)?;
+    folder::check(&source, &recorded)?;
+    entropy::check(&source.join(folder::ENTROPY), &recorded)?;
+    if recorded.command.iter().any(|word| word.contains(REDACTED)) {
+        return Err(Error::Redacted);
+    }
+    folder::create(replaying.to)?;
+    let to = replaying.to.canonicalize().map_err(at("find the folder", replaying.to))?;
+    let work = to.join(folder::WORK);
+    fs::create_dir(&work).map_err(at("make the folder", &work))?;
+    files::restore(&source, &recorded, &work)?;
+    let program = match replaying.program {
+        Some(program) => program.to_owned(),
+        None => environment::program(&recorded, &work)?,
+    };
+    let mut record = begun(&recorded, (&work, &program), (means.now_ms)());
+    folder::write(&to, &record)?;
+
+    let script = source.join(folder::ENTROPY);
+    let task = Task::Replay { script: &script, is_strict: replaying.is_strict };
+    let shim = Shim::place(&to.join(folder::ENTROPY), task)?;
+    let start = Start {
+        program: &program,
+        arguments: recorded.command.get(1..).unwrap_or_default(),
+        folder: &work,
+        variables: Some(&recorded.variables),
+        words: &to,
+    };
+    record.exit = Some(run::run(means, &start, &shim)?);
+    recorder::seal(&mut record, &Place { folder: &work, capsule: &to, shim: &shim.folder() }, replaying.wanted)?;
+    entropy::account(&mut record.entropy, &script, &to.join(folder::ENTROPY))?;
+    record.duration_ms = u64::try_from((means.now_ms)() - record.started_ms).ok();
+    record.state = State::Complete;
+    folder::write(&to, &record)?;
+    Ok(record)
+}
+
+fn begun(recorded: &Capsule, (work, program): (&PathBuf, &PathBuf), now_ms: i64) -> Capsule {
+    let identity = format!("{now_ms}\0{}\0{}\0{}", std::process::id(), recorded.id, work.display());
+    let mut id = Sha256::of(identity.as_bytes()).to_string();
+    id.truncate(12);
+    Capsule {
+        id,
+        name: format!("{}, replayed", recorded.name.trim_end_matches(", replayed")),
+        kind: Kind::Replay,
+        replay_of: Some(recorded.id.clone()),
+        state: State::Incomplete,
+        program: program.display().to_string(),
+        folder: work.display().to_string(),
+        started_ms: now_ms,
+        duration_ms: None,
+        exit: None,
+        code: Vec::new(),
+        inputs: Vec::new(),
+        outputs: Vec::new(),
+        environment: spec::capsule::Environment::default(),
+        entropy: spec::capsule::Entropy::default(),
+        metrics: std::collections::BTreeMap::new(),
+        warnings: Vec::new(),
+        ..recorded.clone()
+    }
+}

@@ -1,0 +1,127 @@
+//! Running a command: found, started under the shim, its words passed on and kept, its end waited for.
+//!
+//! Knows neither capsules nor comparisons. Invariant: the command sees its own environment and input; its output
+//! goes to a pipe, so a program that asks whether a terminal is there is told no.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+use std::{env, thread};
+
+use spec::capsule::Exit;
+
+use crate::error::{Error, at};
+use crate::shim::Shim;
+
+/// What the caller lends to a run.
+pub struct Means {
+    /// The program that switches chance out of addresses and becomes the command that is behind its arguments.
+    pub launcher: Vec<OsString>,
+    /// Milliseconds since 1970-01-01 UTC.
+    pub now_ms: fn() -> i64,
+    /// Where the command's output goes besides the record.
+    pub out: fn() -> Box<dyn Write + Send>,
+    /// Where its errors go.
+    pub err: fn() -> Box<dyn Write + Send>,
+}
+
+/// What is to be started.
+pub(crate) struct Start<'s> {
+    pub program: &'s Path,
+    pub arguments: &'s [String],
+    pub folder: &'s Path,
+    /// In a replay, the recorded variables, which take the place of all others that a capsule keeps.
+    pub variables: Option<&'s BTreeMap<String, String>>,
+    /// The folder for `stdout.txt` and `stderr.txt`.
+    pub words: &'s Path,
+}
+
+/// How long the output of what the command left running is waited for.
+const LINGER: Duration = Duration::from_secs(5);
+
+/// Runs a command to its end.
+pub(crate) fn run(means: &Means, start: &Start<'_>, shim: &Shim) -> Result<Exit, Error> {
+    let Some((launcher, leading)) = means.launcher.split_first() else { return Err(Error::Unsupported) };
+    let mut command = Command::new(launcher);
+    command.args(leading).arg("--preload");
+    let shims = shim.variables(env::var_os("LD_PRELOAD").as_deref());
+    command.arg(shims.iter().find(|(name, _)| *name == "LD_PRELOAD").map_or_else(OsString::new, |(_, v)| v.clone()));
+    command.arg("--").arg(start.program).args(start.arguments);
+    command.current_dir(start.folder).env("PWD", start.folder).env_remove("LD_PRELOAD");
+    command.envs(shims.into_iter().filter(|(name, _)| *name != "LD_PRELOAD"));
+    if let Some(variables) = start.variables {
+        let kept = env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+        kept.filter(|name| spec::capsule::is_kept_variable(name)).for_each(|name| {
+            command.env_remove(name);
+        });
+        command.envs(variables);
+    }
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let failed = |source| Error::Start { program: start.program.display().to_string(), source };
+    let mut child = command.spawn().map_err(failed)?;
+    let (done, ends) = mpsc::channel();
+    if let Some(out) = child.stdout.take() {
+        pass_on(out, (means.out)(), create(&start.words.join("stdout.txt"))?, done.clone());
+    }
+    if let Some(err) = child.stderr.take() {
+        pass_on(err, (means.err)(), create(&start.words.join("stderr.txt"))?, done);
+    }
+    let status = child.wait().map_err(failed)?;
+    // A process that was left behind may hold the pipes open for ever; what it says then is not part of the run.
+    for _ in 0..2 {
+        if ends.recv_timeout(LINGER).is_err() {
+            break;
+        }
+    }
+    Ok(match status.signal() {
+        Some(signal) => Exit::Signal(signal),
+        None => Exit::Code(status.code().unwrap_or(1)),
+    })
+}
+
+fn create(path: &Path) -> Result<File, Error> {
+    File::create(path).map_err(at("write", path))
+}
+
+/// Copies what a command says, as it says it, to whoever watches and to the record.
+fn pass_on(
+    mut from: impl Read + Send + 'static,
+    mut to: Box<dyn Write + Send>,
+    mut kept: File,
+    done: mpsc::Sender<()>,
+) {
+    thread::spawn(move || {
+        let mut space = vec![0; 64 * 1024];
+        while let Ok(n @ 1..) = from.read(&mut space) {
+            let bytes = space.get(..n).unwrap_or_default();
+            // Whoever watched may have gone; the record goes on.
+            let _ = to.write_all(bytes).and_then(|()| to.flush());
+            if kept.write_all(bytes).is_err() {
+                break;
+            }
+        }
+        // The receiver is gone where the run was given up on.
+        let _ = done.send(());
+    });
+}
+
+/// The program that a shell would start for a word, as an absolute path with its links as they are.
+pub fn find(word: &str, folder: &Path) -> Result<PathBuf, Error> {
+    let is_program = |path: &Path| {
+        path.metadata().is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+    };
+    let not_found = || Error::NoProgram(word.to_owned());
+    if word.contains('/') {
+        return Some(folder.join(word)).filter(|path| is_program(path)).ok_or_else(not_found);
+    }
+    let path = env::var_os("PATH").unwrap_or_default();
+    let mut places = env::split_paths(&path).map(|place| folder.join(place).join(word));
+    places.find(|path| is_program(path)).ok_or_else(not_found)
+}

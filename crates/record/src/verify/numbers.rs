@@ -1,0 +1,134 @@
+//! Two runs of bytes as numbers of one type: which differ, and by how much.
+//!
+//! Invariant: numbers are equal where their bits are; two different NaNs differ, and 0.0 and -0.0 do too.
+
+use half::{bf16, f16};
+use spec::tensor::Datatype;
+
+/// How far two tensors are from each other, filled piece by piece.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(super) struct Distance {
+    pub n_compared: u64,
+    pub n_different: u64,
+    pub first_different: Option<u64>,
+    pub max_absolute: f64,
+    pub max_relative: f64,
+    pub max_ulp: u64,
+    /// The largest finite number of both tensors, without its sign.
+    pub largest: f64,
+}
+
+impl Distance {
+    /// Adds two pieces of the same length, whole elements each. Without a type each byte is an element.
+    pub(super) fn add(&mut self, datatype: Option<Datatype>, a: &[u8], b: &[u8]) {
+        let width = datatype.and_then(Datatype::n_bytes).unwrap_or(1);
+        for (a, b) in a.chunks_exact(width).zip(b.chunks_exact(width)) {
+            let values = datatype.and_then(|datatype| Some((number(datatype, a)?, number(datatype, b)?)));
+            if let Some((a, b)) = values {
+                for value in [a.value, b.value].into_iter().filter(|value| value.is_finite()) {
+                    self.largest = self.largest.max(value.abs());
+                }
+            }
+            if a != b {
+                self.first_different.get_or_insert(self.n_compared);
+                self.n_different += 1;
+                if let Some((a, b)) = values {
+                    self.add_pair(a, b);
+                }
+            }
+            self.n_compared += 1;
+        }
+    }
+
+    fn add_pair(&mut self, a: Number, b: Number) {
+        let absolute = (a.value - b.value).abs();
+        // A difference that is no number is as large as can be.
+        let absolute = if absolute.is_nan() { f64::INFINITY } else { absolute };
+        let larger = a.value.abs().max(b.value.abs());
+        let relative = if absolute == 0.0 { 0.0 } else { absolute / larger };
+        self.max_absolute = self.max_absolute.max(absolute);
+        self.max_relative = self.max_relative.max(if relative.is_nan() { f64::INFINITY } else { relative });
+        let apart = u64::try_from(a.place.abs_diff(b.place)).unwrap_or(u64::MAX);
+        self.max_ulp = self.max_ulp.max(apart);
+    }
+
+    /// The largest difference as a share of the largest number.
+    pub(super) fn max_of_largest(&self) -> f64 {
+        match () {
+            () if self.n_different == 0 || self.max_absolute == 0.0 => 0.0,
+            () if self.largest == 0.0 => f64::INFINITY,
+            () => self.max_absolute / self.largest,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Number {
+    value: f64,
+    /// Its place among all numbers of its type, smaller ones first.
+    place: i128,
+}
+
+fn number(datatype: Datatype, bytes: &[u8]) -> Option<Number> {
+    let integer = |value: i128| Number { value: value as f64, place: value };
+    Some(match datatype {
+        Datatype::Bool | Datatype::Uint8 => integer(u8::from_le_bytes(bytes.try_into().ok()?).into()),
+        Datatype::Uint16 => integer(u16::from_le_bytes(bytes.try_into().ok()?).into()),
+        Datatype::Uint32 => integer(u32::from_le_bytes(bytes.try_into().ok()?).into()),
+        Datatype::Uint64 => integer(u64::from_le_bytes(bytes.try_into().ok()?).into()),
+        Datatype::Int8 => integer(i8::from_le_bytes(bytes.try_into().ok()?).into()),
+        Datatype::Int16 => integer(i16::from_le_bytes(bytes.try_into().ok()?).into()),
+        Datatype::Int32 => integer(i32::from_le_bytes(bytes.try_into().ok()?).into()),
+        Datatype::Int64 => integer(i64::from_le_bytes(bytes.try_into().ok()?).into()),
+        Datatype::Fp16 => {
+            let value = f16::from_le_bytes(bytes.try_into().ok()?);
+            Number { value: value.to_f64(), place: place(value.to_bits().into(), 15) }
+        }
+        Datatype::Bf16 => {
+            let value = bf16::from_le_bytes(bytes.try_into().ok()?);
+            Number { value: value.to_f64(), place: place(value.to_bits().into(), 15) }
+        }
+        Datatype::Fp32 => {
+            let value = f32::from_le_bytes(bytes.try_into().ok()?);
+            Number { value: value.into(), place: place(value.to_bits().into(), 31) }
+        }
+        Datatype::Fp64 => {
+            let value = f64::from_le_bytes(bytes.try_into().ok()?);
+            Number { value, place: place(value.to_bits(), 63) }
+        }
+        Datatype::Bytes => return None,
+    })
+}
+
+/// Floats in their order: the bits without the sign, negative where the sign is set.
+fn place(bits: u64, sign: u32) -> i128 {
+    let size = i128::from(bits & !(1 << sign));
+    if bits >> sign == 1 { -size } else { size }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(a: &[f64], b: &[f64]) -> Distance {
+        let bytes = |values: &[f64]| values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<_>>();
+        let mut distance = Distance::default();
+        distance.add(Some(Datatype::Fp64), &bytes(a), &bytes(b));
+        distance
+    }
+
+    #[test]
+    fn numbers_beside_each_other_are_one_apart() {
+        let distance = of(&[1.0, 2.0, -4.0], &[1.0, 2.0_f64.next_up(), -4.0]);
+        assert_eq!((distance.n_different, distance.first_different, distance.max_ulp), (1, Some(1), 1));
+        assert_eq!(distance.max_of_largest(), f64::EPSILON * 2.0 / 4.0);
+        assert_eq!(of(&[f64::MIN_POSITIVE], &[-f64::MIN_POSITIVE]).max_ulp, 2 * f64::MIN_POSITIVE.to_bits());
+    }
+
+    #[test]
+    fn what_is_no_number_is_far_from_every_number_and_equal_to_itself() {
+        assert_eq!(of(&[f64::NAN], &[f64::NAN]).n_different, 0);
+        assert_eq!(of(&[f64::NAN], &[1.0]).max_absolute, f64::INFINITY);
+        assert_eq!(of(&[0.0], &[-0.0]).n_different, 1);
+    }
+}

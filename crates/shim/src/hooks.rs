@@ -1,0 +1,9 @@
+//! The functions of the C library that this library stands in for, by what they are about.
+//!
+//! A hook translates and calls; what is done stands beside this folder. Invariant: a hook answers as the real
+//! function would, `errno` included.
+
+mod entropy;
+mod files;
+mod processes;
+mod threads;
