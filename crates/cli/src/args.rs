@@ -3,6 +3,7 @@
 //! Invariant: whatever has a form of its own is parsed here, so that a name that cannot be right is refused
 //! before anything is sent.
 
+pub mod endpoints;
 pub mod local;
 pub mod remote;
 pub mod setting;
@@ -38,7 +39,7 @@ pub enum Command {
     Info(remote::Info),
     Deploy(remote::Deploy),
     Predict(remote::Predict),
-    Endpoints(remote::Endpoints),
+    Endpoints(endpoints::Endpoints),
     Share(sharing::Share),
     Grant(sharing::Grant),
     Revoke(sharing::Revoke),

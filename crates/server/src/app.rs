@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use store::Store;
 use tokio::sync::{Notify, OnceCell, Semaphore};
+use tokio_util::sync::CancellationToken;
 
 use crate::gateway::Gateway;
 use crate::ops::access::{Actor, Rights};
@@ -46,6 +47,8 @@ pub struct App {
     pub upload_key: OnceCell<Secret>,
     /// When this process began, in milliseconds since 1970.
     pub started_ms: i64,
+    /// Cancelled as the server stops, for what would otherwise go on without end.
+    pub closing: CancellationToken,
     /// The background threads, for what must not hold up a request.
     pub background: tokio::runtime::Handle,
 }
@@ -66,6 +69,7 @@ impl App {
             slow_hashes: Semaphore::new(SLOW_HASHES),
             upload_key: OnceCell::new(),
             started_ms: store::clock::now_ms(),
+            closing: CancellationToken::new(),
             background: tokio::runtime::Handle::current(),
         })
     }

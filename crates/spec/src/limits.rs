@@ -32,3 +32,7 @@ pub const REQUEST_TENSORS: usize = 256;
 pub const FRAME_BYTES: usize = 256 * 1024 * 1024;
 /// Most rows that the runtime puts into one call of the model.
 pub const BATCH_ROWS: usize = 64;
+/// Most revisions that answer for one endpoint.
+pub const TARGETS: usize = 8;
+/// Longest request, and longest answer, that is recorded of an endpoint, in bytes; the rest is cut off.
+pub const RECORDED_BYTES: usize = 4096;

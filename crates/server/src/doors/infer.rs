@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::http::header::CONTENT_TYPE;
-use axum::http::{HeaderMap, HeaderValue, Method};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
-use spec::api::EndpointState;
+use spec::api::{EndpointState, Target};
 
 use super::Dialect;
 use super::identity;
@@ -20,6 +20,7 @@ use crate::gateway::live::Names;
 use crate::ops::access::Action;
 use crate::ops::endpoints;
 use crate::ops::endpoints::predict::{self, Open};
+use crate::ops::endpoints::targets::Choice;
 use crate::ops::links::guard;
 use crate::secrets::Secret;
 
@@ -73,6 +74,16 @@ const LINKED: &str = "model";
 impl Name {
     /// Opens it for a request of this size.
     async fn open(&self, app: &Arc<App>, headers: &HeaderMap, n_bytes: usize) -> Result<Open, Error> {
+        self.open_version(app, headers, (n_bytes, None)).await
+    }
+
+    /// The same for whoever names a revision in the address.
+    async fn open_version(
+        &self,
+        app: &Arc<App>,
+        headers: &HeaderMap,
+        (n_bytes, version): (usize, Option<&str>),
+    ) -> Result<Open, Error> {
         match &self.link {
             Some(secret) => {
                 let guest = guard::admit(app, &Secret::new(secret.clone())).await?;
@@ -80,7 +91,11 @@ impl Name {
             }
             None => {
                 let actor = identity::recognise(app, &Method::POST, headers).await?;
-                predict::open(app, &actor, &self.full(), n_bytes as u64).await
+                let choice = Choice {
+                    revision: version.or_else(|| text(headers, &REVISION)),
+                    key: headers.get(&KEY).map(HeaderValue::as_bytes),
+                };
+                predict::open(app, &actor, &self.full(), (n_bytes as u64, choice)).await
             }
         }
     }
@@ -95,7 +110,9 @@ impl Name {
         }
         let actor = identity::recognise(app, &Method::GET, headers).await?;
         let described = endpoints::get_for(app, &actor, &self.full().parse()?, Action::Predict).await?;
-        let is_servable = described.state.is_servable();
+        // Where a deploy did not start, what answered before goes on.
+        let answers = |target: &Target| target.revision != described.row.oid.to_string();
+        let is_servable = described.state.is_servable() || described.targets.iter().any(answers);
         let (version, reason) = (described.row.oid.to_string(), described.reason);
         Ok(State { version, is_servable, state: described.state, reason })
     }
@@ -119,6 +136,15 @@ impl Name {
             }),
         }
     }
+}
+
+/// The header that names the revision which is to answer.
+const REVISION: HeaderName = HeaderName::from_static("x-reenact-revision");
+/// The header by which requests that belong together are answered by one revision.
+const KEY: HeaderName = HeaderName::from_static("x-reenact-key");
+
+fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    headers.get(name).map(|value| value.to_str().unwrap_or_default())
 }
 
 /// How what an address asks stands.

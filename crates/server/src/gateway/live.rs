@@ -4,6 +4,7 @@
 //! are under way keep the runtime they began with through a swap.
 
 use std::cell::Cell;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::http::HeaderValue;
@@ -11,9 +12,11 @@ use spec::digest::{Oid, Sha256};
 use spec::frame::{Answer, Hello, IndexedTensor};
 use spec::limits;
 use spec::schema::Schema;
+use store::clock;
 use tokio::sync::OnceCell;
 
 use super::link::{Broken, Link};
+use super::rest::End;
 use crate::predict::plan::Plan;
 use crate::provider::{Files, Process};
 
@@ -44,6 +47,10 @@ pub struct Live {
     process: Process,
     /// For each reactor a link for single rows and one for large requests, so that these hold up none of those.
     links: Vec<[OnceCell<Link>; 2]>,
+    n_under_way: AtomicUsize,
+    /// Time on processors that was told already.
+    told_us: AtomicU64,
+    started_ms: i64,
 }
 
 thread_local! {
@@ -66,7 +73,9 @@ impl Live {
         ];
         let links = (0..=n_reactors).map(|_| [OnceCell::new(), OnceCell::new()]).collect();
         let plan = Plan::new(&schema);
-        Self { target, schema, plan, names, process, links }
+        let (n_under_way, told_us) = (AtomicUsize::new(0), AtomicU64::new(0));
+        let started_ms = clock::now_ms();
+        Self { target, schema, plan, names, process, links, n_under_way, told_us, started_ms }
     }
 
     /// Headers that name what answered. The repository comes first, and tells whose it is.
@@ -83,6 +92,28 @@ impl Live {
         self.process.has_ended()
     }
 
+    /// How its process ended, once it has.
+    pub fn end(&self) -> End {
+        End::clone(&self.process.end)
+    }
+
+    /// Requests that it has not answered yet.
+    pub fn n_under_way(&self) -> usize {
+        self.n_under_way.load(Ordering::Relaxed)
+    }
+
+    /// How long it has run, in milliseconds.
+    pub fn life_ms(&self) -> i64 {
+        clock::now_ms() - self.started_ms
+    }
+
+    /// How long its processes computed since this was asked last.
+    pub fn take_processor_time(&self) -> Duration {
+        let us = u64::try_from(self.process.processor_time().as_micros()).unwrap_or(u64::MAX);
+        // A process that ended may take its time with it: then the sum is smaller than before.
+        Duration::from_micros(us.saturating_sub(self.told_us.fetch_max(us, Ordering::Relaxed)))
+    }
+
     /// Asks the runtime.
     pub async fn infer(&self, tensors: &[IndexedTensor], deadline: Duration) -> Result<Answer, Broken> {
         let is_large = tensors.iter().any(|tensor| tensor.n_rows() > limits::BATCH_ROWS);
@@ -91,7 +122,17 @@ impl Live {
         let link = cell
             .get_or_try_init(|| async { Link::connect(&self.process.socket).await.map(|(link, _)| link) });
         let link = link.await.map_err(|_| Broken::Closed)?;
+        self.n_under_way.fetch_add(1, Ordering::Relaxed);
+        let _counted = LeaveOnDrop(&self.n_under_way);
         link.infer(tensors, u32::try_from(deadline.as_millis()).unwrap_or(u32::MAX)).await
+    }
+}
+
+struct LeaveOnDrop<'a>(&'a AtomicUsize);
+
+impl Drop for LeaveOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -13,29 +13,36 @@ use store::db::endpoints;
 use store::db::ids::{AccountId, RepositoryId};
 use store::db::repositories;
 
-use super::FullName;
-use super::start::{self, Pinned, wake, wake_pinned};
+use super::record::{self, Asked};
+use super::start::{self, Pinned, wake};
+use super::options;
+use super::targets::{self, Choice, KnownTarget, Traffic};
+use super::{FullName, UNTOLD};
 use crate::app::App;
 use crate::error::{During, Error};
 use crate::gateway::link::Broken;
 use crate::gateway::live::Names;
-use crate::gateway::slot::{self, Place, Room};
+use crate::gateway::slot::{self, Place};
 use crate::gateway::{Key, Live, Slot};
 use crate::ops::access::{self, Action, Actor, Subject};
 use crate::ops::links::{Guest, guard};
 use crate::predict::answers;
 use crate::predict::rows::Rows;
 
+/// How a request is counted that got what it asked for.
+const ANSWERED: &str = "answered";
+
 /// What decides whether somebody may ask an endpoint, remembered for a moment.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct KnownEndpoint {
     pub repository: RepositoryId,
     /// `owner/name` as its owner writes it.
     pub name: String,
     owner: AccountId,
     is_private: bool,
-    is_deployed: bool,
     is_stopped: bool,
+    /// None if it was never deployed.
+    traffic: Option<Traffic>,
 }
 
 /// Endpoints by lower-case `owner/name`, for so long as a change by another process may stay unseen.
@@ -69,9 +76,8 @@ pub struct Open {
 /// What is asked, and on whose behalf.
 #[derive(Debug, Clone)]
 enum Source {
-    Endpoint(RepositoryId),
-    /// A link, and the revision that it leads to.
-    Link(Arc<Guest>, Pinned),
+    Endpoint(Arc<KnownEndpoint>),
+    Link(Arc<Guest>),
 }
 
 /// What a model answered.
@@ -99,7 +105,7 @@ impl Predicted {
 
 impl Source {
     fn is_anonymous(&self) -> bool {
-        matches!(self, Self::Link(guest, _) if guest.identity.is_some())
+        matches!(self, Self::Link(guest) if guest.identity.is_some())
     }
 }
 
@@ -113,29 +119,35 @@ pub struct Told {
     pub took: Duration,
 }
 
-/// Opens an endpoint for one request of so many bytes; wakes it if it sleeps.
-pub async fn open(app: &Arc<App>, actor: &Actor, name: &str, n_bytes: u64) -> Result<Open, Error> {
+/// Opens an endpoint for one request of so many bytes; wakes the target that is to answer if it sleeps.
+pub async fn open(
+    app: &Arc<App>,
+    actor: &Actor,
+    name: &str,
+    (n_bytes, choice): (u64, Choice<'_>),
+) -> Result<Open, Error> {
     let began = Instant::now();
     let known = known(app, name).await?;
     let (id, owner, is_private) = (known.repository, known.owner, known.is_private);
     let granted = access::granted(app, actor, id, owner).await?;
     let subject = Subject { name, id, owner, is_private, granted };
     access::check(actor, Action::Predict, &subject)?;
-    if !known.is_deployed {
-        return Err(Error::EndpointNotFound(known.name.clone()));
-    }
+    let Some(traffic) = &known.traffic else { return Err(Error::EndpointNotFound(known.name.clone())) };
     if known.is_stopped {
         return Err(start::stopped(&known.name));
     }
-    let source = Source::Endpoint(known.repository);
-    let slot = app.gateway.slot(known.repository);
-    let room = Room { n_requests: app.settings.queue, n_bytes: app.settings.queue_bytes.0 };
-    let place = slot
-        .enter(n_bytes, room)
-        .inspect_err(|_| app.gateway.metrics.predicted("overloaded", began.elapsed()))?;
+    let KnownTarget { slot, .. } = traffic.draw(choice)?;
+    let slot = Arc::clone(slot);
+    let place = slot.enter(n_bytes).inspect_err(|_| count(app, &slot, ("overloaded", began)))?;
+    let source = Source::Endpoint(Arc::clone(&known));
     let live = match slot.live() {
         Some(live) => live,
-        None => wake_apart(app, &source).await.map_err(|error| discreet(error, actor, &subject))?,
+        None => {
+            let woken = wake_apart(app, (&source, &slot)).await;
+            woken.map_err(|error| discreet(error, actor, &subject)).inspect_err(|error| {
+                count(app, &slot, (error.entry().name, began));
+            })?
+        }
     };
     Ok(Open { live, source, slot, _place: place, began })
 }
@@ -143,30 +155,32 @@ pub async fn open(app: &Arc<App>, actor: &Actor, name: &str, n_bytes: u64) -> Re
 /// Opens what a link leads to, for one request of so many bytes; wakes it if it sleeps.
 pub async fn open_link(app: &Arc<App>, guest: &Arc<Guest>, n_bytes: u64) -> Result<Open, Error> {
     let began = Instant::now();
-    let link = &guest.link;
-    let name = match guest.identity {
-        Some(_) => "the model".to_owned(),
-        None => format!("{}/{}", link.owner_name, link.repository_name),
-    };
-    let pinned = Pinned { repository: link.repository_id, revision: link.revision_id, name };
-    let slot = app.gateway.slot_of(Key::Pinned(pinned.repository, pinned.revision));
-    let room = Room { n_requests: app.settings.queue, n_bytes: app.settings.queue_bytes.0 };
-    let place = slot.enter(n_bytes, room)?;
-    let source = Source::Link(Arc::clone(guest), pinned);
-    // The endpoint's runtime will do while it serves just this revision.
-    let endpoint = app.gateway.slot(link.repository_id).live();
-    let live = match slot.live().or(endpoint.filter(|live| live.target.revision == link.oid)) {
+    let key = Key { repository: guest.link.repository_id, revision: guest.link.revision_id };
+    let slot = app.gateway.slot(key);
+    let place = slot.enter(n_bytes)?;
+    let source = Source::Link(Arc::clone(guest));
+    let live = match slot.live() {
         Some(live) => live,
-        None => wake_apart(app, &source).await.map_err(discreet_to_guest)?,
+        None => wake_apart(app, (&source, &slot)).await?,
     };
     Ok(Open { live, source, slot, _place: place, began })
 }
 
-fn discreet_to_guest(error: Error) -> Error {
+/// What a guest is told: not why, and not whose it is if that is hidden.
+fn discreet_to_guest(error: Error, guest: &Guest) -> Error {
+    let name = match guest.identity {
+        Some(_) => "the model".to_owned(),
+        None => link_name(guest),
+    };
     match error {
-        Error::EndpointDown { repository, state: "failed", .. } => slot::failed(&repository, super::UNTOLD),
+        Error::EndpointDown { state: "failed", .. } | Error::NotServable { .. } => slot::failed(&name, UNTOLD),
+        Error::EndpointDown { state, reason, .. } => Error::EndpointDown { repository: name, state, reason },
         other => other,
     }
+}
+
+fn link_name(guest: &Guest) -> String {
+    format!("{}/{}", guest.link.owner_name, guest.link.repository_name)
 }
 
 /// Why a model did not start is for its owner; everybody else is told that it did not.
@@ -175,7 +189,7 @@ fn discreet(error: Error, actor: &Actor, subject: &Subject<'_>) -> Error {
         Error::EndpointDown { repository, state: "failed", .. }
             if access::check(actor, Action::Write, subject).is_err() =>
         {
-            slot::failed(&repository, super::UNTOLD)
+            slot::failed(&repository, UNTOLD)
         }
         other => other,
     }
@@ -183,33 +197,46 @@ fn discreet(error: Error, actor: &Actor, subject: &Subject<'_>) -> Error {
 
 /// Asks.
 pub async fn infer(app: &Arc<App>, open: &Open, tensors: &[IndexedTensor]) -> Result<Predicted, Error> {
-    let limit = app.settings.predict_timeout.0;
+    let limit = open.slot.service.limits().request_timeout;
     let n_rows = tensors.iter().map(IndexedTensor::n_rows).max().unwrap_or(1);
-    if let Source::Link(guest, _) = &open.source {
+    if let Source::Link(guest) = &open.source {
         guard::take(app, guest, n_rows).await?;
     }
-    let outcome = match tokio::time::timeout(limit, ask(app, open, tensors)).await {
+    let outcome = match tokio::time::timeout(limit, ask(app, open, (tensors, limit))).await {
         Ok(outcome) => outcome,
         Err(_) => Err(Error::PredictTimeout(format!("{limit:?}"))),
     };
     let outcome = match (outcome, &open.source) {
-        (Ok(mut predicted), Source::Link(guest, _)) => {
+        (Ok(mut predicted), Source::Link(guest)) => {
             let schema = &predicted.live.schema;
             guest.blunt().apply(schema, &mut predicted.answer.tensors);
             Ok(predicted)
         }
-        (Err(error), Source::Link(guest, _)) => {
+        (Err(error), Source::Link(guest)) => {
             guard::give_back(app, guest, n_rows).await;
             Err(error)
         }
-        (outcome, Source::Endpoint(_)) => outcome,
+        (outcome, Source::Endpoint(_)) => {
+            if open.slot.service.is_sampled() {
+                let (live, took) = (&*open.live, open.began.elapsed());
+                record::note(app, &open.slot.service, &Asked { live, tensors, outcome: &outcome, took });
+            }
+            outcome
+        }
     };
     let name = match &outcome {
-        Ok(_) => "answered",
+        Ok(_) => ANSWERED,
         Err(error) => error.entry().name,
     };
-    app.gateway.metrics.predicted(name, open.began.elapsed());
+    count(app, &open.slot, (name, open.began));
     outcome
+}
+
+/// Counts a request that came to its end.
+fn count(app: &App, slot: &Slot, (outcome, began): (&'static str, Instant)) {
+    let took = began.elapsed();
+    app.gateway.metrics.predicted(outcome, took);
+    slot.service.usage.predicted(outcome == ANSWERED, took);
 }
 
 /// Asks with rows of texts, as a form or a line of CSV has them.
@@ -227,26 +254,33 @@ pub async fn infer_texts(app: &Arc<App>, open: &Open, rows: &[Vec<String>]) -> R
     Ok(Told { predictions, probabilities, live, took: open.began.elapsed() })
 }
 
-async fn ask(app: &Arc<App>, open: &Open, tensors: &[IndexedTensor]) -> Result<Predicted, Error> {
+async fn ask(
+    app: &Arc<App>,
+    open: &Open,
+    (tensors, limit): (&[IndexedTensor], Duration),
+) -> Result<Predicted, Error> {
     let mut live = Arc::clone(&open.live);
     for attempt in 0.. {
-        match live.infer(tensors, app.settings.predict_timeout.0).await {
+        match live.infer(tensors, limit).await {
             Ok(answer) => {
                 return Ok(Predicted { live, answer, is_anonymous: open.source.is_anonymous() });
             }
-            Err(Broken::Closed) if attempt == 0 => {
+            Err(Broken::Closed) => {
                 open.slot.drop_if(&live);
-                live = wake_apart(app, &open.source).await?;
+                if attempt > 0 {
+                    break;
+                }
+                live = match open.slot.live() {
+                    Some(other) => other,
+                    None => wake_apart(app, (&open.source, &open.slot)).await.map_err(discreet_to_all)?,
+                };
             }
-            Err(Broken::Closed) => break,
             Err(Broken::TooLarge(error)) => return Err(Error::BadInput(error.to_string())),
             Err(Broken::Refused(failure)) => {
                 return Err(match failure.code {
                     FailureCode::BadInput => Error::BadInput(failure.message),
                     FailureCode::Overloaded => Error::Overloaded,
-                    FailureCode::Deadline => {
-                        Error::PredictTimeout(format!("{:?}", app.settings.predict_timeout.0))
-                    }
+                    FailureCode::Deadline => Error::PredictTimeout(format!("{limit:?}")),
                     FailureCode::Internal => Error::Model(failure.message),
                 });
             }
@@ -255,16 +289,28 @@ async fn ask(app: &Arc<App>, open: &Open, tensors: &[IndexedTensor]) -> Result<P
     Err(Error::Model("the runtime ended while it computed, twice".to_owned()))
 }
 
+/// Why a runtime did not start again is in its log.
+fn discreet_to_all(error: Error) -> Error {
+    match error {
+        Error::EndpointDown { repository, state: "failed", .. } => slot::failed(&repository, UNTOLD),
+        other => other,
+    }
+}
+
 /// Wakes in a task of its own, so that a client who goes away does not stop what others wait for.
-async fn wake_apart(app: &Arc<App>, source: &Source) -> Result<Arc<Live>, Error> {
-    let (app_of_task, source) = (Arc::clone(app), source.clone());
-    let woken = app.background.spawn(async move {
-        match source {
-            Source::Endpoint(repository) => wake(&app_of_task, repository).await,
-            Source::Link(_, pinned) => wake_pinned(&app_of_task, &pinned).await,
-        }
-    });
-    woken.await.map_err(|_| Error::Internal("wake an endpoint"))?
+async fn wake_apart(app: &Arc<App>, (source, slot): (&Source, &Slot)) -> Result<Arc<Live>, Error> {
+    let name = match source {
+        Source::Endpoint(known) => known.name.clone(),
+        Source::Link(guest) => link_name(guest),
+    };
+    let pinned = Pinned { repository: slot.key.repository, revision: slot.key.revision, name };
+    let app_of_task = Arc::clone(app);
+    let woken = app.background.spawn(async move { wake(&app_of_task, &pinned).await });
+    let woken = woken.await.map_err(|_| Error::Internal("wake an endpoint"))?;
+    match source {
+        Source::Endpoint(_) => woken,
+        Source::Link(guest) => woken.map_err(|error| discreet_to_guest(error, guest)),
+    }
 }
 
 async fn known(app: &App, name: &str) -> Result<Arc<KnownEndpoint>, Error> {
@@ -283,13 +329,22 @@ async fn known(app: &App, name: &str) -> Result<Arc<KnownEndpoint>, Error> {
     };
     let repository = found.ok_or_else(|| Error::RepositoryNotFound(name.to_owned()))?;
     let row = endpoints::by_repository(&app.store.db, repository.id).await.during("look up an endpoint")?;
+    let is_stopped = row.as_ref().is_some_and(|row| row.is_stopped);
+    let traffic = match &row {
+        Some(row) if !is_stopped => {
+            app.gateway.service(repository.id).set_limits(options::limits(app, &row.options));
+            Some(targets::traffic(app, row).await?)
+        }
+        Some(row) => Some(targets::traffic_of(app, row, &[])),
+        None => None,
+    };
     let known = Arc::new(KnownEndpoint {
         repository: repository.id,
         name: row.as_ref().map_or_else(|| name.to_owned(), FullName::full_name),
         owner: repository.owner_id,
         is_private: repository.is_private,
-        is_deployed: row.is_some(),
-        is_stopped: row.is_some_and(|row| row.is_stopped),
+        is_stopped,
+        traffic,
     });
     // Under an old name it could not be forgotten when somebody's rights change.
     if is_current {
