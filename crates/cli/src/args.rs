@@ -3,6 +3,7 @@
 //! Invariant: whatever has a form of its own is parsed here, so that a name that cannot be right is refused
 //! before anything is sent.
 
+pub mod endpoints;
 pub mod local;
 pub mod receipts;
 pub mod remote;
@@ -41,7 +42,7 @@ pub enum Command {
     Info(remote::Info),
     Deploy(remote::Deploy),
     Predict(remote::Predict),
-    Endpoints(remote::Endpoints),
+    Endpoints(endpoints::Endpoints),
     Record(reproducing::Record),
     Replay(reproducing::Replay),
     Verify(reproducing::Verify),

@@ -5,7 +5,9 @@
 use futures_util::StreamExt;
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
-use spec::api::{Deploy, Endpoint, Logs, Me, Page, Repository};
+use spec::api::{
+    Deploy, Endpoint, EndpointChange, EndpointMetrics, Logs, Me, NewTargets, Page, RecordedRequest, Repository,
+};
 use spec::name::{RepositoryKind, RepositoryName};
 
 use crate::error::{Error, Refusal};
@@ -84,6 +86,92 @@ pub async fn logs(client: &Client, repository: &RepositoryName) -> Result<Vec<St
     let path = format!("{}/logs", address(repository));
     let response = http::send_safe(&operation, client.request(Method::GET, &path)).await?;
     http::read_json::<Logs>(&operation, response).await.map(|logs| logs.lines)
+}
+
+/// Hands over the lines of an endpoint's log, then those that are written from now on, until the server ends it.
+pub async fn follow_logs<E>(
+    client: &Client,
+    repository: &RepositoryName,
+    mut each: impl FnMut(&str) -> Result<(), E>,
+) -> Result<Result<(), E>, Error> {
+    let operation = format!("follow the log of `{repository}`");
+    let path = format!("{}/logs", address(repository));
+    let request = client.request(Method::GET, &path).query(&[("follow", "1")]);
+    let mut response = http::send_safe(&operation, request).await?;
+    let mut pending = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|source| http::connection(&operation, source))? {
+        pending.extend_from_slice(&chunk);
+        while let Some(end) = pending.iter().position(|byte| *byte == b'\n') {
+            let line: Vec<u8> = pending.drain(..=end).collect();
+            let line = String::from_utf8_lossy(&line);
+            // Everything else of a stream of events is what separates them, or says that it is still there.
+            if let Some(text) = line.trim_end_matches(['\r', '\n']).strip_prefix("data:")
+                && let Err(error) = each(text.strip_prefix(' ').unwrap_or(text))
+            {
+                return Ok(Err(error));
+            }
+        }
+    }
+    Ok(Ok(()))
+}
+
+/// Changes what an endpoint may take.
+pub async fn set_endpoint(
+    client: &Client,
+    repository: &RepositoryName,
+    change: &EndpointChange,
+) -> Result<Endpoint, Error> {
+    let operation = format!("change the endpoint of `{repository}`");
+    let request = client.request(Method::PATCH, &address(repository)).json(change);
+    http::read_json(&operation, http::send_safe(&operation, request).await?).await
+}
+
+/// Deals an endpoint's requests out anew.
+pub async fn set_targets(
+    client: &Client,
+    repository: &RepositoryName,
+    targets: &NewTargets,
+) -> Result<Endpoint, Error> {
+    let operation = format!("change the targets of `{repository}`");
+    let path = format!("{}/targets", address(repository));
+    let request = client.request(Method::PUT, &path).json(targets);
+    http::read_json(&operation, http::send_safe(&operation, request).await?).await
+}
+
+/// Gives all requests to what was deployed last.
+pub async fn promote(client: &Client, repository: &RepositoryName) -> Result<Endpoint, Error> {
+    let operation = format!("promote the canary of `{repository}`");
+    let request = client.request(Method::POST, &format!("{}/promote", address(repository)));
+    http::read_json(&operation, http::send_once(&operation, request).await?).await
+}
+
+/// Goes back to the targets before the last change.
+pub async fn roll_back(client: &Client, repository: &RepositoryName) -> Result<Endpoint, Error> {
+    let operation = format!("roll the endpoint of `{repository}` back");
+    let request = client.request(Method::POST, &format!("{}/rollback", address(repository)));
+    http::read_json(&operation, http::send_once(&operation, request).await?).await
+}
+
+/// What was counted of an endpoint.
+pub async fn endpoint_metrics(
+    client: &Client,
+    repository: &RepositoryName,
+) -> Result<EndpointMetrics, Error> {
+    let operation = format!("read what was counted of `{repository}`");
+    let request = client.request(Method::GET, &format!("{}/metrics", address(repository)));
+    http::read_json(&operation, http::send_safe(&operation, request).await?).await
+}
+
+/// The newest recorded requests of an endpoint.
+pub async fn recorded_requests(
+    client: &Client,
+    repository: &RepositoryName,
+    limit: usize,
+) -> Result<Vec<RecordedRequest>, Error> {
+    let operation = format!("read the recorded requests of `{repository}`");
+    let request = client.request(Method::GET, &format!("{}/requests", address(repository)));
+    let response = http::send_safe(&operation, request.query(&[("limit", limit)])).await?;
+    http::read_json::<Page<RecordedRequest>>(&operation, response).await.map(|page| page.items)
 }
 
 /// Asks an endpoint, by MLflow's scoring protocol: `rows` has one of its keys (`dataframe_split`,

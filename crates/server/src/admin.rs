@@ -77,5 +77,5 @@ async fn open(settings: &Settings) -> Result<std::sync::Arc<App>, Error> {
     let store = serve::open_store(settings).await?;
     // Nothing is started from here.
     let launcher = Launcher { program: PathBuf::new() };
-    Ok(App::new(settings.clone(), store, Gateway::new(launcher)))
+    Ok(App::new(settings.clone(), store, Gateway::new(launcher, settings)))
 }

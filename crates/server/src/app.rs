@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use store::Store;
 use tokio::sync::{Notify, OnceCell, Semaphore};
+use tokio_util::sync::CancellationToken;
 
 use crate::gateway::Gateway;
 use crate::oidc::Provider;
@@ -61,6 +62,8 @@ pub struct App {
     pub delivery_added: Notify,
     /// When this process began, in milliseconds since 1970.
     pub started_ms: i64,
+    /// Cancelled as the server stops, for what would otherwise go on without end.
+    pub closing: CancellationToken,
     /// The background threads, for what must not hold up a request.
     pub background: tokio::runtime::Handle,
 }
@@ -87,6 +90,7 @@ impl App {
             oidc: Provider::default(),
             delivery_added: Notify::new(),
             started_ms: store::clock::now_ms(),
+            closing: CancellationToken::new(),
             background: tokio::runtime::Handle::current(),
         })
     }

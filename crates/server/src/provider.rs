@@ -3,11 +3,9 @@
 //! Knows processes and sockets; nothing of requests, rights or the database. The process is our own binary
 //! again, which confines itself before it reads the model. Invariant: a process whose handle is gone is gone.
 
-use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use spec::digest::Sha256;
@@ -21,20 +19,19 @@ use tokio::process::{Child, Command};
 use tokio_util::sync::CancellationToken;
 
 use crate::gateway::link::Link;
+use crate::gateway::rest::End;
 use crate::settings::Gpu;
 
 pub mod environment;
+mod log;
+mod processor_time;
 
-/// Lines kept of what a runtime wrote.
-const LOG_LINES: usize = 500;
+pub use log::{Log, Voice};
+
 /// What stands in the log where a runtime's own lines begin.
 const STARTING: &str = "starting the runtime";
-/// Lines of them that say why a runtime ended, where it names no error.
-const LAST_LINES: usize = 10;
 /// What a runtime's own error begins with.
 const ERROR: &str = "error: ";
-/// Longest line kept, in characters.
-const LOG_LINE_CHARACTERS: usize = 2000;
 
 /// Our own binary, which is started again as a runtime and as a builder of environments.
 #[derive(Debug, Clone)]
@@ -89,7 +86,9 @@ pub struct Handler {
 pub struct Process {
     pub socket: PathBuf,
     pub hello: Hello,
-    ended: Arc<AtomicBool>,
+    /// How it ended, once it has done so by itself.
+    pub end: End,
+    pid: Option<u32>,
     kill: CancellationToken,
     _folder: tempfile::TempDir,
 }
@@ -109,38 +108,15 @@ pub enum StartError {
 const KEPT: [&str; 7] =
     ["PATH", "HOME", "ORT_DYLIB_PATH", "VIRTUAL_ENV", "REENACT_CACHE", "TMPDIR", "LD_LIBRARY_PATH"];
 
-/// The last lines that an endpoint's runtimes wrote, oldest first.
-#[derive(Debug, Clone, Default)]
-pub struct Log(Arc<Mutex<VecDeque<String>>>);
-
-impl Log {
-    pub fn push(&self, line: &str) {
-        let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if lines.len() == LOG_LINES {
-            lines.pop_front();
-        }
-        lines.push_back(line.chars().take(LOG_LINE_CHARACTERS).collect());
-    }
-
-    pub fn lines(&self) -> Vec<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
-    }
-
-    /// What the last runtime said of its end: the error it wrote, or its last lines.
-    fn last_words(&self) -> String {
-        let lines = self.lines();
-        let start = lines.iter().rposition(|line| line == STARTING).map_or(0, |index| index + 1);
-        let error = lines[start..].iter().position(|line| line.starts_with(ERROR));
-        let begin = error.map_or(lines.len().saturating_sub(LAST_LINES).max(start), |index| start + index);
-        let text = lines[begin..].join("\n");
-        text.strip_prefix(ERROR).map(str::to_owned).unwrap_or(text)
-    }
-}
-
 impl Process {
     /// Whether it has ended by itself.
     pub fn has_ended(&self) -> bool {
-        self.ended.load(Ordering::Acquire)
+        self.end.get().is_some()
+    }
+
+    /// How long it and the processes it started have computed.
+    pub fn processor_time(&self) -> Duration {
+        self.pid.filter(|_| !self.has_ended()).map(processor_time::of_tree).unwrap_or_default()
     }
 }
 
@@ -155,7 +131,8 @@ pub async fn start(launcher: &Launcher, order: &Order, log: &Log) -> Result<Proc
     // A socket's path has at most 107 bytes, which a data folder's path may already be.
     let folder = tempfile::Builder::new().prefix("reenact-").tempdir().map_err(StartError::Spawn)?;
     let socket = folder.path().join("s");
-    log.push(STARTING);
+    let voice = log.voice();
+    voice.push(STARTING);
     let schema = folder.path().join("schema.json");
     if let Some(handler) = &order.files.handler {
         let json = serde_json::to_vec(&handler.schema).map_err(|error| StartError::Spawn(error.into()))?;
@@ -164,26 +141,26 @@ pub async fn start(launcher: &Launcher, order: &Order, log: &Log) -> Result<Proc
     let mut child = command(launcher, order, (&socket, &schema)).spawn().map_err(StartError::Spawn)?;
     let folder_of_files = format!("{}/", order.files.checkout.path().display());
     if let Some(stdout) = child.stdout.take() {
-        tokio::spawn(keep_lines(stdout, log.clone(), folder_of_files.clone()));
+        tokio::spawn(keep_lines(stdout, voice.clone(), folder_of_files.clone()));
     }
     if let Some(stderr) = child.stderr.take() {
-        tokio::spawn(keep_lines(stderr, log.clone(), folder_of_files));
+        tokio::spawn(keep_lines(stderr, voice.clone(), folder_of_files));
     }
-    let ended = Arc::new(AtomicBool::new(false));
+    let (end, pid) = (End::default(), child.id());
     let kill = CancellationToken::new();
     let guard = kill.clone().drop_guard();
-    let exit = tokio::spawn(supervise(child, kill.clone(), Arc::clone(&ended), log.clone()));
+    let exit = tokio::spawn(supervise(child, kill.clone(), Arc::clone(&end), voice.clone()));
     let said_hello = tokio::time::timeout(order.load_timeout, greet(&socket));
     let hello = tokio::select! {
         hello = said_hello => hello.map_err(|_| StartError::TooSlow(order.load_timeout))?,
         _ = exit => {
             // Its last words may still be on their way through the pipe.
             tokio::time::sleep(Duration::from_millis(20)).await;
-            return Err(StartError::Ended(log.last_words()));
+            return Err(StartError::Ended(voice.last_words(STARTING)));
         }
     };
     guard.disarm();
-    Ok(Process { socket, hello, ended, kill, _folder: folder })
+    Ok(Process { socket, hello, end, pid, kill, _folder: folder })
 }
 
 fn command(launcher: &Launcher, order: &Order, (socket, schema): (&Path, &Path)) -> Command {
@@ -227,7 +204,7 @@ fn leave_bare(command: &mut Command) {
 }
 
 /// Waits for the process's end, or ends it.
-async fn supervise(mut child: Child, kill: CancellationToken, ended: Arc<AtomicBool>, log: Log) {
+async fn supervise(mut child: Child, kill: CancellationToken, end: End, voice: Voice) {
     let status = tokio::select! {
         status = child.wait() => status,
         () = kill.cancelled() => {
@@ -236,9 +213,10 @@ async fn supervise(mut child: Child, kill: CancellationToken, ended: Arc<AtomicB
             return;
         }
     };
-    ended.store(true, Ordering::Release);
     let status = status.map_or_else(|error| error.to_string(), |status| status.to_string());
-    log.push(&format!("the runtime ended: {status}"));
+    voice.push(&format!("the runtime ended: {status}"));
+    // Nobody else sets it.
+    let _ = end.set(status);
 }
 
 async fn greet(socket: &Path) -> Hello {
@@ -252,11 +230,11 @@ async fn greet(socket: &Path) -> Hello {
 }
 
 /// Keeps what a runtime writes, with its files as their owner knows them.
-async fn keep_lines(from: impl AsyncRead + Unpin, log: Log, checkout: String) {
+async fn keep_lines(from: impl AsyncRead + Unpin, voice: Voice, checkout: String) {
     let mut lines = BufReader::new(from).lines();
     while let Ok(Some(line)) = lines.next_line().await {
         tracing::debug!(target: "runtime", "{line}");
-        log.push(&line.replace(&checkout, ""));
+        voice.push(&line.replace(&checkout, ""));
     }
 }
 

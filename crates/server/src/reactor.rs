@@ -108,6 +108,7 @@ async fn accept(app: Arc<App>, listener: TcpListener, router: Router, stop: Canc
         });
     }
     drop(listener);
+    app.closing.cancel();
     if tokio::time::timeout(app.settings.shutdown_timeout.0, connections.shutdown()).await.is_err() {
         tracing::warn!("some requests did not end in time and were cut off");
     }

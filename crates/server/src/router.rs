@@ -78,8 +78,20 @@ fn our_api() -> Router<Arc<App>> {
         .route("/api/v1/invitations/{id}", delete(api::invitations::delete))
         .route("/api/v1/invitations/accept", post(api::invitations::accept))
         .route("/api/v1/endpoints", get(api::endpoints::list).post(api::endpoints::deploy))
-        .route("/api/v1/endpoints/{owner}/{name}", get(api::endpoints::get).delete(api::endpoints::stop))
-        .route("/api/v1/endpoints/{owner}/{name}/logs", get(api::endpoints::logs))
+        .nest("/api/v1/endpoints/{owner}/{name}", our_endpoint())
+}
+
+/// What our own API knows of one endpoint.
+fn our_endpoint() -> Router<Arc<App>> {
+    use api::endpoints::{self, traffic, watch};
+    Router::new()
+        .route("/", get(endpoints::get).delete(endpoints::stop).patch(traffic::change))
+        .route("/targets", put(traffic::set_targets))
+        .route("/promote", post(traffic::promote))
+        .route("/rollback", post(traffic::roll_back))
+        .route("/logs", get(watch::logs))
+        .route("/metrics", get(watch::metrics))
+        .route("/requests", get(watch::requests))
 }
 
 /// What our own API knows of one repository, besides what it is.
@@ -281,6 +293,8 @@ fn repository_pages(files: DefaultBodyLimit) -> Router<Arc<App>> {
         .route("/use", get(repositories::use_page))
         .route("/try", get(web_app::page).post(web_app::predict).layer(files))
         .route("/endpoint", get(endpoints::page).post(endpoints::act))
+        .route("/endpoint/options", post(endpoints::set_options))
+        .route("/endpoint/targets", post(endpoints::set_targets))
         .route("/tree/{revision}", get(pages::files::tree))
         .route("/tree/{revision}/{*path}", get(pages::files::tree))
         .route("/blob/{revision}/{*path}", get(pages::files::blob))

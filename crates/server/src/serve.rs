@@ -103,7 +103,8 @@ pub async fn open_store(settings: &Settings) -> Result<Store, Error> {
 
 async fn open(settings: Settings, launcher: Launcher) -> Result<Arc<App>, Error> {
     let store = open_store(&settings).await?;
-    Ok(App::new(settings, store, Gateway::new(launcher)))
+    let gateway = Gateway::new(launcher, &settings);
+    Ok(App::new(settings, store, gateway))
 }
 
 async fn greet(app: &Arc<App>) -> Result<Ready, Error> {

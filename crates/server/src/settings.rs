@@ -151,6 +151,8 @@ settings! {
     build_timeout: Seconds = "30m";
     /// Memory that one runtime may use, and each process of a model in Python.
     runtime_memory: Bytes = "4 GiB";
+    /// Most runtimes that an endpoint's owner may have for one revision, and may keep from going to sleep.
+    replicas: usize = "4";
     /// Whether models run where the kernel cannot confine them: `refuse` or `allow`.
     unsandboxed: String = "refuse";
 }

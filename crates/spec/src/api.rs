@@ -8,10 +8,14 @@ use serde::{Deserialize, Serialize};
 use crate::facts::Facts;
 use crate::name::RepositoryKind;
 
+mod endpoints;
 mod people;
 mod sharing;
 pub mod webhooks;
 
+pub use endpoints::{
+    EndpointChange, EndpointMetrics, EndpointOptions, NewTarget, NewTargets, RecordedRequest, Target, Usage,
+};
 pub use people::{Leave, Me, Profile, Session};
 pub use sharing::{
     AcceptInvitation, CreatedInvitation, CreatedLink, Event, Grant, Invitation, Link, LinkChange, Member,
@@ -57,11 +61,11 @@ pub struct Repository {
 }
 
 /// Where a model answers predictions.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Endpoint {
     /// `owner/name`
     pub repository: String,
-    /// The commit that is served, 40 hex digits.
+    /// The commit that was deployed last, 40 hex digits.
     pub revision: String,
     pub state: EndpointState,
     /// Why it is in this state, with the last lines of its log where it failed.
@@ -80,6 +84,11 @@ pub struct Endpoint {
     /// The same in a sentence, as it was found when the model was loaded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stability: Option<String>,
+    /// The revisions that answer, oldest first.
+    #[serde(default)]
+    pub targets: Vec<Target>,
+    #[serde(default)]
+    pub options: EndpointOptions,
     pub created: String,
     pub updated: String,
 }
@@ -98,6 +107,8 @@ pub enum EndpointState {
     Ready,
     /// No runtime; the next request wakes it.
     Idle,
+    /// Its runtime crashed again and again; it can be started again after a pause.
+    Crashed,
     /// It could not start; `reason` says why.
     Failed,
     /// Stopped by its owner.
@@ -112,6 +123,7 @@ impl EndpointState {
             Self::Starting => "starting",
             Self::Ready => "ready",
             Self::Idle => "idle",
+            Self::Crashed => "crashed",
             Self::Failed => "failed",
             Self::Stopped => "stopped",
         }
@@ -119,12 +131,13 @@ impl EndpointState {
 
     /// The state of this name, if it is one.
     pub fn from_name(name: &str) -> Option<Self> {
-        const ALL: [EndpointState; 7] = [
+        const ALL: [EndpointState; 8] = [
             EndpointState::Pending,
             EndpointState::Building,
             EndpointState::Starting,
             EndpointState::Ready,
             EndpointState::Idle,
+            EndpointState::Crashed,
             EndpointState::Failed,
             EndpointState::Stopped,
         ];
@@ -151,6 +164,10 @@ pub struct Deploy {
     /// A branch, a tag or a commit; `main` where it is left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revision: Option<String>,
+    /// How many requests of a hundred it is to answer, 1 to 99, while the others answer the rest; all where it is left
+    /// out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub canary: Option<u8>,
 }
 
 /// The last lines that an endpoint's runtime wrote.

@@ -48,3 +48,7 @@ pub const STATEMENT_BYTES: usize = 1024 * 1024;
 pub const SHARED_ANSWER_BYTES: usize = 1024 * 1024;
 /// Most answers of one model that one person, or all holders of one link, can have shared at a time.
 pub const SHARED_ANSWERS: i64 = 200;
+/// Most revisions that answer for one endpoint.
+pub const TARGETS: usize = 8;
+/// Longest request, and longest answer, that is recorded of an endpoint, in bytes; the rest is cut off.
+pub const RECORDED_BYTES: usize = 4096;

@@ -44,8 +44,13 @@ class Endpoint:
 
     @property
     def state(self) -> str:
-        """`pending`, `building`, `starting`, `ready`, `idle`, `failed` or `stopped`, as of the last `refresh`."""
+        """`pending`, `building`, `starting`, `ready`, `idle`, `crashed`, `failed` or `stopped`, as of the last `refresh`."""
         return str(self._described["state"])
+
+    @property
+    def targets(self) -> dict[str, int]:
+        """The revisions that answer and the percents of the requests that each does, as of the last `refresh`."""
+        return {str(target["revision"]): int(target["percent"]) for target in self._described.get("targets", ())}
 
     @property
     def url(self) -> str:
@@ -203,22 +208,27 @@ def deploy(
     repository: str,
     *,
     revision: str | None = None,
+    canary: int | None = None,
     timeout_s: float = 300.0,
     url: str | None = None,
     token: str | None = None,
 ) -> Endpoint:
     """Deploys a model and waits until its endpoint is ready.
 
+    With `canary=10` it answers ten requests of a hundred, and what was deployed before answers the rest.
+
     Raises `EndpointError` with the reason where it fails, or is not ready after `timeout_s` seconds, and
     `ServerError` where the server refuses.
     """
     server = _credentials.server(url=url, token=token)
     target = parse_repository(repository, revision=revision)
-    wanted = {"repository": target.name, "revision": target.revision}
+    wanted: dict[str, Any] = {"repository": target.name, "revision": target.revision}
+    if canary is not None:
+        wanted["canary"] = canary
     described = _client.ask(server, Question("POST", "/api/v1/endpoints", wanted)).json()
     deadline, pause_s = time.monotonic() + timeout_s, _PAUSE_S
     while described["state"] not in _READY:
-        if described["state"] in ("failed", "stopped"):
+        if described["state"] in ("crashed", "failed", "stopped"):
             reason = described.get("reason") or "no reason was given"
             raise EndpointError(
                 f"the endpoint of `{target}` is {described['state']}: {reason}",

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::Args;
 use spec::name::{RepositoryAt, RepositoryName};
 
 /// Which server, and as whom. Left out, they come from `REENACT_URL` and `REENACT_TOKEN`, from `HF_ENDPOINT`
@@ -101,11 +101,15 @@ pub struct Info {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   reenact deploy alice/iris --wait
-  reenact deploy alice/iris@v2          # move the endpoint, without a failed request")]
+  reenact deploy alice/iris@v2          # move the endpoint, without a failed request
+  reenact deploy alice/iris@v3 --canary 10 --wait")]
 pub struct Deploy {
     /// Model, and the branch, tag or commit if it is not `main`
     #[arg(value_name = "OWNER/NAME[@REV]")]
     pub model: RepositoryAt,
+    /// Let it answer so many requests of a hundred, and the others the rest, once it is ready
+    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(1..=99))]
+    pub canary: Option<u8>,
     /// Wait until it answers; if it cannot start, say why and fail
     #[arg(long)]
     pub wait: bool,
@@ -141,74 +145,6 @@ pub struct Predict {
     /// Print the answer to the only row as it comes, piece by piece
     #[arg(long, conflicts_with = "json")]
     pub stream: bool,
-    #[command(flatten)]
-    pub server: Server,
-}
-
-/// List endpoints, look at one, stop it, read its log
-#[derive(Debug, Args)]
-#[command(
-    args_conflicts_with_subcommands = true,
-    after_help = "Examples:
-  reenact endpoints
-  reenact endpoints show alice/iris
-  reenact endpoints logs alice/iris
-  reenact endpoints stop alice/iris"
-)]
-pub struct Endpoints {
-    #[command(subcommand)]
-    pub action: Option<EndpointsAction>,
-    #[command(flatten)]
-    pub list: EndpointsList,
-}
-
-#[derive(Debug, Subcommand)]
-pub enum EndpointsAction {
-    List(EndpointsList),
-    Show(EndpointsShow),
-    Stop(EndpointsStop),
-    Logs(EndpointsLogs),
-}
-
-/// List the endpoints that you may see
-#[derive(Debug, Args)]
-pub struct EndpointsList {
-    /// Print JSON
-    #[arg(long)]
-    pub json: bool,
-    #[command(flatten)]
-    pub server: Server,
-}
-
-/// Show one endpoint: state, reason, addresses, revision
-#[derive(Debug, Args)]
-pub struct EndpointsShow {
-    /// Model that was deployed
-    #[arg(value_name = "OWNER/NAME")]
-    pub model: RepositoryName,
-    /// Print JSON
-    #[arg(long)]
-    pub json: bool,
-    #[command(flatten)]
-    pub server: Server,
-}
-
-/// Stop an endpoint; `reenact deploy` starts it again
-#[derive(Debug, Args)]
-pub struct EndpointsStop {
-    /// Model that was deployed
-    #[arg(value_name = "OWNER/NAME")]
-    pub model: RepositoryName,
-    #[command(flatten)]
-    pub server: Server,
-}
-
-/// Print the last lines of an endpoint's log
-#[derive(Debug, Args)]
-pub struct EndpointsLogs {
-    /// Model that was deployed
-    #[arg(value_name = "OWNER/NAME")]
-    pub model: RepositoryName,
     #[command(flatten)]
     pub server: Server,
 }

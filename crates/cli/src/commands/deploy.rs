@@ -21,7 +21,8 @@ const LOG_TAIL: usize = 20;
 pub async fn run(args: Deploy, printer: &Printer) -> anyhow::Result<ExitStatus> {
     let client = settings::connect(&args.server)?;
     let repository = &args.model.repository;
-    let request = api::Deploy { repository: repository.to_string(), revision: args.model.revision.clone() };
+    let (revision, canary) = (args.model.revision.clone(), args.canary);
+    let request = api::Deploy { repository: repository.to_string(), revision, canary };
     let accepted = client::api::deploy(&client, &request).await?;
     let endpoint = match args.wait {
         true => settled(&client, repository, accepted, Duration::from_secs(args.timeout)).await?,
@@ -33,7 +34,7 @@ pub async fn run(args: Deploy, printer: &Printer) -> anyhow::Result<ExitStatus> 
             return Err(not_live(&endpoint).into());
         }
         EndpointState::Stopped => return Err(not_live(&endpoint).into()),
-        EndpointState::Ready | EndpointState::Idle => {}
+        EndpointState::Ready | EndpointState::Idle | EndpointState::Crashed => {}
         EndpointState::Pending | EndpointState::Building | EndpointState::Starting => {
             printer.note(format_args!(
                 "the endpoint is {}; --wait waits until it answers",

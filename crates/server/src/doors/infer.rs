@@ -11,7 +11,7 @@ use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
-use spec::api::EndpointState;
+use spec::api::{EndpointState, Target};
 use tower_http::cors::{Any, CorsLayer};
 
 use super::Dialect;
@@ -23,6 +23,7 @@ use crate::gateway::live::Names;
 use crate::ops::access::Action;
 use crate::ops::endpoints;
 use crate::ops::endpoints::predict::{self, Open};
+use crate::ops::endpoints::targets::Choice;
 use crate::ops::links::guard;
 use crate::secrets::Secret;
 
@@ -79,6 +80,16 @@ const LINKED: &str = "model";
 impl Name {
     /// Opens it for a request of this size.
     async fn open(&self, app: &Arc<App>, headers: &HeaderMap, n_bytes: usize) -> Result<Open, Error> {
+        self.open_version(app, headers, (n_bytes, None)).await
+    }
+
+    /// The same for whoever names a revision in the address.
+    async fn open_version(
+        &self,
+        app: &Arc<App>,
+        headers: &HeaderMap,
+        (n_bytes, version): (usize, Option<&str>),
+    ) -> Result<Open, Error> {
         match &self.link {
             Some(secret) => {
                 let guest = guard::admit(app, &Secret::new(secret.clone())).await?;
@@ -86,7 +97,11 @@ impl Name {
             }
             None => {
                 let actor = identity::recognise(app, &Method::POST, headers).await?;
-                predict::open(app, &actor, &self.full(), n_bytes as u64).await
+                let choice = Choice {
+                    revision: version.or_else(|| text(headers, &REVISION)),
+                    key: headers.get(&KEY).map(HeaderValue::as_bytes),
+                };
+                predict::open(app, &actor, &self.full(), (n_bytes as u64, choice)).await
             }
         }
     }
@@ -101,7 +116,9 @@ impl Name {
         }
         let actor = identity::recognise(app, &Method::GET, headers).await?;
         let described = endpoints::get_for(app, &actor, &self.full().parse()?, Action::Predict).await?;
-        let is_servable = described.state.is_servable();
+        // Where a deploy did not start, what answered before goes on.
+        let answers = |target: &Target| target.revision != described.row.oid.to_string();
+        let is_servable = described.state.is_servable() || described.targets.iter().any(answers);
         let (version, reason) = (described.row.oid.to_string(), described.reason);
         Ok(State { version, is_servable, state: described.state, reason })
     }
@@ -125,6 +142,15 @@ impl Name {
             }),
         }
     }
+}
+
+/// The header that names the revision which is to answer.
+const REVISION: HeaderName = HeaderName::from_static("x-reenact-revision");
+/// The header by which requests that belong together are answered by one revision.
+const KEY: HeaderName = HeaderName::from_static("x-reenact-key");
+
+fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    headers.get(name).map(|value| value.to_str().unwrap_or_default())
 }
 
 /// How what an address asks stands.

@@ -4,6 +4,7 @@
 //! are under way keep the runtime they began with through a swap.
 
 use std::cell::Cell;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::http::HeaderValue;
@@ -12,9 +13,11 @@ use spec::facts::Offers;
 use spec::frame::{Answer, Hello, IndexedTensor, Method};
 use spec::limits;
 use spec::schema::Schema;
+use store::clock;
 use tokio::sync::OnceCell;
 
 use super::link::{Broken, Link, Streaming};
+use super::rest::End;
 use crate::predict::plan::Plan;
 use crate::provider::{Files, Process};
 
@@ -47,6 +50,10 @@ pub struct Live {
     process: Process,
     /// For each reactor a link for single rows and one for large requests, so that these hold up none of those.
     links: Vec<[OnceCell<Link>; 2]>,
+    n_under_way: AtomicUsize,
+    /// Time on processors that was told already.
+    told_us: AtomicU64,
+    started_ms: i64,
 }
 
 thread_local! {
@@ -69,7 +76,9 @@ impl Live {
         ];
         let links = (0..=n_reactors).map(|_| [OnceCell::new(), OnceCell::new()]).collect();
         let plan = Plan::new(&schema);
-        Self { target, schema, plan, names, process, links }
+        let (n_under_way, told_us) = (AtomicUsize::new(0), AtomicU64::new(0));
+        let started_ms = clock::now_ms();
+        Self { target, schema, plan, names, process, links, n_under_way, told_us, started_ms }
     }
 
     /// Headers that name what answered. The repository comes first, and tells whose it is.
@@ -91,6 +100,28 @@ impl Live {
         self.target.files.handler.as_ref().map(|handler| handler.offers).unwrap_or_default()
     }
 
+    /// How its process ended, once it has.
+    pub fn end(&self) -> End {
+        End::clone(&self.process.end)
+    }
+
+    /// Requests that it has not answered yet.
+    pub fn n_under_way(&self) -> usize {
+        self.n_under_way.load(Ordering::Relaxed)
+    }
+
+    /// How long it has run, in milliseconds.
+    pub fn life_ms(&self) -> i64 {
+        clock::now_ms() - self.started_ms
+    }
+
+    /// How long its processes computed since this was asked last.
+    pub fn take_processor_time(&self) -> Duration {
+        let us = u64::try_from(self.process.processor_time().as_micros()).unwrap_or(u64::MAX);
+        // A process that ended may take its time with it: then the sum is smaller than before.
+        Duration::from_micros(us.saturating_sub(self.told_us.fetch_max(us, Ordering::Relaxed)))
+    }
+
     /// Asks the runtime.
     pub async fn ask(
         &self,
@@ -99,6 +130,8 @@ impl Live {
         deadline: Duration,
     ) -> Result<Answer, Broken> {
         let link = self.link(tensors).await?;
+        self.n_under_way.fetch_add(1, Ordering::Relaxed);
+        let _counted = LeaveOnDrop(&self.n_under_way);
         link.ask(method, tensors, milliseconds(deadline)).await
     }
 
@@ -119,6 +152,14 @@ impl Live {
 
 fn milliseconds(deadline: Duration) -> u32 {
     u32::try_from(deadline.as_millis()).unwrap_or(u32::MAX)
+}
+
+struct LeaveOnDrop<'a>(&'a AtomicUsize);
+
+impl Drop for LeaveOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// The schema from the files, with the tensors as the runtime that loaded them names them.

@@ -22,6 +22,17 @@ pub struct Metrics {
     latency: Histogram,
     cold_starts: Counter,
     runtimes: Gauge,
+    models: Family<[(&'static str, &'static str); 1], Gauge>,
+}
+
+/// How the models stand that were asked for since this process began.
+#[derive(Debug, Default)]
+pub struct States {
+    pub n_runtimes: usize,
+    pub n_live: usize,
+    pub n_starting: usize,
+    pub n_crashed: usize,
+    pub n_asleep: usize,
 }
 
 impl Metrics {
@@ -36,7 +47,9 @@ impl Metrics {
         registry.register_with_unit("prediction_latency", help, Unit::Seconds, latency.clone());
         registry.register("cold_starts", "Runtimes started for a waiting request", cold_starts.clone());
         registry.register("runtimes", "Runtimes that hold a model", runtimes.clone());
-        Self { registry, predictions, latency, cold_starts, runtimes }
+        let models = Family::default();
+        registry.register("models", "Models asked for since the start, by state", models.clone());
+        Self { registry, predictions, latency, cold_starts, runtimes, models }
     }
 
     /// One request came to its end.
@@ -51,8 +64,18 @@ impl Metrics {
     }
 
     /// All of it as OpenMetrics text.
-    pub fn text(&self, n_runtimes: usize) -> String {
-        self.runtimes.set(i64::try_from(n_runtimes).unwrap_or(i64::MAX));
+    pub fn text(&self, states: &States) -> String {
+        let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
+        self.runtimes.set(count(states.n_runtimes));
+        let by_state = [
+            ("ready", states.n_live),
+            ("starting", states.n_starting),
+            ("crashed", states.n_crashed),
+            ("idle", states.n_asleep),
+        ];
+        for (state, n) in by_state {
+            self.models.get_or_create(&[("state", state)]).set(count(n));
+        }
         let mut text = String::new();
         // Writing to a String cannot fail.
         let _ = encode(&mut text, &self.registry);

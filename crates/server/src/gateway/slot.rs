@@ -1,37 +1,46 @@
-//! One model that answers in this process: its runtime if it has one, its queue, and how it is woken and swapped.
+//! One revision that answers in this process: its runtimes, its queue, and how they are woken, swapped and ended.
 //!
-//! Knows no database: what to start it is told. Invariants: at most one runtime of an endpoint is being started
+//! Knows no database: what to start it is told. Invariants: at most one runtime of a revision is being started
 //! at a time; a request that is let in is counted until it ends, however it ends.
 
 use std::future::Future;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex as Lock, PoisonError};
 use std::time::Duration;
 
-use arc_swap::ArcSwapOption;
+use arc_swap::ArcSwap;
 use store::clock;
 use tokio::sync::Mutex;
 
-use super::Key;
 use super::live::Live;
+use super::rest::{Crashes, Rest};
+use super::{Key, Service};
 use crate::error::Error;
-use crate::provider::Log;
+
+mod tend;
+
+pub use tend::Need;
+use tend::Tended;
 
 /// How long after a failed start requests are refused at once, in milliseconds.
 const RETRY_AFTER_MS: i64 = 5_000;
+/// How long requests are held after a crash, in milliseconds; beyond that they are told to come again.
+const HELD_MS: i64 = 2_000;
 
-/// One model that answers in this process.
+/// One revision that answers in this process.
 #[derive(Debug)]
 pub struct Slot {
     pub key: Key,
-    pub log: Log,
-    live: ArcSwapOption<Live>,
+    pub service: Arc<Service>,
+    replicas: ArcSwap<Vec<Arc<Live>>>,
     /// Held while a runtime is started; what the last start failed of, and when.
     starting: Mutex<Option<Failure>>,
     is_starting: AtomicBool,
     n_waiting: AtomicUsize,
     waiting_bytes: AtomicU64,
     last_used_ms: AtomicI64,
+    crashes: Lock<Crashes>,
+    tended: Tended,
 }
 
 /// What a start failed of.
@@ -49,30 +58,38 @@ pub struct Place {
     n_bytes: u64,
 }
 
-/// How many requests may wait.
-#[derive(Debug, Clone, Copy)]
-pub struct Room {
-    pub n_requests: usize,
-    pub n_bytes: u64,
-}
-
 impl Slot {
-    pub(super) fn new(key: Key) -> Self {
+    pub(super) fn new(key: Key, service: Arc<Service>) -> Self {
         Self {
             key,
-            log: Log::default(),
-            live: ArcSwapOption::empty(),
+            service,
+            replicas: ArcSwap::default(),
             starting: Mutex::default(),
             is_starting: AtomicBool::new(false),
             n_waiting: AtomicUsize::new(0),
             waiting_bytes: AtomicU64::new(0),
             last_used_ms: AtomicI64::new(clock::now_ms()),
+            crashes: Lock::default(),
+            tended: Tended::default(),
         }
     }
 
-    /// The runtime, if there is one that answers.
+    /// The runtime that has least to do, if there is one that answers.
     pub fn live(&self) -> Option<Arc<Live>> {
-        self.live.load_full().filter(|live| !live.has_ended())
+        let replicas = self.replicas.load();
+        match replicas.as_slice() {
+            [] => None,
+            [live] => (!live.has_ended()).then(|| Arc::clone(live)),
+            several => {
+                let standing = several.iter().filter(|live| !live.has_ended());
+                standing.min_by_key(|live| live.n_under_way()).cloned()
+            }
+        }
+    }
+
+    /// Runtimes that answer.
+    pub fn n_replicas(&self) -> usize {
+        self.replicas.load().iter().filter(|live| !live.has_ended()).count()
     }
 
     /// Whether a runtime is being started right now.
@@ -80,20 +97,31 @@ impl Slot {
         self.is_starting.load(Ordering::Relaxed)
     }
 
+    /// The pause after crashes that runs now, where no runtime answers.
+    pub fn rest(&self) -> Option<Rest> {
+        if self.live().is_some() {
+            return None;
+        }
+        self.crashes.lock().unwrap_or_else(PoisonError::into_inner).rest(clock::now_ms())
+    }
+
     /// Takes a place in the queue.
-    pub fn enter(self: &Arc<Self>, n_bytes: u64, room: Room) -> Result<Place, Error> {
+    pub fn enter(self: &Arc<Self>, n_bytes: u64) -> Result<Place, Error> {
         let n_before = self.n_waiting.fetch_add(1, Ordering::Relaxed);
         let bytes_before = self.waiting_bytes.fetch_add(n_bytes, Ordering::Relaxed);
         // From here on dropping the place undoes both.
         let place = Place { slot: Arc::clone(self), n_bytes };
         self.last_used_ms.store(clock::now_ms(), Ordering::Relaxed);
+        let limits = self.service.limits();
         // A single request may be larger than the room, if it has the room to itself.
-        let is_full = n_before >= room.n_requests || (n_before > 0 && bytes_before + n_bytes > room.n_bytes);
+        let is_full =
+            n_before >= limits.concurrency || (n_before > 0 && bytes_before + n_bytes > limits.queue_bytes);
         if is_full { Err(Error::Overloaded) } else { Ok(place) }
     }
 
-    /// The runtime; starts one where there is none, once for all who wait.
-    pub async fn wake<F>(&self, start: impl FnOnce() -> F) -> Result<Arc<Live>, Error>
+    /// The runtime; starts one where there is none, once for all who wait. After crashes it waits, or says how long
+    /// to wait.
+    pub async fn wake<F>(&self, name: &str, start: impl FnOnce() -> F) -> Result<Arc<Live>, Error>
     where
         F: Future<Output = Result<Arc<Live>, Error>>,
     {
@@ -109,35 +137,65 @@ impl Slot {
         {
             return Err(failed(&failure.repository, &failure.reason));
         }
-        self.fill(&mut last_failure, start).await
+        // One that has just ended is seen here first.
+        self.replicas.load().iter().filter(|live| live.has_ended()).for_each(|live| self.drop_if(live));
+        if let Some(rest) = self.rest() {
+            if rest.left_ms > HELD_MS {
+                return Err(crashed(name, &rest));
+            }
+            tokio::time::sleep(Duration::from_millis(rest.left_ms.unsigned_abs())).await;
+        }
+        let live = self.fill(&mut last_failure, start).await?;
+        self.replicas.store(Arc::new(vec![Arc::clone(&live)]));
+        Ok(live)
     }
 
-    /// Starts a runtime and puts it in the place of the one there is, whose requests come to their end.
+    /// Starts a runtime and puts it in the place of those there are, whose requests come to their end.
     pub async fn swap<F>(&self, start: impl FnOnce() -> F) -> Result<Arc<Live>, Error>
     where
         F: Future<Output = Result<Arc<Live>, Error>>,
     {
         let mut last_failure = self.starting.lock().await;
-        self.fill(&mut last_failure, start).await
+        self.crashes.lock().unwrap_or_else(PoisonError::into_inner).forgive();
+        let live = self.fill(&mut last_failure, start).await?;
+        self.replicas.store(Arc::new(vec![Arc::clone(&live)]));
+        Ok(live)
     }
 
-    /// Lets go of this runtime, which was seen to have ended; one that took its place stays.
-    pub fn drop_if(&self, ended: &Arc<Live>) {
-        self.live.rcu(|live| live.as_ref().filter(|live| !Arc::ptr_eq(live, ended)).cloned());
-    }
-
-    /// Ends the runtime once its requests have come to their end.
-    pub fn close(&self) {
-        self.live.store(None);
-    }
-
-    pub(super) fn sleep_if_idle(&self, idle_after: Duration) -> bool {
-        let idle_ms = clock::now_ms() - self.last_used_ms.load(Ordering::Relaxed);
-        let is_idle = u128::try_from(idle_ms).is_ok_and(|ms| ms >= idle_after.as_millis());
-        if !is_idle || self.n_waiting.load(Ordering::Relaxed) > 0 || self.is_starting() {
-            return false;
+    /// Starts one more runtime beside those there are, if so many are not there yet.
+    pub async fn grow<F>(&self, n_wanted: usize, start: impl FnOnce() -> F) -> Result<(), Error>
+    where
+        F: Future<Output = Result<Arc<Live>, Error>>,
+    {
+        let mut last_failure = self.starting.lock().await;
+        if self.n_replicas() >= n_wanted {
+            return Ok(());
         }
-        self.live.swap(None).is_some()
+        let live = self.fill(&mut last_failure, start).await?;
+        self.replicas.rcu(|replicas| {
+            let mut more = Vec::clone(replicas);
+            more.push(Arc::clone(&live));
+            more
+        });
+        Ok(())
+    }
+
+    /// Lets go of this runtime, which was seen to have ended; the others stay.
+    pub fn drop_if(&self, ended: &Arc<Live>) {
+        let before = self.replicas.rcu(|replicas| {
+            replicas.iter().filter(|live| !Arc::ptr_eq(live, ended)).cloned().collect::<Vec<_>>()
+        });
+        // Of all who see it end, one counts it.
+        if before.iter().any(|live| Arc::ptr_eq(live, ended)) {
+            let mut crashes = self.crashes.lock().unwrap_or_else(PoisonError::into_inner);
+            crashes.note(ended.end(), ended.life_ms(), clock::now_ms());
+        }
+    }
+
+    /// Ends the runtimes once their requests have come to their end.
+    pub fn close(&self) {
+        self.replicas.store(Arc::default());
+        self.crashes.lock().unwrap_or_else(PoisonError::into_inner).forgive();
     }
 
     async fn fill<F>(
@@ -154,7 +212,6 @@ impl Slot {
             Ok(live) => {
                 *last_failure = None;
                 self.last_used_ms.store(clock::now_ms(), Ordering::Relaxed);
-                self.live.store(Some(Arc::clone(&live)));
                 Ok(live)
             }
             Err(error) => {
@@ -171,6 +228,11 @@ impl Slot {
 /// That an endpoint did not start.
 pub fn failed(repository: &str, reason: &str) -> Error {
     Error::EndpointDown { repository: repository.to_owned(), state: "failed", reason: reason.to_owned() }
+}
+
+/// That an endpoint is not started again yet.
+fn crashed(repository: &str, rest: &Rest) -> Error {
+    Error::EndpointDown { repository: repository.to_owned(), state: "crashed", reason: rest.reason() }
 }
 
 impl Drop for Place {

@@ -90,6 +90,17 @@ pub fn output<'t>(schema: &Schema, tensors: &'t [IndexedTensor], name: &str) -> 
     tensors.iter().find(|tensor| usize::from(tensor.index) == index)
 }
 
+/// The first rows of a tensor as lists, with at most so many elements.
+pub fn first_rows(tensor: &IndexedTensor, n_most: usize) -> Value {
+    let n_all = n_elements(tensor);
+    let width = (n_all / tensor.n_rows().max(1)).max(1);
+    let values: Vec<Value> = (0..n_all.min(n_most)).map(|i| element(tensor, i)).collect();
+    match width {
+        1 => Value::Array(values),
+        width => values.chunks(width).map(|row| Value::Array(row.to_vec())).collect(),
+    }
+}
+
 fn chosen<'a>(schema: &'a Schema, tensors: &'a [IndexedTensor], wanted: &Wanted) -> Vec<Output<'a>> {
     let make = |tensor: &'a IndexedTensor, is_binary| {
         let spec = schema.outputs.get(usize::from(tensor.index))?;

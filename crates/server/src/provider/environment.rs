@@ -94,7 +94,7 @@ fn end_group(leader: Option<u32>) {
 async fn converse(child: &mut Child, wanted: &Wanted, log: &Log) -> Result<String, BuildError> {
     let description =
         serde_json::to_vec(wanted).map_err(|error| BuildError::Spawn(std::io::Error::other(error)))?;
-    let lines = child.stderr.take().map(|stderr: ChildStderr| keep_lines(stderr, log.clone(), String::new()));
+    let lines = child.stderr.take().map(|stderr: ChildStderr| keep_lines(stderr, log.voice(), String::new()));
     let reading = tokio::spawn(async move {
         if let Some(lines) = lines {
             lines.await;

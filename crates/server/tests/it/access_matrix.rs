@@ -23,7 +23,8 @@ use crate::server::{Actor, Server, file, header, ndjson};
 const ROUTER: &str = include_str!("../../src/router.rs");
 
 /// Functions of the router whose routes lie below other addresses, and below which.
-const NESTED: [(&str, &[&str]); 5] = [
+const NESTED: [(&str, &[&str]); 6] = [
+    ("our_endpoint", &["/api/v1/endpoints/{owner}/{name}"]),
     ("our_repository", &["/api/v1/models/{owner}/{name}", "/api/v1/datasets/{owner}/{name}"]),
     ("hub_lfs", &["/{owner}/{name}/info/lfs", "/datasets/{owner}/{name}/info/lfs"]),
     ("hub_repository", &["/api/models/{owner}/{name}", "/api/datasets/{owner}/{name}"]),
@@ -114,7 +115,7 @@ fn methods(handlers: &str, function: &str) -> Vec<Method> {
         Some((_, value)) if !variable.is_empty() => value.split(';').next().unwrap_or_default(),
         _ => handlers,
     };
-    let all = [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::DELETE];
+    let all = [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
     let is_there = |method: &Method| {
         let call = format!("{}(", method.as_str().to_lowercase());
         handlers
@@ -321,6 +322,10 @@ fn body(method: &Method, path: &str, of: (&str, &str)) -> Option<(&'static str, 
             json(json!({ "url": "https://hooks.example.invalid/" }))
         }
         ("POST", "/api/v1/tokens") => json(json!({ "name": "another", "scope": "read" })),
+        ("PATCH", "/api/v1/endpoints/{owner}/{name}") => json(json!({ "concurrency": 5 })),
+        ("PUT", path) if path.ends_with("/targets") => {
+            json(json!({ "targets": [{ "revision": "main", "percent": 100 }] }))
+        }
         ("POST", "/api/v1/endpoints") => json(json!({ "repository": format!("alice/{name}") })),
         ("POST", "/api/repos/create") => {
             json(json!({ "name": format!("{name}-new"), "organization": "alice" }))
@@ -372,6 +377,8 @@ fn form(method: &Method, path: &str, of: (&str, &str)) -> Option<(&'static str, 
         Some("{secret}") => format!("name=grace-{name}&password=long-enough"),
         Some("tokens") => "name=another&scope=read".to_owned(),
         Some("endpoint") => "action=stop".to_owned(),
+        Some("options") => "concurrency=5".to_owned(),
+        Some("targets") => "revision=main&percent=100".to_owned(),
         Some("visibility") => "visibility=private".to_owned(),
         Some("new") => "title=t&text=x".to_owned(),
         Some("{number}") => "action=comment&text=x".to_owned(),

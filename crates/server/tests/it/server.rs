@@ -101,7 +101,7 @@ impl Server {
         let settings = Settings::load(&flags, |_| None, None).unwrap();
         let (ready, stop, thread) = run(settings.clone());
         let store = serve::open_store(&settings).await.unwrap();
-        let app = App::new(settings, store, Gateway::new(launcher()));
+        let app = App::new(settings.clone(), store, Gateway::new(launcher(), &settings));
         let mut server = Self {
             url: ready.url,
             app,

@@ -1,4 +1,4 @@
-//! Endpoints: put live, look at, stop.
+//! Endpoints: put live, look at, stop; and, beside this file, deal out and watch.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
-use spec::api::{Deploy, Endpoint, Logs, Page, Problem};
+use spec::api::{Deploy, Endpoint, Page, Problem};
 use spec::frame::Stability;
 use spec::name::RepositoryName;
 
@@ -18,6 +18,9 @@ use crate::doors::identity::Asker;
 use crate::error::Error;
 use crate::ops::endpoints::{self, Described};
 use crate::text;
+
+pub mod traffic;
+pub mod watch;
 
 /// The endpoints that the asker may see, by name.
 #[utoipa::path(get, path = "/api/v1/endpoints", tag = "endpoints", params(PageQuery),
@@ -71,18 +74,6 @@ pub async fn stop(
     Ok(Json(wire(&base, &endpoints::stop(&app, &asker.actor, &name(&path)?).await?)))
 }
 
-/// The last lines that its runtimes wrote; its owner's only.
-#[utoipa::path(get, path = "/api/v1/endpoints/{owner}/{name}/logs", tag = "endpoints",
-    params(("owner" = String, Path), ("name" = String, Path)),
-    responses((status = 200, body = Logs), (status = 404, body = Problem)))]
-pub async fn logs(
-    State(app): State<Arc<App>>,
-    Path(path): Path<(String, String)>,
-    asker: Asker<Api>,
-) -> Answer<Json<Logs>, Api> {
-    Ok(Json(Logs { lines: endpoints::logs(&app, &asker.actor, &name(&path)?).await? }))
-}
-
 /// An endpoint as the API tells it.
 pub fn wire(base: &Base, described: &Described) -> Endpoint {
     Endpoint {
@@ -95,6 +86,8 @@ pub fn wire(base: &Base, described: &Described) -> Endpoint {
         weights: described.weights.clone(),
         stable: described.stability.map(Stability::is_stable),
         stability: described.stability.map(|stability| stability.statement().to_owned()),
+        targets: described.targets.clone(),
+        options: described.options.clone(),
         created: text::rfc3339(described.row.created_ms),
         updated: text::rfc3339(described.row.updated_ms),
     }

@@ -5,6 +5,7 @@
 use axum::Json;
 use utoipa::OpenApi;
 
+use super::endpoints::{traffic, watch};
 use super::{
     accounts, endpoints, events, grants, invitations, links, organizations, repositories, sessions, tokens,
     webhooks,
@@ -33,7 +34,9 @@ use crate::doors::keys;
         organizations::put_member, organizations::delete_member, organizations::invitations,
         organizations::invite, organizations::delete_invitation,
         invitations::list, invitations::create, invitations::delete, invitations::accept,
-        endpoints::list, endpoints::deploy, endpoints::get, endpoints::stop, endpoints::logs,
+        endpoints::list, endpoints::deploy, endpoints::get, endpoints::stop,
+        traffic::change, traffic::set_targets, traffic::promote, traffic::roll_back,
+        watch::logs, watch::metrics, watch::requests,
         keys::list,
     ),
     tags(

@@ -102,7 +102,8 @@ pub async fn infer(
     Sent(body): Sent,
 ) -> Answer<Response, Infer> {
     model.name.check_model(&model.model)?;
-    let open = model.name.open(&app, &headers, body.len()).await?;
+    let asked = (body.len(), model.version.as_deref());
+    let open = model.name.open_version(&app, &headers, asked).await?;
     check_version(model.version.as_deref(), &open.live.target.revision.to_string())?;
     let n_json_bytes = json_length(&headers)?;
     let (live, n_bytes) = (Arc::clone(&open.live), body.len());

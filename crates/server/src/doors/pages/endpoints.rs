@@ -8,14 +8,16 @@ use axum::Form;
 use axum::extract::{Query, State};
 use axum::response::Response;
 use serde::Deserialize;
-use spec::api::{Deploy, EndpointState};
+use spec::api::{Deploy, EndpointState, Target};
 use spec::facts::Facts;
 use spec::frame::Stability;
 use spec::name::RepositoryKind;
+use store::db::endpoints::recorded::Recorded;
 
 use super::place::{Place, with_query};
 use super::repositories::{Opened, facts_of, open_model};
-use super::views::account::{EndpointLine, EndpointPage, EndpointsPage};
+use super::views::account::{EndpointLine, EndpointsPage};
+use super::views::endpoint::{EndpointPage, RequestLine, TargetLine};
 use super::views::repository::EndpointBox;
 use super::visitor::Visitor;
 use super::{Answer, Html, Shown, go_to, refusal, show, when};
@@ -23,8 +25,15 @@ use crate::app::App;
 use crate::doors::address::Base;
 use crate::error::Error;
 use crate::ops::access::{self, Action};
-use crate::ops::endpoints::{self, Described};
+use crate::ops::endpoints::{self, Described, logs, recorded, usage};
 
+mod forms;
+mod measures;
+
+pub use forms::{set_options, set_targets};
+
+/// Recorded requests that are shown.
+const REQUESTS: u32 = 10;
 /// Endpoints on one page.
 const PAGE: u32 = 50;
 /// Words of a reason that are shown outside the log.
@@ -81,25 +90,65 @@ pub async fn described(app: &App, visitor: &Visitor, opened: &Opened) -> Result<
 
 /// `/{owner}/{name}/endpoint`, its owner's only: a log may quote what was sent.
 pub async fn page(State(app): State<Arc<App>>, place: Place, base: Base, visitor: Visitor) -> Shown {
-    let opened = open_model(&app, &visitor, &place, Action::Write).await?;
-    let described = described(&app, &visitor, &opened).await?;
-    let facts = facts_of(&app, &opened).await?;
-    let endpoint = endpoint_box(&app, &visitor, &opened, facts.as_ref()).await?;
-    let lines = match &described {
-        Some(_) => endpoints::logs(&app, &visitor.actor, &place.name).await?,
-        None => Vec::new(),
-    };
-    let page = EndpointPage {
-        frame: opened.frame(&visitor, "Endpoint"),
+    page_with(&app, (&place, &base, &visitor), None).await
+}
+
+async fn page_with(
+    app: &Arc<App>,
+    (place, base, visitor): (&Place, &Base, &Visitor),
+    complaint: Option<String>,
+) -> Shown {
+    let opened = open_model(app, visitor, place, Action::Write).await?;
+    let described = described(app, visitor, &opened).await?;
+    let facts = facts_of(app, &opened).await?;
+    let endpoint = endpoint_box(app, visitor, &opened, facts.as_ref()).await?;
+    let mut page = EndpointPage {
+        frame: opened.frame(visitor, "Endpoint"),
         head: opened.head("Endpoint"),
         endpoint: endpoint
             .map(|endpoint| EndpointBox { url: base.endpoint(&place.name.to_string()), ..endpoint }),
         updated: described.as_ref().map(|described| when(described.row.updated_ms)),
         stability: described.as_ref().and_then(|described| described.stability).map(Stability::statement),
-        weights: described.and_then(|described| described.weights),
-        lines,
+        weights: None,
+        targets: Vec::new(),
+        measures: None,
+        options: Vec::new(),
+        requests: Vec::new(),
+        complaint,
+        lines: Vec::new(),
     };
+    if let Some(described) = described {
+        page.targets = described.targets.iter().map(|target| target_line(&described, target)).collect();
+        page.options = forms::lines(&described.options);
+        page.weights = described.weights;
+        page.lines = logs::read(app, &visitor.actor, &place.name).await?;
+        page.measures = Some(measures::draw(&usage::read(app, &visitor.actor, &place.name).await?));
+        let found = recorded::list(app, &visitor.actor, &place.name, (None, REQUESTS)).await?;
+        page.requests = found.items.into_iter().map(request_line).collect();
+    }
     show(&page)
+}
+
+fn target_line(described: &Described, target: &Target) -> TargetLine {
+    TargetLine {
+        revision: short(&target.revision),
+        oid: target.revision.clone(),
+        percent: target.percent,
+        state: target.state.as_str(),
+        replicas: target.replicas,
+        is_last: target.revision == described.row.oid.to_string(),
+    }
+}
+
+fn request_line(recorded: Recorded) -> RequestLine {
+    RequestLine {
+        at: when(recorded.at_ms),
+        revision: short(&recorded.revision),
+        took: format!("{:.1} ms", recorded.took_us as f64 / 1e3),
+        outcome: recorded.outcome,
+        request: recorded.request,
+        response: recorded.response,
+    }
 }
 
 /// A button of the box.
@@ -124,7 +173,7 @@ pub async fn act(
     let name = place.name.to_string();
     match form.action.as_str() {
         "deploy" => {
-            endpoints::deploy(&app, &visitor.actor, &Deploy { repository: name, revision: None }).await?;
+            endpoints::deploy(&app, &visitor.actor, &Deploy { repository: name, revision: None, canary: None }).await?;
         }
         "stop" => {
             endpoints::stop(&app, &visitor.actor, &place.name).await?;

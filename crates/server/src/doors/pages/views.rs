@@ -6,6 +6,7 @@
 pub mod access_requests;
 pub mod account;
 pub mod discussions;
+pub mod endpoint;
 pub mod files;
 pub mod frame;
 pub mod front;
@@ -58,7 +59,7 @@ pages! {
     account::PasswordPage => Never;
     account::TokensPage => Never;
     account::EndpointsPage => Ask;
-    account::EndpointPage => Ask;
+    endpoint::EndpointPage => Ask;
     webhooks::WebhooksPage => Never;
     sharing::SharingPage => Never;
     sharing::OrganizationsPage => Ask;

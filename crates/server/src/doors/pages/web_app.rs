@@ -28,6 +28,7 @@ use crate::doors::address::Base;
 use crate::error::Error;
 use crate::ops::access::{Action, Actor};
 use crate::ops::endpoints::predict::{self, Open};
+use crate::ops::endpoints::targets::Choice;
 use crate::ops::links::Guest;
 use crate::ops::{self, entries, revisions};
 use sent::Sent;
@@ -86,7 +87,7 @@ pub(super) enum Door {
 impl At {
     async fn open(&self, app: &Arc<App>, n_bytes: u64) -> Result<Open, Error> {
         match &self.door {
-            Door::Endpoint(actor, name) => predict::open(app, actor, name, n_bytes).await,
+            Door::Endpoint(actor, name) => predict::open(app, actor, name, (n_bytes, Choice::default())).await,
             Door::Link(guest) => predict::open_link(app, guest, n_bytes).await,
         }
     }

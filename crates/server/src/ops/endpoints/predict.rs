@@ -13,13 +13,16 @@ use store::db::endpoints;
 use store::db::ids::{AccountId, RepositoryId};
 use store::db::repositories;
 
-use super::FullName;
-use super::start::{self, Pinned, wake, wake_pinned};
+use super::record::{self, Asked};
+use super::start::{self, Pinned, wake};
+use super::options;
+use super::targets::{self, Choice, KnownTarget, Traffic};
+use super::{FullName, UNTOLD};
 use crate::app::App;
 use crate::error::{During, Error};
 use crate::gateway::link::Broken;
 use crate::gateway::live::Names;
-use crate::gateway::slot::{self, Place, Room};
+use crate::gateway::slot::{self, Place};
 use crate::gateway::{Key, Live, Slot};
 use crate::ops::access::{self, Action, Actor, Subject};
 use crate::ops::links::{Guest, guard};
@@ -29,16 +32,20 @@ use crate::predict::{answers, media};
 
 pub mod stream;
 
+/// How a request is counted that got what it asked for.
+const ANSWERED: &str = "answered";
+
 /// What decides whether somebody may ask an endpoint, remembered for a moment.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct KnownEndpoint {
     pub repository: RepositoryId,
     /// `owner/name` as its owner writes it.
     pub name: String,
     owner: AccountId,
     is_private: bool,
-    is_deployed: bool,
     is_stopped: bool,
+    /// None if it was never deployed.
+    traffic: Option<Traffic>,
 }
 
 /// Endpoints by lower-case `owner/name`, for so long as a change by another process may stay unseen.
@@ -74,9 +81,8 @@ pub struct Open {
 /// What is asked, and on whose behalf.
 #[derive(Debug, Clone)]
 enum Source {
-    Endpoint(RepositoryId),
-    /// A link, and the revision that it leads to.
-    Link(Arc<Guest>, Pinned),
+    Endpoint(Arc<KnownEndpoint>),
+    Link(Arc<Guest>),
 }
 
 /// What a model answered.
@@ -98,10 +104,8 @@ impl Open {
     pub fn repository(&self) -> Option<String> {
         match &self.source {
             Source::Endpoint(_) => Some(self.live.target.repository.clone()),
-            Source::Link(guest, _) if guest.identity.is_some() => None,
-            Source::Link(guest, _) => {
-                Some(format!("{}/{}", guest.link.owner_name, guest.link.repository_name))
-            }
+            Source::Link(guest) if guest.identity.is_some() => None,
+            Source::Link(guest) => Some(link_name(guest)),
         }
     }
 
@@ -109,7 +113,7 @@ impl Open {
     pub fn blunt(&self) -> Blunt {
         match &self.source {
             Source::Endpoint(_) => Blunt::default(),
-            Source::Link(guest, _) => guest.blunt(),
+            Source::Link(guest) => guest.blunt(),
         }
     }
 
@@ -120,8 +124,8 @@ impl Open {
         self
     }
 
-    fn limit(&self, app: &App) -> Duration {
-        let limit = app.settings.predict_timeout.0;
+    fn limit(&self) -> Duration {
+        let limit = self.slot.service.limits().request_timeout;
         self.patience.map_or(limit, |patience| patience.min(limit))
     }
 }
@@ -135,7 +139,7 @@ impl Predicted {
 
 impl Source {
     fn is_anonymous(&self) -> bool {
-        matches!(self, Self::Link(guest, _) if guest.identity.is_some())
+        matches!(self, Self::Link(guest) if guest.identity.is_some())
     }
 }
 
@@ -149,29 +153,35 @@ pub struct Told {
     pub took: Duration,
 }
 
-/// Opens an endpoint for one request of so many bytes; wakes it if it sleeps.
-pub async fn open(app: &Arc<App>, actor: &Actor, name: &str, n_bytes: u64) -> Result<Open, Error> {
+/// Opens an endpoint for one request of so many bytes; wakes the target that is to answer if it sleeps.
+pub async fn open(
+    app: &Arc<App>,
+    actor: &Actor,
+    name: &str,
+    (n_bytes, choice): (u64, Choice<'_>),
+) -> Result<Open, Error> {
     let began = Instant::now();
     let known = known(app, name).await?;
     let (id, owner, is_private) = (known.repository, known.owner, known.is_private);
     let granted = access::granted(app, actor, id, owner).await?;
     let subject = Subject { name, id, owner, is_private, granted };
     access::check(actor, Action::Predict, &subject)?;
-    if !known.is_deployed {
-        return Err(Error::EndpointNotFound(known.name.clone()));
-    }
+    let Some(traffic) = &known.traffic else { return Err(Error::EndpointNotFound(known.name.clone())) };
     if known.is_stopped {
         return Err(start::stopped(&known.name));
     }
-    let source = Source::Endpoint(known.repository);
-    let slot = app.gateway.slot(known.repository);
-    let room = Room { n_requests: app.settings.queue, n_bytes: app.settings.queue_bytes.0 };
-    let place = slot
-        .enter(n_bytes, room)
-        .inspect_err(|_| app.gateway.metrics.predicted("overloaded", began.elapsed()))?;
+    let KnownTarget { slot, .. } = traffic.draw(choice)?;
+    let slot = Arc::clone(slot);
+    let place = slot.enter(n_bytes).inspect_err(|_| count(app, &slot, ("overloaded", began)))?;
+    let source = Source::Endpoint(Arc::clone(&known));
     let live = match slot.live() {
         Some(live) => live,
-        None => wake_apart(app, &source).await.map_err(|error| discreet(error, actor, &subject))?,
+        None => {
+            let woken = wake_apart(app, (&source, &slot)).await;
+            woken.map_err(|error| discreet(error, actor, &subject)).inspect_err(|error| {
+                count(app, &slot, (error.entry().name, began));
+            })?
+        }
     };
     Ok(Open { live, source, slot, _place: place, began, patience: None })
 }
@@ -179,30 +189,32 @@ pub async fn open(app: &Arc<App>, actor: &Actor, name: &str, n_bytes: u64) -> Re
 /// Opens what a link leads to, for one request of so many bytes; wakes it if it sleeps.
 pub async fn open_link(app: &Arc<App>, guest: &Arc<Guest>, n_bytes: u64) -> Result<Open, Error> {
     let began = Instant::now();
-    let link = &guest.link;
-    let name = match guest.identity {
-        Some(_) => "the model".to_owned(),
-        None => format!("{}/{}", link.owner_name, link.repository_name),
-    };
-    let pinned = Pinned { repository: link.repository_id, revision: link.revision_id, name };
-    let slot = app.gateway.slot_of(Key::Pinned(pinned.repository, pinned.revision));
-    let room = Room { n_requests: app.settings.queue, n_bytes: app.settings.queue_bytes.0 };
-    let place = slot.enter(n_bytes, room)?;
-    let source = Source::Link(Arc::clone(guest), pinned);
-    // The endpoint's runtime will do while it serves just this revision.
-    let endpoint = app.gateway.slot(link.repository_id).live();
-    let live = match slot.live().or(endpoint.filter(|live| live.target.revision == link.oid)) {
+    let key = Key { repository: guest.link.repository_id, revision: guest.link.revision_id };
+    let slot = app.gateway.slot(key);
+    let place = slot.enter(n_bytes)?;
+    let source = Source::Link(Arc::clone(guest));
+    let live = match slot.live() {
         Some(live) => live,
-        None => wake_apart(app, &source).await.map_err(discreet_to_guest)?,
+        None => wake_apart(app, (&source, &slot)).await?,
     };
     Ok(Open { live, source, slot, _place: place, began, patience: None })
 }
 
-fn discreet_to_guest(error: Error) -> Error {
+/// What a guest is told: not why, and not whose it is if that is hidden.
+fn discreet_to_guest(error: Error, guest: &Guest) -> Error {
+    let name = match guest.identity {
+        Some(_) => "the model".to_owned(),
+        None => link_name(guest),
+    };
     match error {
-        Error::EndpointDown { repository, state: "failed", .. } => slot::failed(&repository, super::UNTOLD),
+        Error::EndpointDown { state: "failed", .. } | Error::NotServable { .. } => slot::failed(&name, UNTOLD),
+        Error::EndpointDown { state, reason, .. } => Error::EndpointDown { repository: name, state, reason },
         other => other,
     }
+}
+
+fn link_name(guest: &Guest) -> String {
+    format!("{}/{}", guest.link.owner_name, guest.link.repository_name)
 }
 
 /// Why a model did not start is for its owner; everybody else is told that it did not.
@@ -211,7 +223,7 @@ fn discreet(error: Error, actor: &Actor, subject: &Subject<'_>) -> Error {
         Error::EndpointDown { repository, state: "failed", .. }
             if access::check(actor, Action::Write, subject).is_err() =>
         {
-            slot::failed(&repository, super::UNTOLD)
+            slot::failed(&repository, UNTOLD)
         }
         other => other,
     }
@@ -219,10 +231,18 @@ fn discreet(error: Error, actor: &Actor, subject: &Subject<'_>) -> Error {
 
 /// Asks.
 pub async fn infer(app: &Arc<App>, open: &Open, tensors: &[IndexedTensor]) -> Result<Predicted, Error> {
-    let mut predicted = counted(app, open, Method::Predict, tensors).await?;
-    if let Source::Link(guest, _) = &open.source {
-        guest.blunt().apply(&predicted.live.schema, &mut predicted.answer.tensors);
-    }
+    let predicted = counted(app, open, Method::Predict, tensors).await;
+    let mut predicted = match &open.source {
+        Source::Link(_) => predicted?,
+        Source::Endpoint(_) => {
+            if open.slot.service.is_sampled() {
+                let (live, took) = (&*open.live, open.began.elapsed());
+                record::note(app, &open.slot.service, &Asked { live, tensors, outcome: &predicted, took });
+            }
+            return predicted;
+        }
+    };
+    open.blunt().apply(&predicted.live.schema, &mut predicted.answer.tensors);
     Ok(predicted)
 }
 
@@ -231,9 +251,7 @@ pub async fn explain(app: &Arc<App>, open: &Open, tensors: &[IndexedTensor]) -> 
     if !open.live.offers().explains {
         return Err(Error::NotOffered("explanations"));
     }
-    if let Source::Link(guest, _) = &open.source
-        && guest.blunt() != Blunt::default()
-    {
+    if open.blunt() != Blunt::default() {
         // They tell more than the answers that this link rounds or leaves out.
         return Err(Error::NotOffered("explanations by this link"));
     }
@@ -247,17 +265,17 @@ async fn counted(
     method: Method,
     tensors: &[IndexedTensor],
 ) -> Result<Predicted, Error> {
-    let limit = open.limit(app);
+    let limit = open.limit();
     media::check(&open.live.schema, tensors)?;
     let n_rows = tensors.iter().map(IndexedTensor::n_rows).max().unwrap_or(1);
-    if let Source::Link(guest, _) = &open.source {
+    if let Source::Link(guest) = &open.source {
         guard::take(app, guest, n_rows).await?;
     }
     let outcome = match tokio::time::timeout(limit, ask(app, open, method, tensors)).await {
         Ok(outcome) => outcome,
         Err(_) => Err(Error::PredictTimeout(format!("{limit:?}"))),
     };
-    if let (Err(_), Source::Link(guest, _)) = (&outcome, &open.source) {
+    if let (Err(_), Source::Link(guest)) = (&outcome, &open.source) {
         guard::give_back(app, guest, n_rows).await;
     }
     note(app, open, outcome.as_ref().err());
@@ -266,8 +284,14 @@ async fn counted(
 
 /// Counts how a request ended.
 fn note(app: &App, open: &Open, error: Option<&Error>) {
-    let name = error.map_or("answered", |error| error.entry().name);
-    app.gateway.metrics.predicted(name, open.began.elapsed());
+    count(app, &open.slot, (error.map_or(ANSWERED, |error| error.entry().name), open.began));
+}
+
+/// Counts a request that came to its end.
+fn count(app: &App, slot: &Slot, (outcome, began): (&'static str, Instant)) {
+    let took = began.elapsed();
+    app.gateway.metrics.predicted(outcome, took);
+    slot.service.usage.predicted(outcome == ANSWERED, took);
 }
 
 /// Asks with rows of texts, as a form or a line of CSV has them.
@@ -293,19 +317,24 @@ async fn ask(
 ) -> Result<Predicted, Error> {
     let mut live = Arc::clone(&open.live);
     for attempt in 0.. {
-        match live.ask(method, tensors, open.limit(app)).await {
+        match live.ask(method, tensors, open.limit()).await {
             Ok(answer) => {
                 return Ok(Predicted { live, answer, is_anonymous: open.source.is_anonymous() });
             }
-            Err(Broken::Closed) if attempt == 0 => {
+            Err(Broken::Closed) => {
                 open.slot.drop_if(&live);
-                live = wake_apart(app, &open.source).await?;
+                if attempt > 0 {
+                    break;
+                }
+                live = match open.slot.live() {
+                    Some(other) => other,
+                    None => wake_apart(app, (&open.source, &open.slot)).await.map_err(discreet_to_all)?,
+                };
             }
-            Err(Broken::Closed) => break,
-            Err(broken) => return Err(told(broken, open.limit(app))),
+            Err(broken) => return Err(told(broken, open.limit())),
         }
     }
-    Err(told(Broken::Closed, open.limit(app)))
+    Err(told(Broken::Closed, open.limit()))
 }
 
 /// What whoever asked is told of a request that broke.
@@ -322,16 +351,28 @@ fn told(broken: Broken, limit: Duration) -> Error {
     }
 }
 
+/// Why a runtime did not start again is in its log.
+fn discreet_to_all(error: Error) -> Error {
+    match error {
+        Error::EndpointDown { repository, state: "failed", .. } => slot::failed(&repository, UNTOLD),
+        other => other,
+    }
+}
+
 /// Wakes in a task of its own, so that a client who goes away does not stop what others wait for.
-async fn wake_apart(app: &Arc<App>, source: &Source) -> Result<Arc<Live>, Error> {
-    let (app_of_task, source) = (Arc::clone(app), source.clone());
-    let woken = app.background.spawn(async move {
-        match source {
-            Source::Endpoint(repository) => wake(&app_of_task, repository).await,
-            Source::Link(_, pinned) => wake_pinned(&app_of_task, &pinned).await,
-        }
-    });
-    woken.await.map_err(|_| Error::Internal("wake an endpoint"))?
+async fn wake_apart(app: &Arc<App>, (source, slot): (&Source, &Slot)) -> Result<Arc<Live>, Error> {
+    let name = match source {
+        Source::Endpoint(known) => known.name.clone(),
+        Source::Link(guest) => link_name(guest),
+    };
+    let pinned = Pinned { repository: slot.key.repository, revision: slot.key.revision, name };
+    let app_of_task = Arc::clone(app);
+    let woken = app.background.spawn(async move { wake(&app_of_task, &pinned).await });
+    let woken = woken.await.map_err(|_| Error::Internal("wake an endpoint"))?;
+    match source {
+        Source::Endpoint(_) => woken,
+        Source::Link(guest) => woken.map_err(|error| discreet_to_guest(error, guest)),
+    }
 }
 
 async fn known(app: &App, name: &str) -> Result<Arc<KnownEndpoint>, Error> {
@@ -350,13 +391,22 @@ async fn known(app: &App, name: &str) -> Result<Arc<KnownEndpoint>, Error> {
     };
     let repository = found.ok_or_else(|| Error::RepositoryNotFound(name.to_owned()))?;
     let row = endpoints::by_repository(&app.store.db, repository.id).await.during("look up an endpoint")?;
+    let is_stopped = row.as_ref().is_some_and(|row| row.is_stopped);
+    let traffic = match &row {
+        Some(row) if !is_stopped => {
+            app.gateway.service(repository.id).set_limits(options::limits(app, &row.options));
+            Some(targets::traffic(app, row).await?)
+        }
+        Some(row) => Some(targets::traffic_of(app, row, &[])),
+        None => None,
+    };
     let known = Arc::new(KnownEndpoint {
         repository: repository.id,
         name: row.as_ref().map_or_else(|| name.to_owned(), FullName::full_name),
         owner: repository.owner_id,
         is_private: repository.is_private,
-        is_deployed: row.is_some(),
-        is_stopped: row.is_some_and(|row| row.is_stopped),
+        is_stopped,
+        traffic,
     });
     // Under an old name it could not be forgotten when somebody's rights change.
     if is_current {

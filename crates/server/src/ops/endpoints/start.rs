@@ -3,6 +3,7 @@
 //! Invariant: a start either ends with a runtime in its slot and the state `ready`, or leaves what was there
 //! and says in the row why not.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use spec::api::EndpointState;
@@ -13,78 +14,111 @@ use store::db::endpoints::{self, Endpoint};
 use store::db::ids::{RepositoryId, RevisionId};
 use store::db::revisions::{self, Revision};
 
-use super::{FullName, facts, files, set_state};
+use super::{FullName, facts, files, options, set_state, targets};
 use crate::app::App;
 use crate::error::{During, Error};
 use crate::gateway::{Key, Live, Slot, Target, slot};
 use crate::ops::environments::{self, Standing};
 use crate::provider::{self, Handler, Order, StartError};
 
+/// Endpoints that are kept awake at a time.
+const KEPT_AWAKE: u32 = 1000;
 /// Why an endpoint is not there yet.
 const BUILDING: &str = "the Python environment is being built; this happens once for each set of packages";
 
-/// Starts what the row says, and puts it in the place of what runs.
+/// Starts what the row says, and lets it take its share of the requests once it answers.
 pub async fn start(app: &Arc<App>, repository: RepositoryId) -> Result<(), Error> {
-    let row = endpoints::by_repository(&app.store.db, repository).await.during("look up an endpoint")?;
     // It may have been stopped or deleted while its job waited.
-    let Some(row) = row.filter(|row| !row.is_stopped) else { return Ok(()) };
+    let Some(row) = row_of(app, repository).await?.filter(|row| !row.is_stopped) else { return Ok(()) };
     match needs(app, &row).await? {
         Needs::Met => {}
         Needs::Building => return Ok(()),
         Needs::Failed(reason) => return set_state(app, repository, EndpointState::Failed, &reason).await,
     }
     set_state(app, repository, EndpointState::Starting, "").await?;
-    let served = Served::of(app, &row);
+    let served = Served::of(app, &Pinned::of(&row));
+    served.slot.service.set_limits(options::limits(app, &row.options));
     let started = served.slot.swap(|| run(app, &served)).await;
+    if started.is_ok() {
+        match row_of(app, repository).await? {
+            Some(now) if now.is_stopped => {}
+            Some(now) if now.revision_id == row.revision_id => targets::take_over(app, &now).await?,
+            // Something else was deployed meanwhile, and has a job of its own.
+            _ => return Ok(()),
+        }
+    }
     settle(app, &row, started.map(|_| ()).as_ref().err()).await
 }
 
-/// The runtime of an endpoint that is idle, started now because somebody asks.
-pub(super) async fn wake(app: &Arc<App>, repository: RepositoryId) -> Result<Arc<Live>, Error> {
-    let found = endpoints::by_repository(&app.store.db, repository).await.during("look up an endpoint")?;
-    let row = found.ok_or_else(|| Error::EndpointNotFound(repository.to_string()))?;
-    if row.is_stopped {
-        return Err(stopped(&row.full_name()));
+/// A runtime for one revision, started now if there is none because somebody asks.
+pub(super) async fn wake(app: &Arc<App>, pinned: &Pinned) -> Result<Arc<Live>, Error> {
+    let row = row_of(app, pinned.repository).await?;
+    let served = Served::of(app, pinned);
+    if let Some(row) = &row {
+        served.slot.service.set_limits(options::limits(app, &row.options));
     }
-    match needs(app, &row).await? {
+    // How the endpoint stands is how what was deployed last does; while a job starts that, the job says it.
+    let own = row.filter(|row| row.revision_id == pinned.revision && !row.is_stopped);
+    let needs = match &own {
+        Some(row) => needs(app, row).await?,
+        None => needs_of(app, pinned).await?,
+    };
+    match needs {
         Needs::Met => {}
-        Needs::Building => return Err(building(&row.full_name())),
-        Needs::Failed(reason) => return Err(slot::failed(&row.full_name(), &reason)),
+        Needs::Building => return Err(building(&served.name)),
+        Needs::Failed(reason) => return Err(slot::failed(&served.name, &reason)),
     }
-    let served = Served::of(app, &row);
     let mut has_started = false;
-    let live = served
-        .slot
-        .wake(|| {
-            has_started = true;
-            app.gateway.metrics.cold_start();
-            run(app, &served)
-        })
-        .await;
-    if has_started {
+    let start = || {
+        has_started = true;
+        app.gateway.metrics.cold_start();
+        served.slot.service.usage.cold_start();
+        run(app, &served)
+    };
+    let live = served.slot.wake(&served.name, start).await;
+    if let Some(row) = own.filter(|row| has_started && is_settled(row)) {
         settle(app, &row, live.as_ref().err()).await?;
     }
     live
 }
 
-/// A runtime for one revision, whatever its repository's endpoint serves: that one's if it serves just this.
-pub(super) async fn wake_pinned(app: &Arc<App>, pinned: &Pinned) -> Result<Arc<Live>, Error> {
-    let key = Key::Pinned(pinned.repository, pinned.revision);
+/// One more runtime of a revision beside those that run.
+pub(crate) async fn grow(app: &Arc<App>, slot: &Arc<Slot>, n_wanted: usize) -> Result<(), Error> {
+    let Some(row) = row_of(app, slot.key.repository).await? else { return Ok(()) };
     let served =
-        Served { name: pinned.name.clone(), revision: pinned.revision, slot: app.gateway.slot_of(key) };
-    match environment(app, &served.name, served.revision).await? {
-        None | Some((_, Standing::Ready(_))) => {}
-        Some((_, Standing::Failed(reason))) => return Err(slot::failed(&served.name, &reason)),
-        Some((wanted, _)) => {
-            environments::ask(app, &wanted).await?;
-            return Err(building(&served.name));
+        Served { name: row.full_name(), revision: slot.key.revision, slot: Arc::clone(slot) };
+    slot.grow(n_wanted, || run(app, &served)).await
+}
+
+/// Wakes what is to be kept awake, and says which slots those are.
+pub async fn keep_awake(app: &Arc<App>) -> Result<(), Error> {
+    let rows = endpoints::kept_awake(&app.store.db, KEPT_AWAKE).await.during("find what to keep awake")?;
+    let mut kept = BTreeSet::new();
+    for row in rows {
+        app.gateway.service(row.repository_id).set_limits(options::limits(app, &row.options));
+        for target in targets::traffic(app, &row).await?.targets {
+            kept.insert(target.slot.key);
+            let own = target.slot.key.revision == row.revision_id;
+            let may_start = !own || matches!(row.state.as_str(), "idle" | "ready");
+            if may_start && target.slot.live().is_none() && !target.slot.is_starting() {
+                let pinned = Pinned { revision: target.slot.key.revision, ..Pinned::of(&row) };
+                let app_of_task = Arc::clone(app);
+                // Why it does not start stands in its row.
+                app.background.spawn(async move { wake(&app_of_task, &pinned).await.map(|_| ()) });
+            }
         }
     }
-    let start = || {
-        app.gateway.metrics.cold_start();
-        run(app, &served)
-    };
-    served.slot.wake(start).await
+    app.gateway.slots().iter().for_each(|slot| slot.set_kept(kept.contains(&slot.key)));
+    Ok(())
+}
+
+/// Whether no job is about to say how the endpoint stands.
+fn is_settled(row: &Endpoint) -> bool {
+    EndpointState::from_name(&row.state).is_some_and(EndpointState::is_settled)
+}
+
+async fn row_of(app: &App, repository: RepositoryId) -> Result<Option<Endpoint>, Error> {
+    endpoints::by_repository(&app.store.db, repository).await.during("look up an endpoint")
 }
 
 /// One revision of a repository, for good.
@@ -92,22 +126,29 @@ pub(super) async fn wake_pinned(app: &Arc<App>, pinned: &Pinned) -> Result<Arc<L
 pub struct Pinned {
     pub repository: RepositoryId,
     pub revision: RevisionId,
-    /// What errors call it.
+    /// `owner/name`
     pub name: String,
+}
+
+impl Pinned {
+    /// What was deployed last.
+    pub(super) fn of(row: &Endpoint) -> Self {
+        Self { repository: row.repository_id, revision: row.revision_id, name: row.full_name() }
+    }
 }
 
 /// What is to be started, and where it is put.
 struct Served {
-    /// What errors call it.
+    /// `owner/name`
     name: String,
     revision: RevisionId,
     slot: Arc<Slot>,
 }
 
 impl Served {
-    fn of(app: &App, row: &Endpoint) -> Self {
-        let slot = app.gateway.slot(row.repository_id);
-        Self { name: row.full_name(), revision: row.revision_id, slot }
+    fn of(app: &App, pinned: &Pinned) -> Self {
+        let key = Key { repository: pinned.repository, revision: pinned.revision };
+        Self { name: pinned.name.clone(), revision: pinned.revision, slot: app.gateway.slot(key) }
     }
 }
 
@@ -142,6 +183,18 @@ async fn needs(app: &App, row: &Endpoint) -> Result<Needs, Error> {
     set_state(app, row.repository_id, EndpointState::Building, BUILDING).await?;
     environments::ask(app, &wanted).await?;
     Ok(Needs::Building)
+}
+
+/// The same for a revision that is not what was deployed last.
+async fn needs_of(app: &App, pinned: &Pinned) -> Result<Needs, Error> {
+    match environment(app, &pinned.name, pinned.revision).await? {
+        None | Some((_, Standing::Ready(_))) => Ok(Needs::Met),
+        Some((_, Standing::Failed(reason))) => Ok(Needs::Failed(reason)),
+        Some((wanted, _)) => {
+            environments::ask(app, &wanted).await?;
+            Ok(Needs::Building)
+        }
+    }
 }
 
 /// The environment of a revision's model, where that is Python.
@@ -197,7 +250,7 @@ async fn settle(app: &App, row: &Endpoint, failure: Option<&Error>) -> Result<()
         endpoints::by_repository(&app.store.db, row.repository_id).await.during("look up an endpoint")?;
     if now.is_none_or(|row| row.is_stopped) {
         // It was stopped or deleted while it started; that word is the last.
-        app.gateway.slot(row.repository_id).close();
+        app.gateway.close_all_of(row.repository_id);
         return Ok(());
     }
     match failure {
@@ -212,19 +265,19 @@ async fn settle(app: &App, row: &Endpoint, failure: Option<&Error>) -> Result<()
 
 async fn run(app: &Arc<App>, served: &Served) -> Result<Arc<Live>, Error> {
     let target = target(app, served).await?;
-    let settings = &app.settings;
+    let (settings, limits) = (&app.settings, served.slot.service.limits().clone());
     let order = Order {
         files: target.files.clone(),
         n_threads: settings.runtime_threads,
         n_workers: settings.python_workers.max(1),
-        memory_bytes: settings.runtime_memory.0,
+        memory_bytes: limits.memory_bytes,
         gpu: settings.gpu.clone(),
         onnxruntime: (!settings.onnxruntime.as_os_str().is_empty()).then(|| settings.onnxruntime.clone()),
         allow_unsandboxed: settings.unsandboxed == "allow",
-        load_timeout: settings.load_timeout.0,
-        call_timeout: settings.predict_timeout.0,
+        load_timeout: limits.load_timeout,
+        call_timeout: limits.request_timeout,
     };
-    let log = served.slot.log.clone();
+    let log = served.slot.service.log.clone();
     let app_of_task = Arc::clone(app);
     // Processes belong to the background threads, which outlive every request and reactor.
     let started = app

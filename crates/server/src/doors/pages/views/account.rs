@@ -138,26 +138,3 @@ pub struct EndpointLine {
     pub updated: When,
     pub is_private: bool,
 }
-
-/// One endpoint with the last lines of its log.
-#[derive(Debug, Template)]
-#[template(path = "endpoint.html")]
-pub struct EndpointPage {
-    pub frame: Frame,
-    pub head: super::repository::Head,
-    pub endpoint: Option<super::repository::EndpointBox>,
-    /// None where nothing was ever deployed.
-    pub updated: Option<When>,
-    pub weights: Option<String>,
-    /// Whether the same row gets the same bytes, while that is known.
-    pub stability: Option<&'static str>,
-    /// Oldest first.
-    pub lines: Vec<String>,
-}
-
-impl EndpointPage {
-    /// Whether there is something that an endpoint could serve.
-    fn can_be_live(&self) -> bool {
-        self.endpoint.as_ref().is_none_or(|endpoint| endpoint.obstacle.is_none())
-    }
-}

@@ -116,6 +116,7 @@ impl EndpointBox {
             "pending" => "About to start.",
             "building" => "Installing its Python packages.",
             "starting" => "Loading the model.",
+            "crashed" => "It crashed again and again, and is started again after a pause.",
             "failed" => "It could not start.",
             "stopped" => "Stopped by its owner.",
             _ => "Not live yet.",

@@ -10,7 +10,7 @@ use spec::frame::IndexedTensor;
 use spec::limits;
 use tokio::sync::mpsc;
 
-use super::{Open, Source, infer, note, told, wake_apart};
+use super::{Open, Source, discreet_to_all, infer, note, told, wake_apart};
 use crate::app::App;
 use crate::error::Error;
 use crate::gateway::Live;
@@ -65,7 +65,7 @@ impl Pieces {
     pub fn relay(mut self) -> mpsc::Receiver<Result<String, Error>> {
         let (sender, receiver) = mpsc::channel(WAITING);
         tokio::spawn(async move {
-            let limit = self.app.settings.predict_timeout.0;
+            let limit = self.open.limit();
             let whole = self.app.settings.stream_timeout.0;
             let relayed = async {
                 while let Some(piece) = self.next().await.transpose() {
@@ -90,7 +90,7 @@ impl Pieces {
     }
 
     async fn next(&mut self) -> Result<Option<String>, Error> {
-        let limit = self.app.settings.predict_timeout.0;
+        let limit = self.open.limit();
         let piece = match (self.first.take(), &mut self.rest) {
             (Some(first), _) => Some(first),
             (None, None) => None,
@@ -113,8 +113,8 @@ async fn first(
     open: &Open,
     tensors: &[IndexedTensor],
 ) -> Result<(Option<String>, Option<Rest>), Error> {
-    let limit = open.limit(app);
-    if let Source::Link(guest, _) = &open.source {
+    let limit = open.limit();
+    if let Source::Link(guest) = &open.source {
         guard::take(app, guest, 1).await?;
     }
     let outcome = match tokio::time::timeout(limit, started(app, open, tensors)).await {
@@ -122,7 +122,7 @@ async fn first(
         Err(_) => Err(Error::PredictTimeout(format!("{limit:?}"))),
     };
     if let Err(error) = &outcome {
-        if let Source::Link(guest, _) = &open.source {
+        if let Source::Link(guest) = &open.source {
             guard::give_back(app, guest, 1).await;
         }
         note(app, open, Some(error));
@@ -136,7 +136,7 @@ async fn started(
     open: &Open,
     tensors: &[IndexedTensor],
 ) -> Result<(Option<String>, Rest), Error> {
-    let (mut live, limit) = (Arc::clone(&open.live), open.limit(app));
+    let (mut live, limit) = (Arc::clone(&open.live), open.limit());
     for attempt in 0.. {
         let begun = async {
             let mut streaming = live.stream(tensors, limit).await?;
@@ -146,7 +146,10 @@ async fn started(
             Ok((first, streaming)) => return Ok((first, Rest { streaming, live })),
             Err(Broken::Closed) if attempt == 0 => {
                 open.slot.drop_if(&live);
-                live = wake_apart(app, &open.source).await?;
+                live = match open.slot.live() {
+                    Some(other) => other,
+                    None => wake_apart(app, (&open.source, &open.slot)).await.map_err(discreet_to_all)?,
+                };
             }
             Err(broken) => return Err(told(broken, limit)),
         }
