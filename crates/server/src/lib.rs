@@ -19,4 +19,5 @@ pub mod router;
 pub mod secrets;
 pub mod serve;
 pub mod settings;
+mod sketch;
 pub mod text;

@@ -11,8 +11,8 @@ use crate::name::RepositoryKind;
 mod sharing;
 
 pub use sharing::{
-    AcceptInvitation, CreatedInvitation, CreatedLink, Event, Grant, Invitation, Link, LinkChange, Member,
-    NewGrant, NewInvitation, NewLink, NewMember, NewOrganization, Organization, Trace,
+    AcceptInvitation, CreatedInvitation, CreatedLink, Event, Grant, Invitation, Link, LinkChange, LinkUse,
+    Member, NewGrant, NewInvitation, NewLink, NewMember, NewOrganization, Organization, Trace,
 };
 
 /// One page of a list. Ask again with `after` set to `next` for the rest.

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::error::{During, Error};
+use crate::ops::links::watch;
 use crate::ops::{endpoints, uploads};
 
 /// How often it looks.
@@ -51,6 +52,7 @@ async fn clean_up(app: &App) -> Result<(), Error> {
     let now_ms = clock::now_ms();
     store::db::sessions::delete_expired(&app.store.db, now_ms).await.during("forget old sessions")?;
     uploads::clean_up(app).await?;
+    watch::flush(app).await?;
     let before_ms = now_ms.saturating_sub(KEEP_JOBS_MS);
     store::db::jobs::delete_finished_before(&app.store.db, before_ms)
         .await

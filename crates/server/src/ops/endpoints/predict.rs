@@ -22,7 +22,7 @@ use crate::gateway::live::Names;
 use crate::gateway::slot::{self, Place, Room};
 use crate::gateway::{Key, Live, Slot};
 use crate::ops::access::{self, Action, Actor, Subject};
-use crate::ops::links::{Guest, guard};
+use crate::ops::links::{Guest, guard, watch};
 use crate::predict::answers;
 use crate::predict::blunt::Blunt;
 use crate::predict::rows::Rows;
@@ -216,6 +216,7 @@ pub async fn infer(app: &Arc<App>, open: &Open, tensors: &[IndexedTensor]) -> Re
         (Ok(mut predicted), Source::Link(guest, _)) => {
             let schema = &predicted.live.schema;
             guest.blunt().apply(schema, &mut predicted.answer.tensors);
+            watch::note(app, guest, tensors, n_rows).await;
             Ok(predicted)
         }
         (Err(error), Source::Link(guest, _)) => {
