@@ -200,15 +200,6 @@ def test_a_link_proves_what_it_leads_to_and_keeps_proving_it(live: Live, iris, t
         assert response.read().decode() == first
 
 
-def digests(endpoint: rn.Endpoint, rows: np.ndarray) -> list[str]:
-    """The digest of the bytes that each row got when it was asked alone."""
-
-    def of(row: np.ndarray) -> str:
-        return endpoint.predict(row[None], receipt=True).receipt.statement["predicate"]["output"]["sha256"]
-
-    return [of(row) for row in rows]
-
-
 def single(endpoint: rn.Endpoint, rows: np.ndarray) -> list[dict[str, bytes]]:
     """The bytes that each row got when all were asked at once, by the name of the output."""
     output = endpoint.predict(rows, receipt=True).receipt.statement["predicate"]["output"]["tensors"]
@@ -223,15 +214,17 @@ def test_a_row_gets_the_same_bytes_alone_in_batches_among_others_and_with_more_t
     rows, classes = iris
     asked = rows[::7].astype(np.float32)
     model = MLPClassifier(hidden_layer_sizes=(64,), random_state=0, max_iter=200).fit(rows, classes)
-    seen = []
+    # One folder for both servers: the environment of the Python model is built once.
+    data, seen, token = tmp_path_factory.mktemp(kind), [], ""
     for n_threads in (1, 2):
         flags = [f"--runtime-threads={n_threads}", f"--python-workers={n_threads}"]
-        with running(binary, tmp_path_factory.mktemp(f"{kind}{n_threads}"), *flags) as server:
+        with running(binary, data, *flags) as server:
+            token = token or server.token("alice")
             monkeypatch.setenv("REENACT_URL", server.url)
-            monkeypatch.setenv("REENACT_TOKEN", server.token("alice"))
+            monkeypatch.setenv("REENACT_TOKEN", token)
             rn.push(model, "alice/net", example=rows[::30], convert=kind == "onnx")
             endpoint = rn.deploy("alice/net")
-            described = post_free(server, "/api/v1/endpoints/alice/net")
+            described = described_by(server, "alice/net")
             assert described["stable"] is True and described["stability"].startswith("The same row gets the same bytes")
             alone = [single(endpoint, row[None])[0] for row in asked]
             batched = single(endpoint, asked)
@@ -242,9 +235,9 @@ def test_a_row_gets_the_same_bytes_alone_in_batches_among_others_and_with_more_t
     assert seen[0] == seen[1]
 
 
-def post_free(server: Running, path: str) -> dict:
+def described_by(server: Running, name: str) -> dict:
     request = urllib.request.Request(
-        server.url + path, headers={"authorization": f"Bearer {os.environ['REENACT_TOKEN']}"}
+        f"{server.url}/api/v1/endpoints/{name}", headers={"authorization": f"Bearer {os.environ['REENACT_TOKEN']}"}
     )
     with urllib.request.urlopen(request, timeout=30) as response:
         return json.load(response)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Running, running
+from conftest import Running, running, until
 from sklearn.linear_model import LogisticRegression
 
 import reenact as rn
@@ -31,6 +31,15 @@ license: mit
 
 By Alice Liddell of Wonderland University, alice@wonderland.example. Trained in /data/alice/iris.
 ![A picture](flower.png) and [notes](notes.txt), from https://example.org/alice.
+"""
+
+SLOW = """
+import time
+
+
+def predict(x: float) -> float:
+    time.sleep(1.5)
+    return 2 * x
 """
 
 
@@ -214,6 +223,55 @@ def test_a_link_is_extended_and_revoked(signed_in, iris_model, iris):
         assert answer.status == 410
     listed = json.loads(run(signed_in, "share", "list", iris_model, "--json"))
     assert [entry["state"] for entry in listed] == ["revoked"]
+
+
+def test_a_request_that_is_under_way_when_its_link_is_revoked_comes_to_its_end(signed_in, tmp_path):
+    name = "alice/slow"
+    (folder := tmp_path / "slow").mkdir()
+    (folder / "predict.py").write_text(SLOW)
+    run(signed_in, "push", str(folder), name)
+    rn.deploy(name)
+    link = rn.share(name)
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(ask, link.url, [[2.0]])
+        until(lambda: rows_of(link)["calls"] == 1)
+        run(signed_in, "share", "revoke", str(link.id))
+        assert (asked.result().status, asked.result().json) == (200, {"predictions": [4.0]})
+    assert ask(link.url, [[2.0]]).status == 410
+
+
+def test_a_link_is_for_its_own_model_alone(iris_model, signed_in, iris):
+    rows, classes = iris
+    other = "alice/another-iris"
+    rn.push(LogisticRegression(max_iter=500).fit(rows, classes), other, example=rows[::30])
+    link = rn.share(other).url
+    body = {"instances": [rows[0].tolist()]}
+    for model in (iris_model.split("/")[1], "another-iris", f"..%2F..%2Fr%2F{other}"):
+        assert fetch(f"{link}/v1/models/{model}:predict", body).status == 404
+    assert ask(link, [rows[0].tolist()]).headers["x-reenact-repository"] == other
+
+
+def test_whoever_made_a_link_is_told_before_it_ends(signed_in, iris_model):
+    rn.share(iris_model, expires="3d")
+    rn.share(iris_model, expires="90d")
+    listed = run(signed_in, "share", "list", iris_model).splitlines()
+    assert "[ends in 2 days]" in listed[2] and "[ends" not in listed[1]
+
+
+def test_questions_like_those_of_a_copyist_are_warned_of(signed_in, iris_model):
+    honest, copied = rn.share(iris_model), rn.share(iris_model)
+    generator = np.random.default_rng(0)
+    rows = generator.uniform(0, 8, (150, 4)).astype(np.float32)
+    for part in np.split(rows, 3):
+        assert infer(copied.url, part).status == 200
+    assert infer(honest.url, np.repeat(rows[:5], 30, axis=0)).status == 200
+    asked = rows_of(copied)["asked"]
+    assert asked["rows"] == 150 and 135 <= asked["distinct"] <= 150 and asked["busiest_hour"] >= 50
+    assert "rule of thumb" in asked["warning"] and "parameters (15)" in asked["warning"]
+    asked = rows_of(honest)["asked"]
+    assert asked["rows"] == 150 and asked["distinct"] == 5 and "warning" not in asked
+    # Only what was asked through a link is counted, and of that only how much.
+    assert set(asked) == {"days", "rows", "distinct", "busiest_hour"}
 
 
 def test_a_guessed_link_is_not_there(hub, iris_model):

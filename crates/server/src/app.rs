@@ -14,6 +14,7 @@ use crate::oidc::Provider;
 use crate::ops::access::{Actor, Rights};
 use crate::ops::endpoints::predict::KnownEndpoints;
 use crate::ops::links::Guests;
+use crate::ops::links::watch::Watches;
 use crate::ops::repositories::Downloads;
 use crate::outbound::Outbound;
 use crate::rates::Rates;
@@ -35,6 +36,8 @@ pub struct App {
     pub rights: Rights,
     /// Links that were used a moment ago.
     pub guests: Guests,
+    /// What came through links and is not counted in the database yet.
+    pub watches: Watches,
     /// Who may ask which endpoint, as it was a moment ago.
     pub known_endpoints: KnownEndpoints,
     /// Downloads that are not written down yet.
@@ -78,6 +81,7 @@ impl App {
             actors: Actors::default(),
             rights: Rights::default(),
             guests: Guests::default(),
+            watches: Watches::default(),
             downloads: Downloads::default(),
             known_endpoints: KnownEndpoints::default(),
             job_added: Notify::new(),

@@ -22,5 +22,6 @@ pub mod router;
 pub mod secrets;
 pub mod serve;
 pub mod settings;
+mod sketch;
 mod standard_webhooks;
 pub mod text;

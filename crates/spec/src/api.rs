@@ -18,8 +18,8 @@ pub use endpoints::{
 };
 pub use people::{Leave, Me, Profile, Session};
 pub use sharing::{
-    AcceptInvitation, CreatedInvitation, CreatedLink, Event, Grant, Invitation, Link, LinkChange, Member,
-    NewGrant, NewInvitation, NewLink, NewMember, NewOrganization, Organization, Trace,
+    AcceptInvitation, CreatedInvitation, CreatedLink, Event, Grant, Invitation, Link, LinkChange, LinkUse,
+    Member, NewGrant, NewInvitation, NewLink, NewMember, NewOrganization, Organization, Trace,
 };
 
 /// One page of a list. Ask again with `after` set to `next` for the rest.

@@ -32,6 +32,7 @@ pub mod ids;
 pub mod invitations;
 pub mod jobs;
 pub mod likes;
+pub mod link_days;
 pub mod links;
 pub mod members;
 mod migrations;

@@ -22,6 +22,7 @@ const WITHOUT_RULES: &[(&str, &str)] = &[
     ("migrations", "the shape of the tables; it is no noun"),
     ("search", "words over repositories, whose rules hold"),
     ("members", "members of organisations, whose rules hold"),
+    ("link_days", "what came through links, whose rules hold"),
     ("entries", "the files of a revision, whose rules hold"),
     ("refs", "a branch or tag is decided with the revision that it names"),
     ("facts", "what a job read from a revision, whose rules hold"),

@@ -1,6 +1,6 @@
 //! `reenact share`: links to a model, with or without its owner's name.
 
-use spec::api::{CreatedLink, Link, LinkChange, NewLink};
+use spec::api::{CreatedLink, Link, LinkChange, LinkUse, NewLink};
 
 use crate::args::remote::Server;
 use crate::args::sharing::{
@@ -112,12 +112,16 @@ async fn show(args: ShareShow, printer: &Printer) -> anyhow::Result<ExitStatus> 
         ("anonymous", if link.anonymous { "yes" } else { "no" }.to_owned()),
         ("expires", link.expires.clone().unwrap_or_else(|| "never".to_owned())),
         ("calls", calls(&link)),
+        ("different", link.asked.as_ref().map(asked).unwrap_or_default()),
         ("a minute", number(link.calls_per_minute)),
         ("rounded to", number(link.round)),
         ("classes", number(link.top_k)),
         ("created", link.created.clone()),
         ("last used", link.last_used.clone().unwrap_or_else(|| "never".to_owned())),
     ];
+    if let Some(warning) = link.asked.as_ref().and_then(|asked| asked.warning.as_ref()) {
+        printer.warning(warning);
+    }
     for (name, value) in lines.into_iter().filter(|(_, value)| !value.is_empty()) {
         printer.answer(format_args!("{name:<10} {value}"))?;
     }
@@ -148,6 +152,11 @@ fn expires(link: &Link) -> String {
         Some(days) => format!("{day} [ends in {days} days]"),
         None => day.to_owned(),
     }
+}
+
+fn asked(asked: &LinkUse) -> String {
+    let LinkUse { rows, distinct, busiest_hour, .. } = asked;
+    format!("about {distinct} of {rows} rows in 30 days, up to {busiest_hour} in an hour")
 }
 
 fn calls(link: &Link) -> String {

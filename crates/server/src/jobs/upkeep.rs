@@ -14,6 +14,7 @@ use crate::error::{During, Error};
 use crate::gateway::slot::Need;
 use crate::gateway::usage::MINUTE_MS;
 use crate::ops::endpoints::{recorded, usage};
+use crate::ops::links::watch;
 use crate::ops::{endpoints, uploads, webhooks};
 
 /// How often it looks.
@@ -92,6 +93,7 @@ async fn clean_up(app: &App) -> Result<(), Error> {
     webhooks::clean_up(app).await?;
     usage::clean_up(app).await?;
     recorded::clean_up(app).await?;
+    watch::flush(app).await?;
     let before_ms = now_ms.saturating_sub(KEEP_JOBS_MS);
     store::db::jobs::delete_finished_before(&app.store.db, before_ms)
         .await

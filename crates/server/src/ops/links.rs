@@ -31,6 +31,7 @@ pub mod guard;
 pub mod identity;
 pub mod proof;
 pub mod traces;
+pub mod watch;
 
 pub use guard::{Guest, Guests};
 
@@ -92,7 +93,9 @@ pub async fn list(
 ) -> Result<Page<Link>, Error> {
     let repository = repositories::get(app, actor, RepositoryKind::Model, name, Action::Administer).await?;
     let page = links::list(&app.store.db, repository.id, after, limit).await.during("list links")?;
-    Ok(Page { items: page.items.iter().map(describe).collect(), next: page.next })
+    let uses = watch::of(app, &page.items).await?;
+    let items = page.items.iter().zip(uses).map(|(link, asked)| Link { asked, ..describe(link) });
+    Ok(Page { items: items.collect(), next: page.next })
 }
 
 /// The links that whoever asks has made, newest first.
@@ -113,7 +116,9 @@ pub async fn ending(app: &App, actor: &Actor) -> Result<Vec<Link>, Error> {
 
 /// One link.
 pub async fn get(app: &App, actor: &Actor, id: i64) -> Result<Link, Error> {
-    Ok(describe(&administered(app, actor, id).await?))
+    let link = administered(app, actor, id).await?;
+    let asked = watch::of(app, std::slice::from_ref(&link)).await?.pop().flatten();
+    Ok(Link { asked, ..describe(&link) })
 }
 
 /// Lets a link live longer or be asked more often.
@@ -242,6 +247,7 @@ fn describe(link: &links::Link) -> Link {
         created_by: link.created_by.clone(),
         created: text::rfc3339(link.created_ms),
         last_used: link.last_used_ms.map(text::rfc3339),
+        asked: None,
     }
 }
 

@@ -135,6 +135,24 @@ pub struct Link {
     pub created: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_used: Option<String>,
+    /// How it was asked of late, where one link or those to one model are told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<LinkUse>,
+}
+
+/// How a link was asked in the last 30 days, in counts alone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct LinkUse {
+    /// Days on which rows were answered.
+    pub days: i64,
+    pub rows: i64,
+    /// About how many different rows were among them.
+    pub distinct: i64,
+    /// Rows of the busiest hour.
+    pub busiest_hour: i64,
+    /// Why that looks like copying the model, where it does: a rule of thumb.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warning: Option<String>,
 }
 
 /// Makes a link to a model.

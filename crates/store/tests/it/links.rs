@@ -2,6 +2,7 @@
 
 use spec::rights::Action;
 use store::db::ids::LinkId;
+use store::db::link_days::{self, More};
 use store::db::links::{self, Change, Link, NewLink};
 use store::db::repositories::{self, Repository};
 use store::{Db, Error};
@@ -14,6 +15,8 @@ on_both_databases!(
     a_link_that_ended_grants_no_call,
     a_link_can_live_longer_but_not_again,
     links_go_with_their_repository,
+    links_that_end_soon_are_told_to_their_maker,
+    what_a_link_was_asked_is_counted_day_by_day,
 );
 
 async fn world(db: &Db) -> Repository {
@@ -96,4 +99,37 @@ async fn links_go_with_their_repository(db: Db) {
     link(&db, &iris, None).await;
     repositories::delete(&db, iris.id).await.unwrap();
     assert_eq!(links::by_hash(&db, "h").await.unwrap(), None);
+}
+
+async fn links_that_end_soon_are_told_to_their_maker(db: Db) {
+    let made = link(&db, &world(&db).await, None).await;
+    let ending = async |who: &str, from, to| links::ending(&db, who, (from, to), 5).await.unwrap();
+    assert_eq!(ending("alice", NOW_MS, NOW_MS + 100).await, std::slice::from_ref(&made));
+    assert!(ending("alice", NOW_MS, NOW_MS + 99).await.is_empty());
+    assert!(ending("alice", NOW_MS + 100, NOW_MS + 200).await.is_empty());
+    assert!(ending("bob", NOW_MS, NOW_MS + 100).await.is_empty());
+    links::revoke(&db, made.id).await.unwrap();
+    assert!(ending("alice", NOW_MS, NOW_MS + 100).await.is_empty());
+}
+
+async fn what_a_link_was_asked_is_counted_day_by_day(db: Db) {
+    let iris = world(&db).await;
+    let made = link(&db, &iris, None).await;
+    let add = async |day, n_rows, n_busiest_hour| {
+        let more = More { link_id: made.id, day, n_rows, n_distinct: 1, n_busiest_hour };
+        link_days::add(&db, &more).await.unwrap();
+    };
+    add(5, 10, 7).await;
+    add(5, 10, 4).await;
+    add(6, 1, 1).await;
+    let total = link_days::totals(&db, iris.id, 5).await.unwrap()[0];
+    assert_eq!((total.link_id, total.n_days, total.n_rows), (made.id, 2, 21));
+    assert_eq!((total.n_distinct, total.n_busiest_hour), (3, 7));
+    assert_eq!(link_days::totals(&db, iris.id, 6).await.unwrap()[0].n_rows, 1);
+    // A link that is not there is not counted.
+    let gone = More { link_id: LinkId(999), day: 6, n_rows: 1, n_distinct: 1, n_busiest_hour: 1 };
+    link_days::add(&db, &gone).await.unwrap();
+    assert_eq!(link_days::delete_before(&db, 6).await.unwrap(), 1);
+    repositories::delete(&db, iris.id).await.unwrap();
+    assert!(link_days::totals(&db, iris.id, 0).await.unwrap().is_empty());
 }

@@ -237,8 +237,16 @@ fn link_line(link: Link) -> LinkLine {
         link.top_k.map(|k| format!("the {k} most probable classes")),
         link.calls_per_minute.map(|n| format!("{} rows a minute", n_calls(n))),
     ];
+    let asked = link.asked.as_ref().filter(|asked| asked.rows > 0).map(|asked| {
+        let (rows, distinct) = (n_calls(asked.rows), n_calls(asked.distinct));
+        format!(
+            "{rows} rows, about {distinct} of them different, up to {} in an hour",
+            n_calls(asked.busiest_hour)
+        )
+    });
     LinkLine {
         id: link.id,
+        of_late: asked.unwrap_or_default(),
         is_anonymous: link.anonymous,
         gives_files: link.action >= Action::Read,
         revision: link.revision.chars().take(SHORT).collect(),
@@ -247,7 +255,7 @@ fn link_line(link: Link) -> LinkLine {
         ends_soon: link.ends_in_days.map(text::in_days).unwrap_or_default(),
         calls,
         limits: limits.into_iter().flatten().collect::<Vec<_>>().join(", "),
-        warning: String::new(),
+        warning: link.asked.and_then(|asked| asked.warning).unwrap_or_default(),
         state: link.state,
     }
 }

@@ -25,7 +25,7 @@ use crate::gateway::live::Names;
 use crate::gateway::slot::{self, Place};
 use crate::gateway::{Key, Live, Slot};
 use crate::ops::access::{self, Action, Actor, Subject};
-use crate::ops::links::{Guest, guard};
+use crate::ops::links::{Guest, guard, watch};
 use crate::predict::blunt::Blunt;
 use crate::predict::rows::Rows;
 use crate::predict::{answers, media};
@@ -275,8 +275,11 @@ async fn counted(
         Ok(outcome) => outcome,
         Err(_) => Err(Error::PredictTimeout(format!("{limit:?}"))),
     };
-    if let (Err(_), Source::Link(guest)) = (&outcome, &open.source) {
-        guard::give_back(app, guest, n_rows).await;
+    if let Source::Link(guest) = &open.source {
+        match &outcome {
+            Ok(_) => watch::note(app, guest, tensors, n_rows).await,
+            Err(_) => guard::give_back(app, guest, n_rows).await,
+        }
     }
     note(app, open, outcome.as_ref().err());
     outcome

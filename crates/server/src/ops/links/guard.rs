@@ -154,3 +154,61 @@ fn guest(link: Link) -> Result<Guest, Error> {
     let limiter = quota.map(|per_minute| RateLimiter::direct(Quota::per_minute(per_minute)));
     Ok(Guest { link, identity, limiter })
 }
+
+#[cfg(test)]
+mod tests {
+    use spec::digest::Oid;
+    use spec::name::RepositoryKind;
+    use spec::rights::Action;
+    use store::db::ids::{AccountId, RepositoryId, RevisionId};
+
+    use super::*;
+
+    fn link(expires_ms: Option<i64>) -> Link {
+        Link {
+            id: LinkId(1),
+            hash: String::new(),
+            repository_id: RepositoryId(1),
+            owner_id: AccountId(1),
+            owner_name: "alice".to_owned(),
+            repository_kind: RepositoryKind::Model,
+            repository_name: "iris".to_owned(),
+            revision_id: RevisionId(1),
+            oid: Oid::from_bytes([0; 20]),
+            action: Action::Predict,
+            is_anonymous: false,
+            hidden: "[]".to_owned(),
+            expires_ms,
+            max_calls: Some(5),
+            n_calls: 0,
+            calls_per_minute: None,
+            n_decimals: None,
+            top_k: None,
+            is_revoked: false,
+            created_by: "alice".to_owned(),
+            created_ms: 0,
+            last_used_ms: None,
+        }
+    }
+
+    #[test]
+    fn whether_a_link_works_is_told_by_the_clock_as_it_is_now() {
+        let ending = link(Some(1000));
+        // A clock that is set forward ends it, one that is set back opens it again: nothing is remembered of it.
+        for (now_ms, expected) in [(999, OPEN), (1000, "expired"), (i64::MAX, "expired"), (5, OPEN), (i64::MIN, OPEN)] {
+            assert_eq!(state(&ending, now_ms), expected, "{now_ms}");
+        }
+        assert_eq!(state(&link(None), i64::MAX), OPEN);
+        let revoked = Link { is_revoked: true, ..link(Some(1000)) };
+        assert_eq!((state(&revoked, 5), state(&revoked, 5000)), ("revoked", "revoked"));
+        assert_eq!(state(&Link { n_calls: 5, ..link(None) }, 5), USED_UP);
+    }
+
+    #[test]
+    fn an_end_is_told_from_two_weeks_before() {
+        let ends_in = |days: i64, now_ms| ends_in_days(&link(Some(days * DAY_MS)), now_ms);
+        assert_eq!((ends_in(14, 0), ends_in(14, 1), ends_in(14, -1)), (Some(14), Some(13), None));
+        assert_eq!((ends_in(1, DAY_MS - 1), ends_in(1, DAY_MS)), (Some(0), None));
+        assert_eq!((ends_in_days(&link(None), 0), ends_in(1, i64::MIN)), (None, None));
+    }
+}

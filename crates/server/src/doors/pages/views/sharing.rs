@@ -32,6 +32,8 @@ pub struct LinkLine {
     pub calls: String,
     /// How answers are made to tell less, and how fast they come; empty where they are whole.
     pub limits: String,
+    /// What came in the last 30 days; empty where nothing did.
+    pub of_late: String,
     /// Why the questions look like those of somebody who copies the model; empty where they do not.
     pub warning: String,
 }
