@@ -4,6 +4,7 @@
 import { element } from "./answer.js";
 import { parse } from "./csv.js";
 import { chart } from "./chart.js";
+import { fault } from "./json.js";
 import { bytesOf, fileElement, fromBase64, isOfKind, toBase64 } from "./media.js";
 import { recorders } from "./record.js";
 
@@ -124,7 +125,7 @@ async function check(file, part, limit, name) {
 
 function seriesPart({ part, field, place }, { changed }) {
   const seen = place.querySelector(".part-seen");
-  const fault = place.querySelector(".part-fault");
+  const said = place.querySelector(".part-fault");
   const numbers = () => {
     const rows = parse(field.value.trim().replace(/[\t ;]+/g, ","));
     const words = rows.filter((row, i) => i > 0 || row.some((word) => word.trim() !== "" && !Number.isNaN(Number(word)))).flat().map((word) => word.trim()).filter(Boolean);
@@ -137,10 +138,10 @@ function seriesPart({ part, field, place }, { changed }) {
     let found = [];
     try {
       found = numbers();
-      fault.hidden = true;
+      said.hidden = true;
     } catch (error) {
-      fault.textContent = error.message.replaceAll("`", "");
-      fault.hidden = field.value.trim() === "";
+      said.textContent = error.message.replaceAll("`", "");
+      said.hidden = field.value.trim() === "";
     }
     seen.hidden = found.length < 2;
     if (found.length > 1) seen.replaceChildren(chart(found, part.name));
@@ -156,16 +157,11 @@ function seriesPart({ part, field, place }, { changed }) {
 }
 
 function jsonPart({ part, field, place }, { changed }) {
-  const fault = place.querySelector(".part-fault");
+  const said = place.querySelector(".part-fault");
   function look() {
-    let message = "";
-    try {
-      if (field.value.trim()) JSON.parse(field.value);
-    } catch (error) {
-      message = placed(error.message, field.value);
-    }
-    fault.hidden = message === "";
-    fault.textContent = message;
+    const message = field.value.trim() ? fault(field.value) : "";
+    said.hidden = message === "";
+    said.textContent = message;
     field.setAttribute("aria-invalid", String(message !== ""));
     return message;
   }
@@ -181,14 +177,6 @@ function jsonPart({ part, field, place }, { changed }) {
       return [field.value];
     },
   };
-}
-
-/** A parser's complaint with line and column, whichever of the ways of browsers it is written in. */
-function placed(message, text) {
-  const at = message.match(/position (\d+)/);
-  if (!at || /line \d+/.test(message)) return message;
-  const before = text.slice(0, Number(at[1])).split("\n");
-  return message.replace(at[0], `line ${before.length} column ${before.at(-1).length + 1}`);
 }
 
 function tablePart({ part, field, place }, { changed }) {

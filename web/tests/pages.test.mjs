@@ -138,7 +138,7 @@ test("an unknown address says what to do, and clients of the API get no page", a
 test("a form that is too large or cannot be read is refused with a page", async () => {
   const send = (body, type) => fetch(`${server.url}/alice/iris/try`, { method: "POST", headers: { "content-type": type, origin: server.url }, body });
   const form = "application/x-www-form-urlencoded";
-  for (const [body, type, status, words] of [[`csv=${"1".repeat(5 << 20)}`, form, 413, /larger than 4 MiB/], ["{}", "application/json", 415, /form could not be read/]]) {
+  for (const [body, type, status, words] of [[`csv=${"1".repeat(33 << 20)}`, form, 413, /larger than 32 MiB/], ["{}", "application/json", 415, /no form/]]) {
     const response = await send(body, type);
     assert.equal(response.status, status);
     const text = await response.text();

@@ -10,6 +10,7 @@ import inspect
 import io
 import json
 import math
+import re
 import struct
 import typing
 import wave
@@ -48,10 +49,13 @@ def hints_of(call):
         function = getattr(function, method, function)
     try:
         names = list(inspect.signature(function).parameters)
+    except (TypeError, ValueError):
+        return {}
+    try:
         hints = typing.get_type_hints(function)
     except Exception:
-        # A hint may name what is not there; the schema has said what comes in all the same.
-        return {}
+        # A hint that is kept as text may name what is not there; then the text itself has to say it.
+        hints = getattr(function, "__annotations__", {})
     return {name: required(hints.get(name)) for name in names}
 
 
@@ -61,6 +65,8 @@ def required(hint):
 
 
 def is_class(hint, module, name):
+    if isinstance(hint, str):
+        return re.search(rf"\b{'Image.Image' if name == 'Image' else name}\b", hint) is not None
     return getattr(hint, "__module__", "").split(".")[0] == module and getattr(hint, "__name__", "") == name
 
 

@@ -44,6 +44,7 @@ pub const ASSETS: &[Asset] = assets! {
     "media.js", SCRIPT, ["scripts/media.js"];
     "record.js", SCRIPT, ["scripts/record.js"];
     "samples.js", SCRIPT, ["scripts/samples.js"];
+    "json.js", SCRIPT, ["scripts/json.js"];
     "chart.js", SCRIPT, ["scripts/chart.js"];
     "history.js", SCRIPT, ["scripts/history.js"];
     "shared.js", SCRIPT, ["scripts/shared.js"];

@@ -31,7 +31,8 @@ impl FromRequest<Arc<App>> for Sent {
             let fields = request.extract::<Form<Vec<(String, String)>>, _>().await;
             let Form(fields) = fields.map_err(|error| match error.status() {
                 StatusCode::PAYLOAD_TOO_LARGE => too_large(),
-                _ => Error::BadRequest(error.body_text()),
+                StatusCode::UNSUPPORTED_MEDIA_TYPE => Error::MediaType("what is no form".to_owned()),
+                _ => Error::BadRequest("the form could not be read".to_owned()),
             })?;
             return Ok(Self(fields.into_iter().map(|(name, value)| (name, value.into_bytes())).collect()));
         }
