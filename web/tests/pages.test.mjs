@@ -31,7 +31,7 @@ const PUBLIC = [
   "/alice/iris/blob/main/model.onnx", "/alice/iris/commits/main", "/alice/iris/about", "/alice/iris/use", "/alice/digits/try",
   "/alice/number/try", "/alice/danger", "/alice/danger/about", "/alice/danger/try", "/nobody/nothing", "/alice/iris/discussions", "/alice/iris/discussions/1",
 ];
-const OWN = ["/settings/tokens", "/settings/endpoints", "/settings/password", "/alice/iris/settings", "/alice/iris/endpoint", "/alice/iris", "/alice/secret/try", "/alice/iris/discussions/1", "/alice/iris/discussions/new", "/alice/iris/settings/access"];
+const OWN = ["/settings", "/settings/delete", "/settings/sessions", "/settings/tokens", "/settings/endpoints", "/settings/password", "/alice/iris/settings", "/alice/iris/endpoint", "/alice/iris", "/alice/secret/try", "/alice/iris/discussions/1", "/alice/iris/discussions/new", "/alice/iris/settings/access", "/alice/iris/settings/webhooks"];
 
 test("a search finds what it should, and a private model only for its owner", async () => {
   const page = await visit(browser, server);

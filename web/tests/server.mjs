@@ -11,10 +11,10 @@ const ROOT = join(HERE, "../..");
 const BINARY = process.env.REENACT_BINARY ?? join(ROOT, "target/debug/reenact");
 const START_MS = 60_000;
 
-/** Starts a server on a free port; `stop` ends it and deletes its folder. */
-export async function start() {
+/** Starts a server on a free port with these settings; `stop` ends it and deletes its folder. */
+export async function start(settings = {}) {
   const folder = mkdtempSync(join(tmpdir(), "reenact-pages-"));
-  const child = spawn(BINARY, ["serve", "--data", folder, "--listen", "127.0.0.1:0"], { stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(BINARY, ["serve", "--data", folder, "--listen", "127.0.0.1:0"], { env: { ...process.env, ...settings }, stdio: ["ignore", "pipe", "pipe"] });
   let output = "";
   let log = "";
   child.stderr.on("data", (part) => { log += part; });

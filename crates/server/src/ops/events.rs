@@ -7,6 +7,7 @@ use spec::api::{Event, Page};
 use spec::name::{RepositoryKind, RepositoryName};
 use spec::rights::Action;
 use store::clock;
+use store::db::accounts;
 use store::db::events::{self, Filter, NewEvent};
 
 use super::access::{self, Actor};
@@ -80,8 +81,15 @@ async fn of_subject(app: &App, subject: &str, after: Option<&str>, limit: u32) -
 /// Events, newest first: an admin sees all, everybody else what they did themselves.
 pub async fn list(app: &App, actor: &Actor, wanted: &Wanted) -> Result<Page<Event>, Error> {
     let known = access::signed_in(actor)?;
-    let by = if known.is_admin { wanted.actor.as_deref() } else { Some(known.name.as_str()) };
-    let filter = Filter { actor: by, subject: wanted.subject.as_deref() };
+    let (by, since_ms) = match known.is_admin {
+        true => (wanted.actor.as_deref(), 0),
+        // Whoever had the name before is none of theirs to know.
+        false => {
+            let account = accounts::by_id(&app.store.db, known.id).await.during("look up an account")?;
+            (Some(known.name.as_str()), account.map_or(i64::MAX, |account| account.created_ms))
+        }
+    };
+    let filter = Filter { actor: by, subject: wanted.subject.as_deref(), since_ms };
     let page = events::list(&app.store.db, filter, wanted.after.as_deref(), wanted.limit).await;
     let page = page.during("list events")?;
     Ok(Page { items: page.items.into_iter().map(describe).collect(), next: page.next })

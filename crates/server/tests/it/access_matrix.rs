@@ -199,8 +199,12 @@ async fn invitation(server: &Server) -> (String, String) {
 
 /// A webhook of that repository, and something that is sent to it.
 async fn webhook(server: &Server, path: &str) -> (String, String) {
+    let there = server.read(path).await;
     let new = json!({ "url": "https://hooks.example.invalid/" });
-    let made: serde_json::Value = server.post(Actor::Owner, path, &new).await.json().await.unwrap();
+    let made: serde_json::Value = match there["items"].get(0) {
+        Some(webhook) => webhook.clone(),
+        None => server.post(Actor::Owner, path, &new).await.json().await.unwrap(),
+    };
     let id = made["id"].to_string();
     let sent = server.post(Actor::Owner, &format!("{path}/{id}/test"), &json!({})).await;
     let sent: serde_json::Value = sent.json().await.unwrap();

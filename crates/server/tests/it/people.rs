@@ -176,7 +176,6 @@ async fn only_a_proxy_that_is_trusted_says_where_a_request_comes_from() {
 
 #[tokio::test]
 async fn what_is_made_is_limited_for_each_account() {
-    // Each account begins with a token.
     let server = Server::start_with(&[("making_rate", "4")]).await;
     let make = async |actor, name: &str| {
         let body = json!({ "name": name, "visibility": "private" });

@@ -35,6 +35,8 @@ pub struct NewEvent<'a> {
 pub struct Filter<'a> {
     pub actor: Option<&'a str>,
     pub subject: Option<&'a str>,
+    /// Nothing of before: a name may have been another's once.
+    pub since_ms: i64,
 }
 
 pub async fn add(db: &Db, new: &NewEvent<'_>) -> Result<(), Error> {
@@ -60,12 +62,13 @@ pub async fn list(
     let limit = page_limit(limit);
     let sql = "SELECT id, at_ms, actor, verb, subject, detail FROM events WHERE id < $1
         AND (CAST($2 AS TEXT) IS NULL OR actor = $2) AND (CAST($3 AS TEXT) IS NULL OR subject = $3)
-        ORDER BY id DESC LIMIT $4";
+        AND at_ms >= $5 ORDER BY id DESC LIMIT $4";
     let list = query("list events", sql)
         .bind(id_cursor(after, i64::MAX)?)
         .bind(filter.actor)
         .bind(filter.subject)
-        .bind(limit + 1);
+        .bind(limit + 1)
+        .bind(filter.since_ms);
     Ok(page(list.all::<Event>(db).await?, limit, |event| event.id.to_string()))
 }
 

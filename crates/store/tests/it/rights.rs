@@ -178,8 +178,9 @@ async fn events_are_found_by_who_and_what(db: Db) {
         page.items.into_iter().map(|event| event.at_ms).collect::<Vec<_>>()
     };
     assert_eq!(times(Filter::default()).await, [3, 2, 1]);
-    assert_eq!(times(Filter { actor: Some("bob"), subject: None }).await, [3, 2]);
-    assert_eq!(times(Filter { actor: Some("bob"), subject: Some("alice/iris") }).await, [2]);
+    assert_eq!(times(Filter { actor: Some("bob"), ..Filter::default() }).await, [3, 2]);
+    assert_eq!(times(Filter { actor: Some("bob"), since_ms: 3, ..Filter::default() }).await, [3]);
+    assert_eq!(times(Filter { actor: Some("bob"), subject: Some("alice/iris"), since_ms: 0 }).await, [2]);
     let first = events::list(&db, Filter::default(), None, 2).await.unwrap();
     let rest = events::list(&db, Filter::default(), first.next.as_deref(), 2).await.unwrap();
     assert_eq!((first.items.len(), rest.items.len(), rest.next), (2, 1, None));

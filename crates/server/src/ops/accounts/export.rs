@@ -124,7 +124,9 @@ async fn read(
             Ok(each(page, said))
         }
         Part::Events => {
-            let filter = events::Filter { actor: Some(&known.name), subject: None };
+            let account = rows::by_id(db, id).await.during("read an account")?;
+            let since_ms = account.map_or(i64::MAX, |account| account.created_ms);
+            let filter = events::Filter { actor: Some(&known.name), subject: None, since_ms };
             let page = events::list(db, filter, after, ROWS).await.during("read events")?;
             Ok(each(page, event))
         }
