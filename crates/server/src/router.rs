@@ -176,6 +176,7 @@ fn inference_clients() -> Router<Arc<App>> {
         .route("/ping", get(infer::mlflow::ping))
         .route("/health", get(infer::mlflow::ping))
         .route("/version", get(infer::mlflow::version))
+        .route("/openapi.json", get(infer::openapi::document))
         .route("/invocations", post(infer::mlflow::invocations))
         .layer(infer::other_origins());
     Router::new().nest("/endpoints/{owner}/{name}", routes.clone()).nest("/r/{link}", routes)
@@ -220,6 +221,7 @@ fn people(app: &Arc<App>) -> Router<Arc<App>> {
         .route("/r/{link}", get(pages::review::card_page))
         .route("/r/{link}/use", get(pages::review::use_page))
         .route("/r/{link}/try", get(pages::review::try_page).post(pages::review::predict))
+        .route("/r/{link}/embed", get(pages::review::embed_page).post(pages::review::embed_predict))
         .route("/r/{link}/files", get(pages::review::files_page))
         .route("/r/{link}/files/{index}/{*path}", get(pages::review::file))
         .route("/r/{link}/resolve/{revision}/{*path}", get(pages::review::picture))
@@ -232,7 +234,7 @@ fn people(app: &Arc<App>) -> Router<Arc<App>> {
 
 /// What people see of one repository.
 fn repository_pages() -> Router<Arc<App>> {
-    use pages::{access_requests, discussions, endpoints, files, likes, repositories, web_app};
+    use pages::{access_requests, discussions, embed, endpoints, files, likes, repositories, web_app};
     Router::new()
         .route("/", get(repositories::card_page))
         .route("/like", post(likes::act))
@@ -244,6 +246,7 @@ fn repository_pages() -> Router<Arc<App>> {
         .route("/about", get(repositories::about_page))
         .route("/use", get(repositories::use_page))
         .route("/try", get(web_app::page).post(web_app::predict))
+        .route("/embed", get(embed::page).post(embed::predict))
         .route("/endpoint", get(endpoints::page).post(endpoints::act))
         .route("/tree/{revision}", get(files::tree))
         .route("/tree/{revision}/{*path}", get(files::tree))

@@ -30,6 +30,7 @@ mod body;
 pub mod generate;
 pub mod grpc;
 pub mod mlflow;
+pub mod openapi;
 pub mod v1;
 pub mod v2;
 

@@ -350,7 +350,7 @@ mod tests {
         let page = concat!(env!("CARGO_MANIFEST_DIR"), "/proto/inference.proto");
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/proto");
         let compiled = protox::compile([page], [folder]).unwrap();
-        let compiled = prost::Message::encode_to_vec(&compiled);
+        let compiled = compiled.encode_to_vec();
         assert!(compiled == DESCRIPTOR, "run `cargo run -p server --example descriptor`");
     }
 }
