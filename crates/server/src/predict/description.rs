@@ -57,12 +57,18 @@ fn paths(about: &About<'_>) -> Value {
         let call = post("predict", "Predict rows", ("Rows", records), "Predictions");
         paths.insert("/invocations".to_owned(), call);
         let instances = json!({ "instances": [sample::row(about.schema)] });
-        let call = post("predictInstances", "Predict rows, as KServe V1 asks", ("Instances", instances), "Predictions");
+        let call = post(
+            "predictInstances",
+            "Predict rows, as KServe V1 asks",
+            ("Instances", instances),
+            "Predictions",
+        );
         paths.insert(format!("/v1/models/{model}:predict"), call);
     }
     if has_rows && about.offers.explains {
         let instances = json!({ "instances": [sample::row(about.schema)] });
-        let call = post("explain", "Explain the predictions of rows", ("Instances", instances), "Explanations");
+        let call =
+            post("explain", "Explain the predictions of rows", ("Instances", instances), "Explanations");
         paths.insert(format!("/v1/models/{model}:explain"), call);
     }
     if has_rows && about.offers.streams {
@@ -110,9 +116,8 @@ fn refusal() -> Value {
 fn schemas(about: &About<'_>) -> Value {
     let schema = about.schema;
     let list = |of: Value| json!({ "type": "array", "items": of, "minItems": 1 });
-    let object = |name: &str, of: Value| {
-        json!({ "type": "object", "properties": { name: of }, "required": [name] })
-    };
+    let object =
+        |name: &str, of: Value| json!({ "type": "object", "properties": { name: of }, "required": [name] });
     let reference = |name: &str| json!({ "$ref": format!("#/components/schemas/{name}") });
     let text = json!({ "type": "string" });
     let mut schemas = Map::new();
@@ -128,7 +133,10 @@ fn schemas(about: &About<'_>) -> Value {
         add("Text", object("text_output", text.clone()));
     }
     add("Tensors", object("inputs", list(json!({ "oneOf": tensors(&schema.inputs) }))));
-    add("Outputs", object("outputs", json!({ "type": "array", "items": { "oneOf": tensors(&schema.outputs) } })));
+    add(
+        "Outputs",
+        object("outputs", json!({ "type": "array", "items": { "oneOf": tensors(&schema.outputs) } })),
+    );
     let properties = json!({ "error": text, "code": text, "message": text, "hint": text });
     add("Error", json!({ "type": "object", "properties": properties, "required": ["error"] }));
     Value::Object(schemas)
@@ -139,8 +147,12 @@ fn row(schema: &Schema, plan: &Plan) -> Value {
     if plan.columns.len() > COLUMNS {
         return json!({ "type": "object", "description": format!("{} values by name", plan.columns.len()) });
     }
-    let properties: Map<String, Value> =
-        plan.columns.iter().enumerate().map(|(place, c)| (c.name.clone(), column(schema, place, c))).collect();
+    let properties: Map<String, Value> = plan
+        .columns
+        .iter()
+        .enumerate()
+        .map(|(place, c)| (c.name.clone(), column(schema, place, c)))
+        .collect();
     let names: Vec<&str> = plan.columns.iter().map(|column| column.name.as_str()).collect();
     json!({ "type": "object", "properties": properties, "required": names, "additionalProperties": false })
 }
@@ -203,11 +215,13 @@ fn value_type(datatype: Datatype) -> Value {
 fn prediction(schema: &Schema) -> Value {
     match &schema.output {
         OutputView::Label { labels, .. } if !labels.is_empty() => json!({ "type": "string", "enum": labels }),
-        OutputView::Label { label, classes, .. } => match schema.output_named(label).map(|spec| spec.datatype) {
-            Some(Datatype::Bytes) if !classes.is_empty() => json!({ "type": "string", "enum": classes }),
-            Some(datatype) => value_type(datatype),
-            None => json!({}),
-        },
+        OutputView::Label { label, classes, .. } => {
+            match schema.output_named(label).map(|spec| spec.datatype) {
+                Some(Datatype::Bytes) if !classes.is_empty() => json!({ "type": "string", "enum": classes }),
+                Some(datatype) => value_type(datatype),
+                None => json!({}),
+            }
+        }
         OutputView::Number { title, .. } => {
             json!({ "type": ["number", "null"], "description": if title.is_empty() { "The number" } else { title } })
         }

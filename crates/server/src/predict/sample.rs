@@ -28,7 +28,11 @@ pub fn value(feature: &Feature) -> Value {
         datatype => {
             let (low, high) = (feature.minimum.unwrap_or(0.0), feature.maximum.unwrap_or(0.0));
             let middle = f64::midpoint(low, high);
-            if datatype.is_float() { json!((middle * 1000.0).round() / 1000.0) } else { json!(middle.round() as i64) }
+            if datatype.is_float() {
+                json!((middle * 1000.0).round() / 1000.0)
+            } else {
+                json!(middle.round() as i64)
+            }
         }
     }
 }

@@ -66,5 +66,7 @@ pub(super) fn framed(mut response: Response) -> Response {
 /// What puts the web app at this address into another page.
 pub(super) fn code(address: &str, title: &str) -> String {
     let title = title.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;");
-    format!("<iframe src=\"{address}\" title=\"{title}\" width=\"100%\" height=\"640\" style=\"border: 0\"></iframe>")
+    format!(
+        "<iframe src=\"{address}\" title=\"{title}\" width=\"100%\" height=\"640\" style=\"border: 0\"></iframe>"
+    )
 }

@@ -16,7 +16,7 @@ use store::db::revisions::Revision;
 use super::markdown::{self, Home};
 use super::place::{Place, encode, with_query};
 use super::views::frame::{Frame, Link};
-use super::views::repository::{AboutPage, CardPage, Head, SettingsPage, Tab, UsePage};
+use super::views::repository::{AboutPage, CardPage, EndpointBox, Head, SettingsPage, Tab, UsePage};
 use super::visitor::Visitor;
 use super::{Answer, Html, Shown, access_requests, embed, endpoints, go_to, show, when};
 use crate::app::App;
@@ -182,12 +182,14 @@ pub async fn use_page(State(app): State<Arc<App>>, place: Place, base: Base, vis
     let schema = facts.and_then(|facts| facts.schema);
     let name = ops::repositories::full_name(&opened.repository);
     let is_private = opened.repository.is_private;
-    let embed = (!is_private).then(|| embed::code(&format!("{}/embed", base.page(RepositoryKind::Model, &name)), &name));
+    let embed = (!is_private)
+        .then(|| embed::code(&format!("{}/embed", base.page(RepositoryKind::Model, &name)), &name));
+    let is_described = schema.is_some() && endpoint.as_ref().is_some_and(EndpointBox::is_deployed);
     let usage = snippets::Usage { base: &base, name: &name, schema, offers, is_private };
     let page = UsePage {
         frame: opened.frame(&visitor, "Use"),
         head: opened.head("Use"),
-        openapi: format!("/endpoints/{name}/openapi.json"),
+        openapi: is_described.then(|| format!("/endpoints/{name}/openapi.json")),
         embed,
         endpoint,
         ways: snippets::ways(&usage),

@@ -18,8 +18,8 @@ use spec::{card, limits};
 use store::db::entries::Entry;
 use store::db::revisions::Revision;
 
-use super::markdown::{self, Home};
 use super::embed;
+use super::markdown::{self, Home};
 use super::repositories::{in_short, link_ways, offers};
 use super::views::frame::{Frame, Link};
 use super::views::repository::Dangers;
@@ -100,7 +100,7 @@ pub async fn use_page(State(app): State<Arc<App>>, Path(place): Path<Place>, bas
     show(&UsePage {
         frame: opened.frame(),
         head: opened.head(&app, "Use").await?,
-        openapi: format!("{}/openapi.json", opened.path),
+        openapi: opened.facts.schema.is_some().then(|| format!("{}/openapi.json", opened.path)),
         embed: Some(embed::code(&format!("{endpoint}embed"), &opened.title())),
         endpoint: None,
         ways: link_ways(&endpoint, opened.facts.schema.as_ref(), offers(&opened.facts)),

@@ -103,9 +103,9 @@ fn javascript(asked: &Asked<'_>) -> Vec<Snippet> {
 }
 
 fn r(asked: &Asked<'_>) -> Vec<Snippet> {
-    let header =
-        if asked.needs_token { "  req_headers(authorization = \"Bearer …\") |>\n" } else { "" };
-    let rows = rows(asked, |row| format!("list(list({}))", row.iter().map(in_r).collect::<Vec<_>>().join(", ")));
+    let header = if asked.needs_token { "  req_headers(authorization = \"Bearer …\") |>\n" } else { "" };
+    let rows =
+        rows(asked, |row| format!("list(list({}))", row.iter().map(in_r).collect::<Vec<_>>().join(", ")));
     let ask = format!(
         "library(httr2)\n\nrows <- {rows}\nanswer <- request(\"{}invocations\") |>\n{header}  \
          req_body_json(list(inputs = rows)) |>\n  req_perform() |>\n  resp_body_json()\nprint(answer$predictions)",
