@@ -1,6 +1,6 @@
 // The web app in the browser: reads the form or the picture, asks the endpoint, shows the answer in place.
 
-import { body, curl, infer } from "./request.js";
+import { body, curl, infer, pieces } from "./request.js";
 import { complain, duration, element, read, show, wait } from "./answer.js";
 import { isBusy, state } from "./endpoint.js";
 import { panel } from "./csv.js";
@@ -62,6 +62,13 @@ async function predict({ expected, isQuiet = false } = {}) {
   const mine = (running = new AbortController());
   const stop = isQuiet ? dim() : tell();
   try {
+    if (data.stream) {
+      const outputs = await grow(request, mine.signal, stop);
+      answered(request);
+      repeat(request);
+      if (!isQuiet) remember({ what: brief(request), answer: answerInBrief(), request, outputs });
+      return;
+    }
     const { outputs, took } = await infer(data, request, mine.signal);
     present(request, outputs, expected);
     document.getElementById("took").textContent = duration(took);
@@ -89,6 +96,11 @@ function present(request, outputs, expected) {
     const [first] = schema && nRows === 1 ? read(schema, outputs, nRows) : [values];
     show(place, first, expected);
   }
+  answered(request);
+}
+
+/** What was answered last can be shared. */
+function answered(request) {
   last = request;
   if (shareButton) shareButton.hidden = false;
 }
@@ -122,6 +134,26 @@ async function share() {
     complain(place, error.message);
   } finally {
     shareButton.removeAttribute("aria-busy");
+  }
+}
+
+/** Shows the answer as it comes, piece by piece, and returns it. Whoever hears the page is told it once it is whole. */
+async function grow(request, signal, onFirst) {
+  const began = performance.now();
+  const text = element("p", "answer-text");
+  place.setAttribute("aria-busy", "true");
+  try {
+    await pieces(data, request, signal, (piece) => {
+      if (!text.isConnected) { onFirst(); place.replaceChildren(text); }
+      text.append(piece);
+    });
+    if (!text.isConnected) place.replaceChildren(text);
+    document.getElementById("took").textContent = duration(performance.now() - began);
+    setState("ready");
+    const { name } = schema.outputs[0];
+    return { [name]: { name, datatype: "BYTES", shape: [1], data: [text.textContent] } };
+  } finally {
+    place.removeAttribute("aria-busy");
   }
 }
 

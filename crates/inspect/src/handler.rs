@@ -179,7 +179,9 @@ mod tests {
 
     #[test]
     fn a_generator_of_text_answers_in_pieces() {
-        for hint in ["Iterator[str]", "typing.Iterator[str]", "Generator[str, None, None]", "'Generator[str]'"] {
+        for hint in
+            ["Iterator[str]", "typing.Iterator[str]", "Generator[str, None, None]", "'Generator[str]'"]
+        {
             let source = format!("def predict(text: str) -> {hint}:\n    yield text\n");
             assert_eq!(shown(&read(&source).unwrap().outputs), "output BYTES [-1]");
             assert_eq!(offered(&source), (true, false), "{hint}");
@@ -195,7 +197,8 @@ mod tests {
         assert_eq!((offered(function), offered(class)), ((false, true), (false, true)));
         // Neither another's method nor a function beside a class explains it.
         let other = "class Other:\n    def explain(self): ...\n\ndef predict(a: int) -> int: ...\n";
-        let beside = "class predict:\n    def predict(self, a: int) -> int: ...\n\ndef explain(a: int): ...\n";
+        let beside =
+            "class predict:\n    def predict(self, a: int) -> int: ...\n\ndef explain(a: int): ...\n";
         assert_eq!((offered(other), offered(beside)), ((false, false), (false, false)));
         assert_eq!(offered("\u{e9}'"), (false, false));
     }

@@ -60,7 +60,11 @@ impl Pieces {
     }
 
     /// The piece that has been wanted longest; none inside where the answer ended.
-    pub(crate) fn next(&mut self, model: &Model, slot: usize) -> Option<(Id, Result<Option<String>, Refusal>)> {
+    pub(crate) fn next(
+        &mut self,
+        model: &Model,
+        slot: usize,
+    ) -> Option<(Id, Result<Option<String>, Refusal>)> {
         let id = self.wanted.pop_front()?;
         let number = *self.open.get(&id)?;
         let pulled = model.with_session(slot, |session| call::pull(session, number, Pull::Next));

@@ -166,9 +166,7 @@ impl Calling {
         let frame = told.map_err(|end| self.fell(end))?;
         self.n_falls = 0;
         match frame {
-            Frame::Failure(failure) => {
-                Err(Refusal::Handler { code: failure.code, message: failure.message })
-            }
+            Frame::Failure(failure) => Err(Refusal::Handler { code: failure.code, message: failure.message }),
             frame => Ok(frame),
         }
     }

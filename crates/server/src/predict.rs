@@ -6,11 +6,13 @@
 
 pub mod answers;
 pub mod blunt;
+pub mod description;
 pub mod documents;
 pub mod media;
 pub mod parts;
 pub mod plan;
 pub mod rows;
+pub mod sample;
 pub mod scalar;
 pub mod tensors;
 

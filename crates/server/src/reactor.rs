@@ -95,8 +95,14 @@ async fn accept(app: Arc<App>, listener: TcpListener, router: Router, stop: Canc
             }
         });
         let watcher = connections.watcher();
+        let stop = stop.clone();
         tokio::spawn(async move {
-            let ended = match tokio::time::timeout(HEAD_TIMEOUT, is_http2(&stream)).await {
+            // Whoever has said nothing yet must not hold up the end.
+            let version = tokio::select! {
+                version = tokio::time::timeout(HEAD_TIMEOUT, is_http2(&stream)) => version,
+                () = stop.cancelled() => return,
+            };
+            let ended = match version {
                 Ok(Ok(true)) => watcher.watch(http2(stream, service)).await,
                 Ok(Ok(false)) => watcher.watch(http1(stream, service)).await,
                 Ok(Err(error)) => return tracing::trace!("a connection ended: {error}"),

@@ -201,6 +201,7 @@ fn inference_clients() -> Router<Arc<App>> {
         .route("/ping", get(infer::mlflow::ping))
         .route("/health", get(infer::mlflow::ping))
         .route("/version", get(infer::mlflow::version))
+        .route("/openapi.json", get(infer::openapi::document))
         .route("/invocations", post(infer::mlflow::invocations))
         .layer(infer::other_origins());
     Router::new().nest("/endpoints/{owner}/{name}", routes.clone()).nest("/r/{link}", routes)
@@ -266,6 +267,7 @@ fn people(app: &Arc<App>) -> Router<Arc<App>> {
         .route("/r/{link}/proof", get(pages::review::proof))
         .route("/r/{link}/a/{answer}", get(pages::answers::page_by_link))
         .route("/r/{link}/a/{answer}/delete", post(pages::answers::delete_by_link))
+        .route("/r/{link}/embed", get(pages::review::embed_page).post(pages::review::embed_predict).layer(files))
         .route("/r/{link}/files", get(pages::review::files_page))
         .route("/r/{link}/files/{index}/{*path}", get(pages::review::file))
         .route("/r/{link}/resolve/{revision}/{*path}", get(pages::review::picture))
@@ -279,7 +281,7 @@ fn people(app: &Arc<App>) -> Router<Arc<App>> {
 /// What people see of one repository.
 fn repository_pages(files: DefaultBodyLimit) -> Router<Arc<App>> {
     use pages::{
-        access_requests, discussions, endpoints, events, likes, repositories, sharing, web_app, webhooks,
+        access_requests, discussions, embed, endpoints, events, likes, repositories, sharing, web_app, webhooks,
     };
     Router::new()
         .route("/", get(repositories::card_page))
@@ -292,6 +294,7 @@ fn repository_pages(files: DefaultBodyLimit) -> Router<Arc<App>> {
         .route("/about", get(repositories::about_page))
         .route("/use", get(repositories::use_page))
         .route("/try", get(web_app::page).post(web_app::predict).layer(files))
+        .route("/embed", get(embed::page).post(embed::predict).layer(files))
         .route("/endpoint", get(endpoints::page).post(endpoints::act))
         .route("/endpoint/options", post(endpoints::set_options))
         .route("/endpoint/targets", post(endpoints::set_targets))

@@ -31,6 +31,7 @@ mod body;
 pub mod generate;
 pub mod grpc;
 pub mod mlflow;
+pub mod openapi;
 mod receipt;
 pub mod v1;
 pub mod v2;

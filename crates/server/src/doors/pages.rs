@@ -13,6 +13,7 @@ pub mod accounts;
 pub mod answers;
 pub mod assets;
 pub mod discussions;
+pub mod embed;
 pub mod endpoints;
 pub mod events;
 pub mod files;

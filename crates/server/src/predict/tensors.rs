@@ -161,12 +161,7 @@ fn push(tensors: &mut Vec<IndexedTensor>, tensor: IndexedTensor, name: &str) -> 
 }
 
 /// The place of an input, and its shape as lengths, where it is of the type and a shape that are wanted.
-fn place(
-    schema: &Schema,
-    name: &str,
-    datatype: &str,
-    came: &[i64],
-) -> Result<(usize, Vec<usize>), Misfit> {
+fn place(schema: &Schema, name: &str, datatype: &str, came: &[i64]) -> Result<(usize, Vec<usize>), Misfit> {
     let found = schema.inputs.iter().position(|spec| spec.name == *name);
     let index = found.ok_or_else(|| {
         let known: Vec<_> = schema.inputs.iter().take(8).map(|spec| format!("`{}`", spec.name)).collect();

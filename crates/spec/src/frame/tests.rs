@@ -89,9 +89,13 @@ fn any_frame() -> impl Strategy<Value = Frame> {
         any_id().prop_map(Frame::Cancel),
         any_id().prop_map(Frame::More),
         (any_id(), "[a-zäß]{0,9}").prop_map(|(id, text)| Frame::Part(Part { id, text })),
-        (any_id(), prop::option::of(1..u32::MAX), prop::sample::select(&Method::ALL[..]), tensors()).prop_map(
-            |(id, deadline_ms, method, tensors)| Frame::Infer(Infer { id, deadline_ms, method, tensors })
-        ),
+        (any_id(), prop::option::of(1..u32::MAX), prop::sample::select(&Method::ALL[..]), tensors())
+            .prop_map(|(id, deadline_ms, method, tensors)| Frame::Infer(Infer {
+                id,
+                deadline_ms,
+                method,
+                tensors
+            })),
         (any_id(), any::<u32>(), tensors()).prop_map(|(id, compute_us, tensors)| Frame::Answer(Answer {
             id,
             compute_us,
@@ -272,7 +276,10 @@ fn data_of_a_tensor_are_not_copied() {
     let mut out = Vec::new();
     write(&mut out, &Frame::Cancel(id(1, 1)));
     let one = tensor(0, Datatype::Uint8, &[4], vec![1, 2, 3, 4]);
-    write(&mut out, &Frame::Infer(Infer { id: id(1, 1), deadline_ms: None, method: Method::Predict, tensors: vec![one] }));
+    write(
+        &mut out,
+        &Frame::Infer(Infer { id: id(1, 1), deadline_ms: None, method: Method::Predict, tensors: vec![one] }),
+    );
     let mut decoder = Decoder::new();
     decoder.space().extend_from_slice(&out);
     let range = decoder.space().as_ptr_range();

@@ -16,10 +16,10 @@ use axum::response::Response;
 use prost::Message;
 use spec::frame::IndexedTensor;
 use spec::tensor::TensorSpec;
+use tonic::Status;
 use tonic::codec::CompressionEncoding;
 use tonic::metadata::MetadataMap;
 use tonic::server::Grpc;
-use tonic::Status;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 use tonic_prost::ProstCodec;
@@ -161,7 +161,11 @@ where
                     .unwrap_or_else(|_| Err(Error::PredictTimeout(format!("{patience:?}")))),
             };
             let Told { message, metadata } = told.map_err(|error| status::of(&error))?;
-            Ok(tonic::Response::from_parts(MetadataMap::from_headers(metadata), message, http::Extensions::new()))
+            Ok(tonic::Response::from_parts(
+                MetadataMap::from_headers(metadata),
+                message,
+                http::Extensions::new(),
+            ))
         }
     });
     let mut grpc = Grpc::new(ProstCodec::<R, M>::default())
@@ -350,7 +354,7 @@ mod tests {
         let page = concat!(env!("CARGO_MANIFEST_DIR"), "/proto/inference.proto");
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/proto");
         let compiled = protox::compile([page], [folder]).unwrap();
-        let compiled = prost::Message::encode_to_vec(&compiled);
+        let compiled = compiled.encode_to_vec();
         assert!(compiled == DESCRIPTOR, "run `cargo run -p server --example descriptor`");
     }
 }

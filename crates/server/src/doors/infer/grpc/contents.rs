@@ -39,7 +39,9 @@ pub(super) fn to_raw(name: &str, datatype: &str, contents: &Contents) -> Result<
         }
     };
     match all.iter().enumerate().find(|(place, n)| *place != field && **n > 0) {
-        Some(_) => Err(Misfit(format!("input `{name}` has values in a field that is not that of {datatype}"))),
+        Some(_) => {
+            Err(Misfit(format!("input `{name}` has values in a field that is not that of {datatype}")))
+        }
         None => Ok(raw.into()),
     }
 }
@@ -112,8 +114,7 @@ mod tests {
     fn typed_values_come_back_as_they_went() {
         let ints = Contents { ints: vec![-128, 127], ..Contents::default() };
         let texts = Contents { texts: vec!["a".into(), "".into()], ..Contents::default() };
-        for (name, datatype, contents) in
-            [("INT8", Datatype::Int8, ints), ("BYTES", Datatype::Bytes, texts)]
+        for (name, datatype, contents) in [("INT8", Datatype::Int8, ints), ("BYTES", Datatype::Bytes, texts)]
         {
             let data = to_raw("x", name, &contents).unwrap();
             let tensor = IndexedTensor { index: 0, datatype, shape: vec![2], data };

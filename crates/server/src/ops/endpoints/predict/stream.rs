@@ -68,17 +68,22 @@ impl Pieces {
             let limit = self.open.limit();
             let whole = self.app.settings.stream_timeout.0;
             let relayed = async {
-                while let Some(piece) = self.next().await.transpose() {
+                loop {
+                    let next = tokio::select! {
+                        next = self.next() => next.transpose(),
+                        () = sender.closed() => return,
+                    };
+                    let Some(piece) = next else { break };
                     let is_last = piece.is_err();
                     if is_last {
-                        note(&self.app, &self.open, piece.as_ref().err());
+                        self.note(piece.as_ref().err());
                     }
                     match tokio::time::timeout(limit, sender.send(piece)).await {
                         Ok(Ok(())) if !is_last => {}
                         _ => return,
                     }
                 }
-                note(&self.app, &self.open, None);
+                self.note(None);
             };
             let is_over = tokio::time::timeout(whole, relayed).await.is_err();
             if is_over {
@@ -87,6 +92,13 @@ impl Pieces {
             }
         });
         receiver
+    }
+
+    /// Counts how it ended. An answer in one piece was counted when it was asked for.
+    fn note(&self, error: Option<&Error>) {
+        if self.rest.is_some() {
+            note(&self.app, &self.open, error);
+        }
     }
 
     async fn next(&mut self) -> Result<Option<String>, Error> {
