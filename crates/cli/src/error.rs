@@ -142,8 +142,12 @@ pub fn hint(error: &anyhow::Error) -> Option<String> {
         let server = || cause.downcast_ref::<server::error::Error>().and_then(server_hint);
         let runtime =
             || cause.downcast_ref::<runtime::Error>().and_then(runtime::Error::hint).map(str::to_owned);
-        let record =
-            || cause.downcast_ref::<record::error::Error>().and_then(record::error::Error::hint).map(str::to_owned);
+        let record = || {
+            cause
+                .downcast_ref::<record::error::Error>()
+                .and_then(record::error::Error::hint)
+                .map(str::to_owned)
+        };
         own.or_else(client).or_else(server).or_else(runtime).or_else(record)
     })
 }

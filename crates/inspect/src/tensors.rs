@@ -37,7 +37,10 @@ pub struct Tensor {
 /// Where a tensor's bytes are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Bytes {
-    At { offset: u64, n_bytes: u64 },
+    At {
+        offset: u64,
+        n_bytes: u64,
+    },
     /// They were compressed.
     Held(Vec<u8>),
 }
@@ -62,7 +65,9 @@ fn read(path: &str, source: &mut dyn Source) -> Option<Tensors> {
         return numpy::array(source, path).map(|found| Tensors { found: vec![found], is_complete: true });
     }
     match format::tell(source, path).ok()? {
-        Content::Safetensors => safetensors::placed(source).ok().map(|found| Tensors { found, is_complete: true }),
+        Content::Safetensors => {
+            safetensors::placed(source).ok().map(|found| Tensors { found, is_complete: true })
+        }
         Content::Zip => zipped(source),
         Content::Pickle => pickled::read(source),
         Content::Compressed(packing) => compressed(source, packing),

@@ -109,7 +109,9 @@ fn check_file(path: &Path, name: String, recorded: Sha256) -> Result<(), Error> 
     match digest(path) {
         Ok(found) if found.0 == recorded => Ok(()),
         Ok(_) => Err(Error::Changed(name)),
-        Err(Error::File { source, .. }) if source.kind() == io::ErrorKind::NotFound => Err(Error::Missing(name)),
+        Err(Error::File { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+            Err(Error::Missing(name))
+        }
         Err(error) => Err(error),
     }
 }

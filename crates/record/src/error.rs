@@ -38,6 +38,8 @@ pub enum Error {
     InputChanged { path: String, found: String, recorded: String },
     #[error("entropy log `{name}` cannot be replayed")]
     Log { name: String, source: LogError },
+    #[error("the recording in `{}` did not come to its end, so its code and inputs were not kept", .0.display())]
+    Incomplete(PathBuf),
     #[error("the capsule has no entropy log of its first process")]
     NoLog,
     #[error("an argument of the command was taken out as a secret")]
@@ -54,15 +56,18 @@ impl Error {
     /// What to do next.
     pub fn hint(&self) -> Option<&'static str> {
         Some(match self {
-            Self::NoProgram(_) => "the words after `--` are a program and its arguments, as a shell would take them",
+            Self::NoProgram(_) => {
+                "the words after `--` are a program and its arguments, as a shell would take them"
+            }
             Self::NotEmpty(_) => "name a folder that is empty or not there",
             Self::NoCapsule(_) | Self::NoRun(_) => "`reenact runs` lists the capsules that are known here",
             Self::Format { .. } => "a newer version of `reenact` reads it",
-            Self::Changed(_) => {
-                "the capsule was edited or damaged; get it again from whoever recorded it"
-            }
+            Self::Changed(_) => "the capsule was edited or damaged; get it again from whoever recorded it",
             Self::InputChanged { .. } | Self::NoInput(_) => {
                 "put the file that was recorded in its place; its digest is in `capsule.json`"
+            }
+            Self::Incomplete(_) => {
+                "record it again; the entropy up to the end is in the capsule's folder `entropy`"
             }
             Self::Redacted => "run it with that argument by hand, and compare with `reenact verify`",
             _ => return None,

@@ -66,7 +66,11 @@ pub fn record(means: &Means, recording: &Recording<'_>) -> Result<Capsule, Error
         words: &capsule,
     };
     record.exit = Some(run::run(means, &start, &shim)?);
-    seal(&mut record, &Place { folder: &at_work, capsule: &capsule, shim: &shim.folder() }, recording.wanted)?;
+    seal(
+        &mut record,
+        &Place { folder: &at_work, capsule: &capsule, shim: &shim.folder() },
+        recording.wanted,
+    )?;
     record.duration_ms = u64::try_from((means.now_ms)() - record.started_ms).ok();
     record.state = State::Complete;
     folder::write(&capsule, &record)?;
@@ -113,7 +117,8 @@ fn begun(recording: &Recording<'_>, (folder, program): (&Path, &Path), now_ms: i
 
 /// The variables of our environment that belong in a capsule.
 fn variables() -> BTreeMap<String, String> {
-    let text = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let text = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     text.filter(|(name, _)| capsule::is_kept_variable(name)).collect()
 }
 

@@ -35,8 +35,12 @@ pub struct Replaying<'r> {
 
 /// Runs a recorded command again and records that.
 pub fn replay(means: &Means, replaying: &Replaying<'_>) -> Result<Capsule, Error> {
-    let source = replaying.capsule.canonicalize().map_err(|_| Error::NoCapsule(replaying.capsule.to_owned()))?;
+    let source =
+        replaying.capsule.canonicalize().map_err(|_| Error::NoCapsule(replaying.capsule.to_owned()))?;
     let recorded = folder::read(&source)?;
+    if recorded.state == State::Incomplete {
+        return Err(Error::Incomplete(source));
+    }
     folder::check(&source, &recorded)?;
     entropy::check(&source.join(folder::ENTROPY), &recorded)?;
     if recorded.command.iter().any(|word| word.contains(REDACTED)) {
@@ -65,7 +69,11 @@ pub fn replay(means: &Means, replaying: &Replaying<'_>) -> Result<Capsule, Error
         words: &to,
     };
     record.exit = Some(run::run(means, &start, &shim)?);
-    recorder::seal(&mut record, &Place { folder: &work, capsule: &to, shim: &shim.folder() }, replaying.wanted)?;
+    recorder::seal(
+        &mut record,
+        &Place { folder: &work, capsule: &to, shim: &shim.folder() },
+        replaying.wanted,
+    )?;
     entropy::account(&mut record.entropy, &script, &to.join(folder::ENTROPY))?;
     record.duration_ms = u64::try_from((means.now_ms)() - record.started_ms).ok();
     record.state = State::Complete;

@@ -52,7 +52,9 @@ pub(crate) fn run(means: &Means, start: &Start<'_>, shim: &Shim) -> Result<Exit,
     let mut command = Command::new(launcher);
     command.args(leading).arg("--preload");
     let shims = shim.variables(env::var_os("LD_PRELOAD").as_deref());
-    command.arg(shims.iter().find(|(name, _)| *name == "LD_PRELOAD").map_or_else(OsString::new, |(_, v)| v.clone()));
+    command.arg(
+        shims.iter().find(|(name, _)| *name == "LD_PRELOAD").map_or_else(OsString::new, |(_, v)| v.clone()),
+    );
     command.arg("--").arg(start.program).args(start.arguments);
     command.current_dir(start.folder).env("PWD", start.folder).env_remove("LD_PRELOAD");
     command.envs(shims.into_iter().filter(|(name, _)| *name != "LD_PRELOAD"));

@@ -28,9 +28,7 @@ pub fn list(home: &Path) -> Result<Vec<Known>, Error> {
         Err(_) if !home.exists() => Vec::new(),
         Err(source) => return Err(at("read the folder", home)(source)),
     };
-    known.sort_by(|a, b| {
-        (b.record.started_ms, &b.record.id).cmp(&(a.record.started_ms, &a.record.id))
-    });
+    known.sort_by(|a, b| (b.record.started_ms, &b.record.id).cmp(&(a.record.started_ms, &a.record.id)));
     Ok(known)
 }
 
@@ -41,9 +39,8 @@ pub fn find(home: &Path, word: &str) -> Result<PathBuf, Error> {
         return Ok(path.to_owned());
     }
     let known = list(home)?;
-    let is_meant = |known: &&Known| {
-        known.record.name == word || (word.len() >= 4 && known.record.id.starts_with(word))
-    };
+    let is_meant =
+        |known: &&Known| known.record.name == word || (word.len() >= 4 && known.record.id.starts_with(word));
     known.iter().find(is_meant).map(|known| known.folder.clone()).ok_or_else(|| Error::NoRun(word.to_owned()))
 }
 

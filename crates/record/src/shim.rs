@@ -26,7 +26,10 @@ pub(crate) struct Shim {
 pub(crate) enum Task<'t> {
     Record,
     /// With the logs in this folder; `is_strict` ends the run where it goes another way.
-    Replay { script: &'t Path, is_strict: bool },
+    Replay {
+        script: &'t Path,
+        is_strict: bool,
+    },
 }
 
 impl Shim {
@@ -36,7 +39,8 @@ impl Shim {
             return Err(Error::Unsupported);
         }
         let temporary = std::env::temp_dir();
-        let folder = TempDir::with_prefix_in("reenact-", &temporary).map_err(at("make a folder in", &temporary))?;
+        let folder =
+            TempDir::with_prefix_in("reenact-", &temporary).map_err(at("make a folder in", &temporary))?;
         let library = folder.path().join("shim.so");
         fs::write(&library, BYTES).map_err(at("write", &library))?;
         let link = |to: &Path, name: &str| {

@@ -29,7 +29,8 @@ const LISTED: usize = 20;
 pub fn verify(a: &Path, b: &Path) -> Result<Comparison, Error> {
     let (a, b) = (Side::open(a)?, Side::open(b)?);
     let weights = weights::compare(&a, &b)?;
-    let are_close = weights.is_same_form && weights.tensors.iter().all(|tensor| tensor.max_of_largest <= CLOSE);
+    let are_close =
+        weights.is_same_form && weights.tensors.iter().all(|tensor| tensor.max_of_largest <= CLOSE);
     let findings = vec![
         complete::compare(&a, &b),
         weights.finding,

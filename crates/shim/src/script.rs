@@ -220,9 +220,8 @@ fn make(script: &mut Script) {
     script.start = ptr::null_mut();
     let number = log::number();
     let mut space = Text::new();
-    let descriptor = PLACES.with(|places| {
-        sys::open(state::log_path(&mut space, &places.script, &places.process, number), 0)
-    });
+    let descriptor = PLACES
+        .with(|places| sys::open(state::log_path(&mut space, &places.script, &places.process, number), 0));
     let Ok(descriptor) = i32::try_from(descriptor) else { return };
     if descriptor < 0 {
         return;

@@ -7,8 +7,8 @@ use core::ffi::c_void;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use crate::layout::UNKNOWN_STREAM;
-use crate::text::Text;
 use crate::sys;
+use crate::text::Text;
 
 /// What is counted for each thread.
 pub struct Stream {

@@ -149,10 +149,7 @@ pub fn has_fixed_addresses() -> bool {
 
 /// What a symbolic link leads to, without a zero at its end.
 pub fn read_link<'s>(path: &CStr, space: &'s mut [u8]) -> Option<&'s [u8]> {
-    let n = call(
-        SYS_READLINK,
-        [path.as_ptr() as usize, space.as_mut_ptr() as usize, space.len(), 0, 0, 0],
-    );
+    let n = call(SYS_READLINK, [path.as_ptr() as usize, space.as_mut_ptr() as usize, space.len(), 0, 0, 0]);
     usize::try_from(n).ok().and_then(|n| space.get(..n))
 }
 
@@ -185,9 +182,14 @@ pub fn reserve(descriptor: i32, n: usize) -> bool {
 #[derive(Clone, Copy)]
 pub enum Mapping {
     /// What is written reaches the file.
-    Shared { descriptor: i32, offset: usize },
+    Shared {
+        descriptor: i32,
+        offset: usize,
+    },
     /// What is written is seen by this process only.
-    Private { descriptor: i32 },
+    Private {
+        descriptor: i32,
+    },
     Anonymous,
 }
 

@@ -182,9 +182,45 @@ pub struct Place {
 
 /// The beginnings of the variables that are kept.
 const KEPT_VARIABLES: &[&str] = &[
-    "ATEN_", "BLIS_", "CUBLAS_", "CUDA_", "CUDNN_", "FLAGS_", "GOMP_", "GOTO_", "JAX_", "KMP_", "LANG", "LC_",
-    "LOKY_", "MKL_", "NCCL_", "NPY_", "NUMBA_", "NUMEXPR_", "NVIDIA_TF32", "NVTE_", "OMP_", "ONEDNN_", "OPENBLAS_",
-    "PYTHON", "PYTORCH_", "TF_", "TORCH_", "TZ", "VECLIB_", "XLA_",
+    "ATEN_",
+    "BLIS_",
+    "CUBLAS_",
+    "CUDA_",
+    "CUDNN_",
+    "FLAGS_",
+    "GOMP_",
+    "GOTO_",
+    "JAX_",
+    "KMP_",
+    "LANG",
+    "LC_",
+    "LOKY_",
+    "MKL_",
+    "NCCL_",
+    "NPY_",
+    "NUMBA_",
+    "NUMEXPR_",
+    "NVIDIA_TF32",
+    "NVTE_",
+    "OMP_",
+    "ONEDNN_",
+    "OPENBLAS_",
+    "PYTHON",
+    "PYTORCH_",
+    "TF_CPP_",
+    "TF_CUDNN_",
+    "TF_DETERMINISTIC",
+    "TF_DISABLE_",
+    "TF_ENABLE_",
+    "TF_FORCE_",
+    "TF_GPU_",
+    "TF_NUM_",
+    "TF_USE_",
+    "TF_XLA_",
+    "TORCH_",
+    "TZ",
+    "VECLIB_",
+    "XLA_",
 ];
 
 /// Whether a variable of the environment belongs in a capsule: it bears on numbers, and can be no secret.
@@ -209,7 +245,9 @@ pub fn without_secrets(arguments: &[String]) -> (Vec<String>, usize) {
         let kept = match (is_value, flag) {
             (true, _) => REDACTED.to_owned(),
             (false, Some((name, _))) if is_secret_name(name) => format!("{name}={REDACTED}"),
-            _ if KEY_BEGINNINGS.iter().any(|beginning| argument.starts_with(beginning)) => REDACTED.to_owned(),
+            _ if KEY_BEGINNINGS.iter().any(|beginning| argument.starts_with(beginning)) => {
+                REDACTED.to_owned()
+            }
             _ => argument.clone(),
         };
         n_redacted += usize::from(kept != *argument);
@@ -236,7 +274,12 @@ mod tests {
     #[test]
     fn variables_that_bear_on_numbers_are_kept_and_secrets_are_not() {
         assert!(is_kept_variable("OMP_NUM_THREADS") && is_kept_variable("PYTHONHASHSEED"));
-        assert!(!is_kept_variable("HF_TOKEN") && !is_kept_variable("PATH") && !is_kept_variable("TF_API_KEY"));
+        assert!(
+            !is_kept_variable("HF_TOKEN")
+                && !is_kept_variable("PATH")
+                && !is_kept_variable("TF_VAR_db")
+                && !is_kept_variable("TORCH_API_KEY")
+        );
     }
 
     #[test]

@@ -168,12 +168,16 @@ pub fn verdict(findings: &[Finding], are_close: bool) -> Verdict {
     use Criterion::{Complete, Outcome, Outputs, Process, Weights};
     use Standing::{Different, Equal, NotComparable};
     let of = |criterion| {
-        findings.iter().find(|finding| finding.criterion == criterion).map_or(NotComparable, |found| found.standing)
+        findings
+            .iter()
+            .find(|finding| finding.criterion == criterion)
+            .map_or(NotComparable, |found| found.standing)
     };
     let holds = |criteria: &[Criterion]| criteria.iter().all(|criterion| of(*criterion) != Different);
     // Where there are no tensors, the bytes of what came out take their place.
     let result = if of(Weights) == NotComparable { of(Outputs) } else { of(Weights) };
-    let is_asked = [Weights, Outcome, Process, Outputs].iter().any(|criterion| of(*criterion) != NotComparable);
+    let is_asked =
+        [Weights, Outcome, Process, Outputs].iter().any(|criterion| of(*criterion) != NotComparable);
     match () {
         () if !is_asked => Verdict::NotComparable,
         () if result == Equal && holds(&[Complete, Outcome, Process]) => Verdict::Bitwise,

@@ -46,7 +46,8 @@ pub(super) fn means() -> anyhow::Result<Means> {
 
 /// A folder that is not there yet, called after a run.
 pub(super) fn free_folder(home: &Path, name: &str) -> PathBuf {
-    let plain: String = name.chars().map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' }).collect();
+    let plain: String =
+        name.chars().map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' }).collect();
     let plain = plain.trim_start_matches('.');
     let numbered = (1_u32..).map(|n| home.join(format!("{plain}-{n}")));
     numbered.into_iter().find(|folder| !folder.exists()).unwrap_or_else(|| home.join(plain))
@@ -72,7 +73,9 @@ fn summarise(record: &Capsule, folder: &Path, printer: &Printer) {
 fn ended(record: &Capsule) -> ExitStatus {
     match record.exit {
         Some(Exit::Code(code)) => ExitStatus::Of(u8::try_from(code).unwrap_or(1)),
-        Some(Exit::Signal(signal)) => ExitStatus::Of(128_u8.saturating_add(u8::try_from(signal).unwrap_or(0))),
+        Some(Exit::Signal(signal)) => {
+            ExitStatus::Of(128_u8.saturating_add(u8::try_from(signal).unwrap_or(0)))
+        }
         None => ExitStatus::Failure,
     }
 }

@@ -8,8 +8,8 @@ use ::record::{capsule, runs, verify};
 use spec::criteria::{Criterion, Standing, Verdict};
 
 use crate::args::reproducing::{Environment, Replay};
-use crate::commands::record::{free_folder, means};
 use crate::commands::ExitStatus;
+use crate::commands::record::{free_folder, means};
 use crate::environment::restored;
 use crate::printer::Printer;
 use crate::{report, settings};
@@ -49,11 +49,8 @@ fn once(
     program: Option<&Path>,
     printer: &Printer,
 ) -> anyhow::Result<bool> {
-    let wanted = Wanted {
-        inputs: &[],
-        outputs: &args.wanted.outputs,
-        metrics: args.wanted.metric_pattern.as_ref(),
-    };
+    let wanted =
+        Wanted { inputs: &[], outputs: &args.wanted.outputs, metrics: args.wanted.metric_pattern.as_ref() };
     let replaying = Replaying { capsule: recorded, to, program, is_strict: args.strict, wanted };
     let record = replayer::replay(&means()?, &replaying)?;
     runs::remember(&settings::runs_folder()?, to, &record)?;

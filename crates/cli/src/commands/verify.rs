@@ -16,7 +16,11 @@ pub fn run(args: &Verify, printer: &Printer) -> anyhow::Result<ExitStatus> {
     let comparison = ::record::verify::verify(&find(&args.a)?, &find(&args.b)?)?;
     if let Some(path) = &args.html {
         let page = report::html(&comparison);
-        fs::write(path, page).map_err(|source| Error::File { operation: "write", path: path.clone(), source })?;
+        fs::write(path, page).map_err(|source| Error::File {
+            operation: "write",
+            path: path.clone(),
+            source,
+        })?;
         printer.note(format_args!("wrote {}", path.display()));
     }
     match args.json {

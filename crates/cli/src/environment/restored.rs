@@ -20,7 +20,11 @@ pub fn python(record: &Capsule, printer: &Printer) -> Result<PathBuf, Error> {
         return Err(Error::NotPython(record.command.join(" ")));
     };
     // What installers leave of themselves is no part of what was imported.
-    let packages = record.environment.packages.iter().filter(|(name, _)| !["pip", "setuptools", "wheel"].contains(&name.as_str()));
+    let packages = record
+        .environment
+        .packages
+        .iter()
+        .filter(|(name, _)| !["pip", "setuptools", "wheel"].contains(&name.as_str()));
     let lock: String = packages.map(|(name, version)| format!("{name}=={version}\n")).collect();
     let digest = Sha256::of(format!("{version}\n{lock}").as_bytes()).to_string();
     let cache = super::cache()?.join("replays");
@@ -37,7 +41,10 @@ pub fn python(record: &Capsule, printer: &Printer) -> Result<PathBuf, Error> {
     printer.note(format_args!("making Python {version} with {} packages", lock.lines().count()));
     let mut venv = Command::new(&uv);
     // Links to its own folder are relative, so that it can be renamed.
-    uv::run(venv.args(["venv", "--quiet", "--relocatable", "--python", version]).arg(&part), "make an environment")?;
+    uv::run(
+        venv.args(["venv", "--quiet", "--relocatable", "--python", version]).arg(&part),
+        "make an environment",
+    )?;
     if !lock.is_empty() {
         let mut install = Command::new(&uv);
         install.args(["pip", "install", "--quiet", "--no-deps", "--python"]).arg(part.join(interpreter));

@@ -155,7 +155,11 @@ fn differences(finding: &Finding) -> String {
     );
     for difference in &finding.differences {
         let cells = [&difference.what, &difference.a, &difference.b].map(|cell| escaped(cell));
-        let _ = writeln!(text, "<tr><th scope=\"row\">{}</th><td>{}</td><td>{}</td></tr>", cells[0], cells[1], cells[2]);
+        let _ = writeln!(
+            text,
+            "<tr><th scope=\"row\">{}</th><td>{}</td><td>{}</td></tr>",
+            cells[0], cells[1], cells[2]
+        );
     }
     text + "</tbody></table></div>\n"
 }

@@ -12,9 +12,22 @@ fn the_help_begins_with_the_main_job() {
 #[test]
 fn every_command_shows_how_it_is_used() {
     let home = Home::new();
-    for command in
-        ["push", "pull", "info", "deploy", "predict", "endpoints", "login", "demo", "serve", "completions"]
-    {
+    for command in [
+        "push",
+        "pull",
+        "info",
+        "deploy",
+        "predict",
+        "endpoints",
+        "login",
+        "demo",
+        "serve",
+        "completions",
+        "record",
+        "replay",
+        "verify",
+        "runs",
+    ] {
         let ended = home.run(&[command, "--help"]);
         assert!(
             ended.code == Some(0) && ended.stdout.contains(&format!("\n  reenact {command}")),

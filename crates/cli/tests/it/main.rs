@@ -11,6 +11,10 @@ mod help;
 #[cfg(test)]
 mod kills;
 #[cfg(test)]
+mod recording;
+#[cfg(test)]
 mod reenact;
+#[cfg(test)]
+mod reproducing;
 #[cfg(test)]
 mod server;

@@ -120,7 +120,8 @@ impl Walk<'_> {
     fn push_pairs(&mut self, pairs: &[(Value, Value)], name: &str) {
         let heap = self.heap;
         let key = |key: Value| plain::scalar(heap, key).map_or_else(String::new, |key| plain::text(&key));
-        let named = pairs.iter().rev().filter(|(_, value)| matches!(value, Value::Node(_) | Value::Forgotten));
+        let named =
+            pairs.iter().rev().filter(|(_, value)| matches!(value, Value::Node(_) | Value::Forgotten));
         self.left.extend(named.map(|(at, value)| (*value, joined(name, &key(*at)))));
     }
 }

@@ -176,7 +176,9 @@ pub(crate) struct Placed {
 pub(crate) fn placed(heap: &Heap, root: Value) -> Vec<Placed> {
     let mut found = Vec::new();
     walk(heap, root, |path, value| {
-        let Some(Tensor { datatype, shape, begins, key: Some(key), .. }) = tensor(heap, value) else { return };
+        let Some(Tensor { datatype, shape, begins, key: Some(key), .. }) = tensor(heap, value) else {
+            return;
+        };
         let width = datatype.and_then(Datatype::n_bytes).map(|width| width as u64);
         let range = begins.zip(width).and_then(|(begins, width)| {
             Some((begins.checked_mul(width)?, shown::n_elements(&shape).checked_mul(width)?))

@@ -45,7 +45,8 @@ pub(crate) fn seal(folder: &Path) -> Result<Seen, Error> {
         has_fixed_addresses &= log.has_fixed_addresses;
         take(&mut seen, &process, &log);
         let is_kept = |record: &Record<'_>| {
-            [layout::DRAW, layout::MODULE, layout::SPAWN, layout::THREAD, layout::DIVERGENCE].contains(&record.kind)
+            [layout::DRAW, layout::MODULE, layout::SPAWN, layout::THREAD, layout::DIVERGENCE]
+                .contains(&record.kind)
         };
         let kept = log.with(is_kept);
         fs::write(&path, &kept).map_err(at("write", &path))?;

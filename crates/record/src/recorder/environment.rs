@@ -12,11 +12,7 @@ use spec::capsule::Environment;
 
 use super::entropy::Opened;
 
-pub(crate) fn gather(
-    program: &Path,
-    opened: &[Opened],
-    libraries: BTreeMap<String, String>,
-) -> Environment {
+pub(crate) fn gather(program: &Path, opened: &[Opened], libraries: BTreeMap<String, String>) -> Environment {
     let packages = package_folders(opened).iter().flat_map(|folder| packages(folder)).collect();
     let machine = machine(&libraries);
     Environment { python: python(program), packages, libraries, machine }
@@ -103,7 +99,9 @@ fn gpu() -> Option<String> {
     let mut cards: Vec<String> = fs::read_dir("/proc/driver/nvidia/gpus")
         .ok()?
         .filter_map(|entry| fs::read_to_string(entry.ok()?.path().join("information")).ok())
-        .filter_map(|text| Some(text.lines().find(|line| line.starts_with("Model:"))?.split_once(':')?.1.trim().to_owned()))
+        .filter_map(|text| {
+            Some(text.lines().find(|line| line.starts_with("Model:"))?.split_once(':')?.1.trim().to_owned())
+        })
         .collect();
     cards.sort();
     Some(cards.join(", "))

@@ -22,7 +22,8 @@ const HELD_BYTES: u64 = 256 * 1024 * 1024;
 const CODE: &[&str] =
     &["py", "pyx", "pyi", "ipynb", "sh", "r", "jl", "lua", "toml", "cfg", "ini", "yaml", "yml"];
 /// Folders of the system, whose contents belong to the environment.
-const SYSTEM: &[&str] = &["/usr/", "/lib/", "/lib64/", "/bin/", "/sbin/", "/etc/", "/opt/", "/var/", "/run/", "/nix/"];
+const SYSTEM: &[&str] =
+    &["/usr/", "/lib/", "/lib64/", "/bin/", "/sbin/", "/etc/", "/opt/", "/var/", "/run/", "/nix/"];
 
 /// What a run read and wrote.
 #[derive(Debug, Default)]
@@ -73,7 +74,9 @@ pub(crate) fn gather(
         let name = inside.clone().unwrap_or_else(|| path.display().to_string());
         if is_output {
             if used.is_read_first {
-                gathered.warnings.push(format!("`{name}` was read and then written; only what it became is held"));
+                gathered
+                    .warnings
+                    .push(format!("`{name}` was read and then written; only what it became is held"));
             }
             let file = take(&path, &name, (place, folder::OUTPUTS), None)?;
             gathered.outputs.push(file);
@@ -135,11 +138,15 @@ fn source_of(compiled: &Path) -> Option<PathBuf> {
 }
 
 fn is_code(path: &Path) -> bool {
-    path.extension().and_then(|extension| extension.to_str()).is_some_and(|extension| CODE.contains(&extension))
+    path.extension()
+        .and_then(|extension| extension.to_str())
+        .is_some_and(|extension| CODE.contains(&extension))
 }
 
 fn is_ignored(path: &Path, place: &Place<'_>) -> bool {
-    path.starts_with(place.capsule) && !path.starts_with(place.folder)
+    // A replay works in a folder of its own capsule.
+    let is_work = place.folder.starts_with(place.capsule) && path.starts_with(place.folder);
+    path.starts_with(place.capsule) && !is_work
         || path.starts_with(place.shim)
         || path.components().any(|part| part.as_os_str() == "__pycache__" || part.as_os_str() == ".git")
 }
@@ -148,8 +155,11 @@ fn is_ignored(path: &Path, place: &Place<'_>) -> bool {
 fn is_of_system(path: &Path) -> bool {
     let text = path.to_string_lossy();
     SYSTEM.iter().any(|folder| text.starts_with(folder))
-        || ["/site-packages/", "/dist-packages/", "/lib/python3", "/pyvenv.cfg"].iter().any(|part| text.contains(part))
-        || text.ends_with(".so") || text.contains(".so.")
+        || ["/site-packages/", "/dist-packages/", "/lib/python3", "/pyvenv.cfg"]
+            .iter()
+            .any(|part| text.contains(part))
+        || text.ends_with(".so")
+        || text.contains(".so.")
 }
 
 /// All files below a folder, hidden folders left out.
@@ -186,6 +196,7 @@ fn take(
     let (sha256, n_bytes) = folder::digest(&hashed)?;
     let modified = about.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
     let modified_ms = modified.and_then(|since| i64::try_from(since.as_millis()).ok());
-    let is_changed = unchanged_since_ms.zip(modified_ms).is_some_and(|(started, modified)| modified >= started);
+    let is_changed =
+        unchanged_since_ms.zip(modified_ms).is_some_and(|(started, modified)| modified > started);
     Ok(File { path: name.to_owned(), sha256, n_bytes, is_held, is_changed })
 }

@@ -42,7 +42,11 @@ pub(super) fn compare(a: &Side, b: &Side) -> Finding {
         None => {
             let n = b.entropy.n_draws.max(a.entropy.n_draws);
             let weak = a.entropy.n_weak + b.entropy.n_weak;
-            let weakly = if weak > 0 { format!(", {weak} of them in another order of threads") } else { String::new() };
+            let weakly = if weak > 0 {
+                format!(", {weak} of them in another order of threads")
+            } else {
+                String::new()
+            };
             let replayed = [a, b].iter().any(|record| record.kind == Kind::Replay);
             let drawn = if replayed { format!("; all {n} draws given again{weakly}") } else { String::new() };
             finding(Standing::Equal, format!("both {}{drawn}", ended(a)), Vec::new())

@@ -16,7 +16,9 @@ pub(super) fn compare(a: &Side, b: &Side) -> Finding {
     };
     let (facts_a, facts_b) = (facts(a), facts(b));
     let names: BTreeSet<&String> = facts_a.keys().chain(facts_b.keys()).collect();
-    let told = |facts: &BTreeMap<String, String>, name: &str| facts.get(name).map_or(NOTHING, String::as_str).to_owned();
+    let told = |facts: &BTreeMap<String, String>, name: &str| {
+        facts.get(name).map_or(NOTHING, String::as_str).to_owned()
+    };
     let mut differences: Vec<_> = names
         .iter()
         .filter(|name| facts_a.get(**name) != facts_b.get(**name))
@@ -26,7 +28,11 @@ pub(super) fn compare(a: &Side, b: &Side) -> Finding {
     let summary = match differences.first() {
         Some(first) => format!(
             "{} of {} facts differ, first {}: {} and {}",
-            differences.len(), names.len(), first.what, first.a, first.b
+            differences.len(),
+            names.len(),
+            first.what,
+            first.a,
+            first.b
         ),
         None => format!("{} facts about machine, packages, code and inputs are equal", names.len()),
     };

@@ -21,9 +21,13 @@ pub(super) fn causes(a: &Side, b: &Side, findings: &[Finding], verdict: Verdict)
         let mut names: Vec<&String> = facts_a.keys().chain(facts_b.keys()).filter(differ).collect();
         names.sort();
         names.dedup();
-        let told = |value: Option<&String>| value.map_or_else(|| "none".to_owned(), |value| format!("`{value}`"));
-        let met = names.into_iter().filter(|name| beginnings.iter().any(|beginning| name.starts_with(beginning)));
-        met.take(5).map(|name| format!("{name} is {} and {}", told(facts_a.get(name)), told(facts_b.get(name)))).collect()
+        let told =
+            |value: Option<&String>| value.map_or_else(|| "none".to_owned(), |value| format!("`{value}`"));
+        let met =
+            names.into_iter().filter(|name| beginnings.iter().any(|beginning| name.starts_with(beginning)));
+        met.take(5)
+            .map(|name| format!("{name} is {} and {}", told(facts_a.get(name)), told(facts_b.get(name))))
+            .collect()
     };
     if environment.is_some() {
         causes.extend(of_kind(&["code ", "input "]));
@@ -35,7 +39,9 @@ pub(super) fn causes(a: &Side, b: &Side, findings: &[Finding], verdict: Verdict)
         causes.extend(replay.entropy.divergence.as_ref().map(divergence));
         if replay.entropy.n_weak > 0 {
             let n = replay.entropy.n_weak;
-            causes.push(format!("{n} draws came in another order of threads and were matched by length and place"));
+            causes.push(format!(
+                "{n} draws came in another order of threads and were matched by length and place"
+            ));
         }
     }
     if [a, b].iter().all(|record| record.kind == Kind::Recording) && a.id != b.id {
@@ -61,5 +67,7 @@ fn divergence(divergence: &Divergence) -> String {
         (None, Some(recorded)) => format!("did not draw {}, which the recording has", place(recorded)),
         (None, None) => "drew otherwise than recorded".to_owned(),
     };
-    format!("the replay first went another way in process `{process}`, thread {thread}, draw {sequence}: it {what}")
+    format!(
+        "the replay first went another way in process `{process}`, thread {thread}, draw {sequence}: it {what}"
+    )
 }

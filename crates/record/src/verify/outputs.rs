@@ -14,8 +14,10 @@ pub(super) fn compare(a: &Side, b: &Side) -> Result<Finding, Error> {
     for path in &all {
         let difference = match (a.outputs.get(*path), b.outputs.get(*path)) {
             (Some(in_a), Some(in_b)) => {
-                let (file_a, file_b) =
-                    (File::open(in_a).map_err(at("read", in_a))?, File::open(in_b).map_err(at("read", in_b))?);
+                let (file_a, file_b) = (
+                    File::open(in_a).map_err(at("read", in_a))?,
+                    File::open(in_b).map_err(at("read", in_b))?,
+                );
                 let are_equal = weights::are_equal((in_a, &file_a), (in_b, &file_b))?;
                 let n_bytes = |file: &File| file.metadata().map_or(0, |about| about.len());
                 let told = |file: &File| format!("{} bytes", n_bytes(file));

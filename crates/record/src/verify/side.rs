@@ -29,8 +29,25 @@ pub(super) enum Kind {
 
 /// Endings of files that hold what was learned.
 const WEIGHTS: &[&str] = &[
-    "safetensors", "npz", "npy", "pt", "pth", "bin", "ckpt", "pkl", "pickle", "joblib", "keras", "h5", "hdf5",
-    "onnx", "ubj", "xgb", "lgb", "model", "msgpack",
+    "safetensors",
+    "npz",
+    "npy",
+    "pt",
+    "pth",
+    "bin",
+    "ckpt",
+    "pkl",
+    "pickle",
+    "joblib",
+    "keras",
+    "h5",
+    "hdf5",
+    "onnx",
+    "ubj",
+    "xgb",
+    "lgb",
+    "model",
+    "msgpack",
 ];
 
 pub(super) fn kind(path: &str) -> Kind {
@@ -56,7 +73,11 @@ impl Side {
         folder::check(path, &record)?;
         let held = record.outputs.iter().filter(|file| file.is_held);
         let place = |file: &spec::capsule::File| path.join(folder::OUTPUTS).join(&file.path);
-        let outputs = held.map(|file| (file.path.clone(), place(file))).collect();
+        let mut outputs: BTreeMap<_, _> = held.map(|file| (file.path.clone(), place(file))).collect();
+        // Of a run that writes no files, what it said is all that came out.
+        if record.outputs.is_empty() {
+            outputs.insert("standard output".to_owned(), path.join("stdout.txt"));
+        }
         Ok(Self { name, record: Some(record), outputs })
     }
 
@@ -80,7 +101,9 @@ fn files(folder: &Path) -> Result<BTreeMap<String, PathBuf>, Error> {
             let (path, kind) = (entry.path(), entry.file_type().map_err(at("look at", &current))?);
             if kind.is_dir() {
                 left.push(path);
-            } else if let (true, Some(name)) = (kind.is_file(), path.strip_prefix(folder).ok().and_then(Path::to_str)) {
+            } else if let (true, Some(name)) =
+                (kind.is_file(), path.strip_prefix(folder).ok().and_then(Path::to_str))
+            {
                 found.insert(name.to_owned(), path.clone());
             }
         }

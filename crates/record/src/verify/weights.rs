@@ -63,7 +63,11 @@ pub(super) fn compare(a: &Side, b: &Side) -> Result<Weights, Error> {
     differences.truncate(LISTED);
     let summary = count.summary(standing);
     let finding = Finding { criterion: Criterion::Weights, standing, summary, differences };
-    Ok(Weights { finding, is_same_form: count.forms.is_empty() && count.unread.is_empty(), tensors: count.tensors })
+    Ok(Weights {
+        finding,
+        is_same_form: count.forms.is_empty() && count.unread.is_empty(),
+        tensors: count.tensors,
+    })
 }
 
 impl Count {
@@ -75,7 +79,9 @@ impl Count {
             }
             (Standing::NotComparable, ..) => "neither run has files of weights".to_owned(),
             (Standing::Equal, ..) => format!("{} tensors in {files}, all bits equal", self.n_tensors),
-            (_, Some(form), ..) => format!("`{}` is not the same in both: {} and {}", form.what, form.a, form.b),
+            (_, Some(form), ..) => {
+                format!("`{}` is not the same in both: {} and {}", form.what, form.a, form.b)
+            }
             (_, None, Some(tensor), _) => {
                 let at = tensor.first_different.map_or_else(String::new, |at| format!(" at element {at}"));
                 let n = self.tensors.len();
@@ -94,7 +100,9 @@ impl Count {
             return Ok(());
         }
         let in_b = inspect::tensors::tensors(path, &mut file_b);
-        let (Some(in_a), Some(in_b)) = (in_a, in_b) else { return self.bytes(path, (a, &file_a), (b, &file_b)) };
+        let (Some(in_a), Some(in_b)) = (in_a, in_b) else {
+            return self.bytes(path, (a, &file_a), (b, &file_b));
+        };
         if !(in_a.is_complete && in_b.is_complete) {
             self.unread.push(path.to_owned());
         }
@@ -134,7 +142,9 @@ impl Count {
         for (key, tensor_a) in &in_a {
             let name = format!("{path}: {}", key.0);
             match in_b.get(key) {
-                Some(tensor_b) => self.pair(name, ((path_a, file_a), tensor_a), ((path_b, file_b), tensor_b))?,
+                Some(tensor_b) => {
+                    self.pair(name, ((path_a, file_a), tensor_a), ((path_b, file_b), tensor_b))?
+                }
                 None => self.forms.push(differs(name, form(tensor_a), NOTHING)),
             }
         }
@@ -168,7 +178,11 @@ impl Count {
                 max_absolute: told(tensor_a, distance.max_absolute),
                 max_relative: told(tensor_a, distance.max_relative),
                 max_ulp: distance.max_ulp,
-                max_of_largest: if tensor_a.datatype.is_some() { finite(distance.max_of_largest()) } else { 1.0 },
+                max_of_largest: if tensor_a.datatype.is_some() {
+                    finite(distance.max_of_largest())
+                } else {
+                    1.0
+                },
             });
         }
         Ok(())

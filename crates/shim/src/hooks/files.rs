@@ -206,8 +206,7 @@ extern "C" fn read_from(descriptor: c_int, space: *mut u8, n: usize, caller: usi
         .and_then(|at| DEVICES.get(at / 64))
         .is_some_and(|bits| bits.load(Ordering::Relaxed) & (1 << (descriptor as u32 % 64)) != 0);
     if is_device && is_random_device(descriptor) {
-        let drawn =
-            draw(layout::DEVICE_READ, slice(space, n), caller, |space| sys::read(descriptor, space));
+        let drawn = draw(layout::DEVICE_READ, slice(space, n), caller, |space| sys::read(descriptor, space));
         return sys::with_errno(drawn);
     }
     real!(c"read" as fn(c_int, *mut u8, usize) -> isize, (descriptor, space, n), -1)

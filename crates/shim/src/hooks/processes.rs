@@ -6,13 +6,13 @@
 use core::ffi::{c_char, c_int, c_uint, c_void};
 
 use super::threads;
+use crate::layout;
 use crate::log::{self, Record};
 use crate::real::real;
 use crate::state::{self, Mode, PLACES};
 use crate::stream;
 use crate::sys::{self, Mapping};
 use crate::text::{self, Text};
-use crate::layout;
 
 type Path = *const c_char;
 type List = *const *const c_char;
@@ -44,7 +44,11 @@ fn next_child(mode: Mode, source: u8) -> (u64, u32) {
     let stream = stream::current();
     let ordinal = stream.next_child();
     if source == layout::FORK {
-        log::append(&Record { stream: stream.number(), sequence: ordinal, ..Record::new(layout::SPAWN, source) });
+        log::append(&Record {
+            stream: stream.number(),
+            sequence: ordinal,
+            ..Record::new(layout::SPAWN, source)
+        });
     }
     (stream.number(), ordinal)
 }
@@ -52,7 +56,8 @@ fn next_child(mode: Mode, source: u8) -> (u64, u32) {
 /// Notes which program comes next.
 fn note_program(source: u8, ordinal: u32, path: &[u8]) {
     let stream = stream::current().number();
-    let record = Record { stream, sequence: ordinal, payload: [path, &[]], ..Record::new(layout::SPAWN, source) };
+    let record =
+        Record { stream, sequence: ordinal, payload: [path, &[]], ..Record::new(layout::SPAWN, source) };
     log::append(&record);
 }
 
@@ -190,7 +195,9 @@ fn rewritten(environment: List, process: &Text, work: impl FnOnce(List) -> c_int
     let is_ours = |entry: &[u8]| {
         OURS.iter().any(|name| entry.strip_prefix(*name).is_some_and(|rest| rest.starts_with(b"=")))
     };
-    text::variables(environment).filter(|entry| !is_ours(text::of(*entry))).for_each(|entry| list.take(entry));
+    text::variables(environment)
+        .filter(|entry| !is_ours(text::of(*entry)))
+        .for_each(|entry| list.take(entry));
     PLACES.with(|places| {
         list.write(state::LOGS, &[places.logs.bytes()]);
         list.write(state::LIBRARY, &[places.library.bytes()]);
@@ -265,4 +272,3 @@ impl NewList {
         self.at += bytes.len();
     }
 }
-

@@ -49,7 +49,8 @@ fn announced(start: Start, argument: *mut c_void) -> (Start, *mut c_void) {
     let ordinal = parent.next_thread();
     let record = Record { stream: parent.number(), sequence: ordinal, ..Record::new(layout::THREAD, 0) };
     log::append(&record);
-    let beginning = Beginning { start, argument: argument as usize, stream: stream::of_child(parent, ordinal) };
+    let beginning =
+        Beginning { start, argument: argument as usize, stream: stream::of_child(parent, ordinal) };
     let place = BEGINNINGS.with(|beginnings| {
         let free = beginnings.iter().position(Option::is_none)?;
         *beginnings.get_mut(free)? = Some(beginning);

@@ -54,7 +54,8 @@ pub fn read(bytes: &[u8]) -> Result<Log<'_>, LogError> {
         return Err(LogError::Version(version));
     }
     let (n_header, flags, n_path) = (number(12)? as usize, number(24)?, number(28)? as usize);
-    let path = bytes.get(layout::HEADER_BYTES..).and_then(|rest| rest.get(..n_path)).ok_or(LogError::Header)?;
+    let path =
+        bytes.get(layout::HEADER_BYTES..).and_then(|rest| rest.get(..n_path)).ok_or(LogError::Header)?;
     let header = bytes.get(..n_header).ok_or(LogError::Header)?;
     if n_header != layout::padded(layout::HEADER_BYTES + n_path) {
         return Err(LogError::Header);
@@ -133,7 +134,8 @@ pub fn thread(stream: u64) -> String {
         return "unknown".to_owned();
     }
     let levels = [48, 32, 16, 0].map(|shift| (stream >> shift) & 0xffff);
-    let levels: Vec<String> = levels.into_iter().filter(|level| *level > 0).map(|level| level.to_string()).collect();
+    let levels: Vec<String> =
+        levels.into_iter().filter(|level| *level > 0).map(|level| level.to_string()).collect();
     if levels.is_empty() { "main".to_owned() } else { levels.join(".") }
 }
 
