@@ -5,7 +5,8 @@
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 use spec::api::{
-    Deploy, Endpoint, EndpointChange, EndpointMetrics, Logs, Me, NewTargets, Page, RecordedRequest, Repository,
+    Deploy, Endpoint, EndpointChange, EndpointMetrics, Logs, Me, NewTargets, Page, RecordedRequest,
+    Repository,
 };
 use spec::name::{RepositoryKind, RepositoryName};
 
