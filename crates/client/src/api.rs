@@ -6,7 +6,8 @@ use futures_util::StreamExt;
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 use spec::api::{
-    Deploy, Endpoint, EndpointChange, EndpointMetrics, Logs, Me, NewTargets, Page, RecordedRequest, Repository,
+    Deploy, Endpoint, EndpointChange, EndpointMetrics, Logs, Me, NewTargets, Page, RecordedRequest,
+    Repository,
 };
 use spec::name::{RepositoryKind, RepositoryName};
 

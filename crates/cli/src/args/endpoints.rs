@@ -152,7 +152,8 @@ fn pair(text: &str) -> Result<(String, String), String> {
 
 fn share(text: &str) -> Result<(String, u8), String> {
     // A branch may have a `=` in its name, a number has none.
-    let (revision, percent) = text.rsplit_once('=').ok_or("write a revision and its percents with `=` between")?;
+    let (revision, percent) =
+        text.rsplit_once('=').ok_or("write a revision and its percents with `=` between")?;
     let percent = percent.parse().ok().filter(|percent| (1..=100).contains(percent));
     Ok((revision.to_owned(), percent.ok_or("the share is a whole number of percents from 1 to 100")?))
 }

@@ -5,8 +5,8 @@ use serde_json::Value;
 use spec::api::{Endpoint, EndpointChange, NewTarget, NewTargets};
 
 use crate::args::endpoints::{
-    Endpoints, EndpointsAction, EndpointsList, EndpointsLogs, EndpointsMetrics, EndpointsRequests, EndpointsSet,
-    EndpointsShow, EndpointsTraffic, Which,
+    Endpoints, EndpointsAction, EndpointsList, EndpointsLogs, EndpointsMetrics, EndpointsRequests,
+    EndpointsSet, EndpointsShow, EndpointsTraffic, Which,
 };
 use crate::commands::ExitStatus;
 use crate::printer::Printer;
@@ -111,7 +111,8 @@ fn describe(endpoint: &Endpoint, printer: &Printer) -> anyhow::Result<()> {
 
 async fn traffic(args: EndpointsTraffic, printer: &Printer) -> anyhow::Result<()> {
     let (client, model) = connect(&args.which)?;
-    let targets = args.shares.into_iter().map(|(revision, percent)| NewTarget { revision, percent }).collect();
+    let targets =
+        args.shares.into_iter().map(|(revision, percent)| NewTarget { revision, percent }).collect();
     describe(&client::api::set_targets(&client, model, &NewTargets { targets }).await?, printer)
 }
 
@@ -151,7 +152,9 @@ async fn requests(args: EndpointsRequests, printer: &Printer) -> anyhow::Result<
         return Ok(printer.answer_json(&requests)?);
     }
     if requests.is_empty() {
-        printer.note("no requests were recorded; `reenact endpoints set OWNER/NAME log_sample=0.1` records some");
+        printer.note(
+            "no requests were recorded; `reenact endpoints set OWNER/NAME log_sample=0.1` records some",
+        );
     }
     for request in requests {
         let (at, revision, ms) = (&request.at, short(&request.revision), request.took_s * 1e3);

@@ -65,9 +65,12 @@ pub async fn deploy(app: &Arc<App>, actor: &Actor, wanted: &api::Deploy) -> Resu
         check_servable(&wanted.repository, &facts)?;
     }
     if let Some(percent) = wanted.canary.filter(|percent| !(1..=99).contains(percent)) {
-        return Err(Error::BadRequest(format!("`{percent}` is no share of a canary: it takes 1 to 99 of 100")));
+        return Err(Error::BadRequest(format!(
+            "`{percent}` is no share of a canary: it takes 1 to 99 of 100"
+        )));
     }
-    let former = endpoints::by_repository(&app.store.db, repository.id).await.during("look up an endpoint")?;
+    let former =
+        endpoints::by_repository(&app.store.db, repository.id).await.during("look up an endpoint")?;
     if let Some(former) = former.filter(is_down) {
         // Nothing answers that would have to do so until the new one is ready.
         targets::clear(app, &former).await?;

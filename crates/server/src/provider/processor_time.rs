@@ -35,12 +35,11 @@ fn read(stat: &str) -> Option<u64> {
 /// Each thread has children of its own.
 fn children(pid: u32) -> Vec<u32> {
     let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else { return Vec::new() };
-    let of_thread = |thread: std::io::Result<fs::DirEntry>| {
-        fs::read_to_string(thread.ok()?.path().join("children")).ok()
-    };
-    let found = threads.filter_map(of_thread).flat_map(|text| {
-        text.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<u32>>()
-    });
+    let of_thread =
+        |thread: std::io::Result<fs::DirEntry>| fs::read_to_string(thread.ok()?.path().join("children")).ok();
+    let found = threads
+        .filter_map(of_thread)
+        .flat_map(|text| text.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<u32>>());
     found.collect()
 }
 

@@ -220,7 +220,8 @@ async fn stop_endpoint(server: &Server, name: &str) {
     // Whether it can be served is known from here on, whatever the server's own job is at.
     facts::ensure(&server.app, main.id).await.unwrap();
     let now_ms = model.created_ms;
-    let endpoint = NewEndpoint { repository_id: model.id, revision_id: main.id, percent: 100, state: "pending", now_ms };
+    let endpoint =
+        NewEndpoint { repository_id: model.id, revision_id: main.id, percent: 100, state: "pending", now_ms };
     endpoints::put(db, &endpoint).await.unwrap();
     let stopped = NewState { state: "stopped", reason: "", is_stopped: true, now_ms };
     endpoints::set_state(db, model.id, &stopped).await.unwrap();

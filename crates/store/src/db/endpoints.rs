@@ -77,7 +77,8 @@ pub struct NewState<'a> {
     pub now_ms: i64,
 }
 
-const SELECT: &str = "SELECT p.id, p.repository_id, r.owner_id, a.name AS owner_name, r.kind AS repository_kind,
+const SELECT: &str =
+    "SELECT p.id, p.repository_id, r.owner_id, a.name AS owner_name, r.kind AS repository_kind,
     r.name AS repository_name, r.is_private, p.revision_id, v.oid, p.revision_percent, p.state, p.reason,
     p.is_stopped, p.min_replicas, p.max_replicas, p.concurrency, p.request_timeout_ms, p.load_timeout_ms,
     p.idle_after_ms, p.memory_bytes, p.log_sample, p.created_ms, p.updated_ms
@@ -148,12 +149,7 @@ pub async fn set_idle(
 }
 
 /// Changes what its owner set. [`Error::NotFound`] if the repository has no endpoint.
-pub async fn set_options(
-    db: &Db,
-    repository: RepositoryId,
-    new: &Options,
-    now_ms: i64,
-) -> Result<(), Error> {
+pub async fn set_options(db: &Db, repository: RepositoryId, new: &Options, now_ms: i64) -> Result<(), Error> {
     let sql = "UPDATE endpoints SET min_replicas = $2, max_replicas = $3, concurrency = $4,
             request_timeout_ms = $5, load_timeout_ms = $6, idle_after_ms = $7, memory_bytes = $8, log_sample = $9,
             updated_ms = $10

@@ -128,8 +128,13 @@ async fn a_repository_has_one_endpoint(db: Db) {
     let (iris, other) = (repository(&db, &alice, "iris").await, repository(&db, &alice, "other").await);
     let first = commit(&db, &iris, "1", &[put("a", "1")]).await.unwrap().revision;
     let second = commit(&db, &iris, "2", &[put("a", "2")]).await.unwrap().revision;
-    let deploy =
-        |revision_id| NewEndpoint { repository_id: iris.id, revision_id, percent: 100, state: "pending", now_ms: NOW_MS };
+    let deploy = |revision_id| NewEndpoint {
+        repository_id: iris.id,
+        revision_id,
+        percent: 100,
+        state: "pending",
+        now_ms: NOW_MS,
+    };
     let created = endpoints::put(&db, &deploy(first.id)).await.unwrap();
     assert_eq!((created.oid, created.state.as_str(), created.is_stopped), (first.oid, "pending", false));
     let stopped = NewState { state: "stopped", reason: "by its owner", is_stopped: true, now_ms: NOW_MS + 1 };
@@ -155,7 +160,13 @@ async fn a_private_repositorys_endpoint_is_listed_for_its_owner_only(db: Db) {
     for (name, is_private) in [("open", false), ("secret", true)] {
         let model = create(&db, &alice, name, is_private).await.unwrap();
         let revision_id = commit(&db, &model, "1", &[put("a", "1")]).await.unwrap().revision.id;
-        let new = NewEndpoint { repository_id: model.id, revision_id, percent: 100, state: "ready", now_ms: NOW_MS };
+        let new = NewEndpoint {
+            repository_id: model.id,
+            revision_id,
+            percent: 100,
+            state: "ready",
+            now_ms: NOW_MS,
+        };
         endpoints::put(&db, &new).await.unwrap();
     }
     for (viewer, expected) in [

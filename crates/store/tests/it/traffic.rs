@@ -39,7 +39,10 @@ async fn targets_go_back_to_what_they_were(db: Db) {
         targets::set(&db, endpoint.id, &[(first.id, 100 - percent), (second.id, percent)]).await.unwrap();
     }
     let found = targets::list(&db, endpoint.id).await.unwrap();
-    assert_eq!(found.iter().map(|t| (t.oid, t.percent)).collect::<Vec<_>>(), [(first.oid, 70), (second.oid, 30)]);
+    assert_eq!(
+        found.iter().map(|t| (t.oid, t.percent)).collect::<Vec<_>>(),
+        [(first.oid, 70), (second.oid, 30)]
+    );
     let each = targets::of_each(&db, &[endpoint.id]).await.unwrap();
     assert_eq!(each[&endpoint.id], found);
     let former = targets::roll_back(&db, endpoint.id).await.unwrap();

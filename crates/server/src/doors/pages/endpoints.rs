@@ -173,7 +173,12 @@ pub async fn act(
     let name = place.name.to_string();
     match form.action.as_str() {
         "deploy" => {
-            endpoints::deploy(&app, &visitor.actor, &Deploy { repository: name, revision: None, canary: None }).await?;
+            endpoints::deploy(
+                &app,
+                &visitor.actor,
+                &Deploy { repository: name, revision: None, canary: None },
+            )
+            .await?;
         }
         "stop" => {
             endpoints::stop(&app, &visitor.actor, &place.name).await?;

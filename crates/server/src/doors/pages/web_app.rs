@@ -87,7 +87,9 @@ pub(super) enum Door {
 impl At {
     async fn open(&self, app: &Arc<App>, n_bytes: u64) -> Result<Open, Error> {
         match &self.door {
-            Door::Endpoint(actor, name) => predict::open(app, actor, name, (n_bytes, Choice::default())).await,
+            Door::Endpoint(actor, name) => {
+                predict::open(app, actor, name, (n_bytes, Choice::default())).await
+            }
             Door::Link(guest) => predict::open_link(app, guest, n_bytes).await,
         }
     }

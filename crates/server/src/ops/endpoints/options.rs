@@ -117,8 +117,7 @@ fn set(app: &App, options: &mut Options, (key, text): (&str, &str)) -> Result<()
         "max_replicas" => options.max_replicas = count(1, settings.replicas.max(1))?,
         "concurrency" => {
             let read = |text: &str| text.parse::<u64>().ok();
-            options.concurrency =
-                optional((key, text), (1, settings.queue as u64), read, |n| n.to_string())?;
+            options.concurrency = optional((key, text), (1, settings.queue as u64), read, |n| n.to_string())?;
         }
         "request_timeout" => options.request_timeout_ms = time(settings.predict_timeout)?,
         "load_timeout" => options.load_timeout_ms = time(settings.load_timeout)?,
@@ -155,7 +154,8 @@ where
     i64: TryFrom<T>,
 {
     let value = if text == DEFAULT { Some(least) } else { text.parse::<T>().ok() };
-    let value = value.filter(|value| (least..=most).contains(value)).and_then(|value| i64::try_from(value).ok());
+    let value =
+        value.filter(|value| (least..=most).contains(value)).and_then(|value| i64::try_from(value).ok());
     value.ok_or_else(|| refused((key, text), &format!("{what} from {least} to {most}")))
 }
 

@@ -13,9 +13,9 @@ use store::db::endpoints;
 use store::db::ids::{AccountId, RepositoryId};
 use store::db::repositories;
 
+use super::options;
 use super::record::{self, Asked};
 use super::start::{self, Pinned, wake};
-use super::options;
 use super::targets::{self, Choice, KnownTarget, Traffic};
 use super::{FullName, UNTOLD};
 use crate::app::App;
@@ -207,7 +207,9 @@ fn discreet_to_guest(error: Error, guest: &Guest) -> Error {
         None => link_name(guest),
     };
     match error {
-        Error::EndpointDown { state: "failed", .. } | Error::NotServable { .. } => slot::failed(&name, UNTOLD),
+        Error::EndpointDown { state: "failed", .. } | Error::NotServable { .. } => {
+            slot::failed(&name, UNTOLD)
+        }
         Error::EndpointDown { state, reason, .. } => Error::EndpointDown { repository: name, state, reason },
         other => other,
     }

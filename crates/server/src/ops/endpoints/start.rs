@@ -85,8 +85,7 @@ pub(super) async fn wake(app: &Arc<App>, pinned: &Pinned) -> Result<Arc<Live>, E
 /// One more runtime of a revision beside those that run.
 pub(crate) async fn grow(app: &Arc<App>, slot: &Arc<Slot>, n_wanted: usize) -> Result<(), Error> {
     let Some(row) = row_of(app, slot.key.repository).await? else { return Ok(()) };
-    let served =
-        Served { name: row.full_name(), revision: slot.key.revision, slot: Arc::clone(slot) };
+    let served = Served { name: row.full_name(), revision: slot.key.revision, slot: Arc::clone(slot) };
     slot.grow(n_wanted, || run(app, &served)).await
 }
 

@@ -163,7 +163,8 @@ pub async fn set(
         let at = At { kind: RepositoryKind::Model, name, revision: &target.revision };
         let (_, revision) = revisions::resolve(app, actor, &at, Action::Write).await?;
         let is_ready = revision.id == row.revision_id && row.state == EndpointState::Ready.as_str();
-        let was_one = targets::was_one(&app.store.db, row.id, revision.id).await.during("look for a target")?;
+        let was_one =
+            targets::was_one(&app.store.db, row.id, revision.id).await.during("look for a target")?;
         if !was_one && !is_ready {
             return Err(Error::NotFound { what: "deployed revision", name: target.revision.clone() });
         }
@@ -270,7 +271,8 @@ fn with(before: &[Share], (revision, percent): Share) -> Vec<Share> {
     // What rounding down left over goes to those that lost most by it, the largest first.
     let mut order: Vec<usize> = (0..after.len()).collect();
     order.sort_by_key(|i| std::cmp::Reverse((others[*i].1 * left % whole, others[*i].1)));
-    let missing = usize::try_from(left - after.iter().map(|(_, share)| share).sum::<i64>()).unwrap_or_default();
+    let missing =
+        usize::try_from(left - after.iter().map(|(_, share)| share).sum::<i64>()).unwrap_or_default();
     order.iter().take(missing).for_each(|i| after[*i].1 += 1);
     after.push((revision, percent));
     after.retain(|(_, share)| *share > 0);

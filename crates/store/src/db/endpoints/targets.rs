@@ -43,9 +43,12 @@ pub async fn of_each(db: &Db, endpoints: &[EndpointId]) -> Result<BTreeMap<Endpo
         return Ok(found);
     }
     let places: Vec<_> = (1..=endpoints.len()).map(|n| format!("${n}")).collect();
-    let sql =
-        format!("{SELECT} WHERE t.endpoint_id IN ({}) ORDER BY t.endpoint_id, t.revision_id", places.join(", "));
-    let rows = query("list targets", sql).bind_all(endpoints.iter().copied()).once().all::<Target>(db).await?;
+    let sql = format!(
+        "{SELECT} WHERE t.endpoint_id IN ({}) ORDER BY t.endpoint_id, t.revision_id",
+        places.join(", ")
+    );
+    let rows =
+        query("list targets", sql).bind_all(endpoints.iter().copied()).once().all::<Target>(db).await?;
     for row in rows {
         found.entry(row.endpoint_id).or_default().push(row);
     }

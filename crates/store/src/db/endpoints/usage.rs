@@ -83,7 +83,8 @@ pub async fn add(db: &Db, repository: RepositoryId, more: &Hour) -> Result<(), E
 
 /// The hours of an endpoint since then, oldest first, in which anything was counted.
 pub async fn since(db: &Db, endpoint: EndpointId, from_ms: i64) -> Result<Vec<Hour>, Error> {
-    let sql = "SELECT hour_ms, n_requests, n_errors, n_cold_starts, cpu_ms, took_0, took_1, took_2, took_3, took_4,
+    let sql =
+        "SELECT hour_ms, n_requests, n_errors, n_cold_starts, cpu_ms, took_0, took_1, took_2, took_3, took_4,
             took_5, took_6, took_7, took_8, took_9
         FROM usage WHERE endpoint_id = $1 AND hour_ms >= $2 ORDER BY hour_ms LIMIT 1000";
     let rows = query("read usage", sql).bind(endpoint).bind(from_ms).all::<Row>(db).await?;

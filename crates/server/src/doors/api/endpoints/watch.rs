@@ -69,7 +69,8 @@ pub async fn metrics(
     asker: Asker<Api>,
 ) -> Answer<Json<EndpointMetrics>, Api> {
     let measured = usage::read(&app, &asker.actor, &name(&path)?).await?;
-    let told = |list: &[(i64, Counted)]| list.iter().map(|(from_ms, counted)| tell(*from_ms, counted)).collect();
+    let told =
+        |list: &[(i64, Counted)]| list.iter().map(|(from_ms, counted)| tell(*from_ms, counted)).collect();
     let (minutes, hours) = (told(&measured.minutes), told(&measured.hours));
     Ok(Json(EndpointMetrics { repository: measured.repository, minutes, hours }))
 }

@@ -24,14 +24,24 @@ use crate::ops::endpoints::{options, targets};
 pub fn lines(now: &EndpointOptions) -> Vec<OptionLine> {
     let line = |name, title, help, value| OptionLine { name, title, help, value };
     vec![
-        line("min_replicas", "Kept awake", "Runtimes that never sleep, for each target", now.min_replicas.to_string()),
+        line(
+            "min_replicas",
+            "Kept awake",
+            "Runtimes that never sleep, for each target",
+            now.min_replicas.to_string(),
+        ),
         line("max_replicas", "Most runtimes", "For each target", now.max_replicas.to_string()),
         line("concurrency", "Requests at a time", "More are told to come again", now.concurrency.to_string()),
         line("request_timeout", "Time for a request", "Such as 10s", now.request_timeout.clone()),
         line("load_timeout", "Time to load", "Such as 2m", now.load_timeout.clone()),
         line("idle_after", "Sleeps after", "Without a request, such as 15m", now.idle_after.clone()),
         line("memory", "Memory", "For each process, such as 512 MiB", now.memory.clone()),
-        line("log_sample", "Requests recorded", "A part from 0 (none) to 1 (all)", now.log_sample.to_string()),
+        line(
+            "log_sample",
+            "Requests recorded",
+            "A part from 0 (none) to 1 (all)",
+            now.log_sample.to_string(),
+        ),
     ]
 }
 

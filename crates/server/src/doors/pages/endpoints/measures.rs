@@ -26,7 +26,11 @@ pub fn draw(measured: &Measured) -> Measures {
         chart("Processor time a minute", &minutes, (&cpu, &none), &seconds),
     ];
     let shown = minutes.iter().rev().filter(|(_, counted)| *counted != Counted::default());
-    Measures { totals: totals(&whole), charts, minutes: shown.map(|(at, counted)| line(*at, counted)).collect() }
+    Measures {
+        totals: totals(&whole),
+        charts,
+        minutes: shown.map(|(at, counted)| line(*at, counted)).collect(),
+    }
 }
 
 /// All minutes of the hour, oldest first.
