@@ -57,7 +57,8 @@ pub async fn of_repository(
     limit: u32,
 ) -> Result<Page<Event>, Error> {
     let repository = repositories::get(app, actor, kind, name, Action::Administer).await?;
-    of_subject(app, &repositories::full_name(&repository), after, limit).await
+    let name = repositories::full_name(&repository);
+    of_subject(app, (&name, repository.created_ms), after, limit).await
 }
 
 /// What was done to an organisation, for whoever administers it.
@@ -69,11 +70,17 @@ pub async fn of_organization(
     limit: u32,
 ) -> Result<Page<Event>, Error> {
     let organization = organizations::administered(app, actor, name).await?;
-    of_subject(app, &organization.name, after, limit).await
+    of_subject(app, (&organization.name, organization.created_ms), after, limit).await
 }
 
-async fn of_subject(app: &App, subject: &str, after: Option<&str>, limit: u32) -> Result<Page<Event>, Error> {
-    let filter = Filter { actor: None, subject: Some(subject) };
+/// What was done to a subject since it was made: whatever had the name before is none of theirs to know.
+async fn of_subject(
+    app: &App,
+    (subject, since_ms): (&str, i64),
+    after: Option<&str>,
+    limit: u32,
+) -> Result<Page<Event>, Error> {
+    let filter = Filter { actor: None, subject: Some(subject), since_ms };
     let page = events::list(&app.store.db, filter, after, limit).await.during("list events")?;
     Ok(Page { items: page.items.into_iter().map(describe).collect(), next: page.next })
 }

@@ -6,6 +6,7 @@
 
 use serde_json::{Map, Value, json};
 use spec::facts::Offers;
+use spec::schema::parts::OutputKind;
 use spec::schema::{Feature, InputView, OutputView, Schema};
 use spec::tensor::{Datatype, TensorSpec};
 
@@ -170,7 +171,10 @@ fn values(schema: &Schema, plan: &Plan) -> Value {
 }
 
 fn column(schema: &Schema, place: usize, column: &Column) -> Value {
-    let mut described = value_type(column.datatype);
+    let mut described = match schema.input_part(&column.name) {
+        Some(part) if part.kind.is_file() => file_type(&part.media_types),
+        _ => value_type(column.datatype),
+    };
     if !column.categories.is_empty() {
         described["enum"] = json!(column.categories);
     }
@@ -182,6 +186,16 @@ fn column(schema: &Schema, place: usize, column: &Column) -> Value {
         described["description"] = json!(words);
     }
     described
+}
+
+/// A file: its bytes in base64, as they are or in an object that says so.
+fn file_type(media_types: &[String]) -> Value {
+    let mut text = json!({ "type": "string", "contentEncoding": "base64" });
+    if let [only] = media_types {
+        text["contentMediaType"] = json!(only);
+    }
+    let object = json!({ "type": "object", "properties": { "b64": text }, "required": ["b64"] });
+    json!({ "oneOf": [text, object] })
 }
 
 fn words(feature: &Feature) -> Option<String> {
@@ -225,7 +239,8 @@ fn prediction(schema: &Schema) -> Value {
         OutputView::Number { title, .. } => {
             json!({ "type": ["number", "null"], "description": if title.is_empty() { "The number" } else { title } })
         }
-        OutputView::Tensors => match schema.outputs.as_slice() {
+        OutputView::Parts { parts } if parts.iter().any(|part| part.kind != OutputKind::Text) => json!({}),
+        OutputView::Parts { .. } | OutputView::Tensors => match schema.outputs.as_slice() {
             [only] if only.shape.len() == 1 => value_type(only.datatype),
             _ => json!({}),
         },

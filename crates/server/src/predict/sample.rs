@@ -3,13 +3,16 @@
 //! Pure. Invariant: what comes out fits the schema, so that what was copied runs as it is.
 
 use serde_json::{Value, json};
+use spec::schema::parts::{InputKind, InputPart};
 use spec::schema::{Feature, InputView, Schema};
 use spec::tensor::{Datatype, TensorSpec};
 
-use super::plan::Plan;
+use super::plan::{Column, Plan};
 
 /// Most values of a row that are written out.
 const ROW_VALUES: usize = 1024;
+/// A PNG of one grey pixel.
+const PIXEL: &str = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR42mNoaGgAAAMEAYF1LgG8AAAAAElFTkSuQmCC";
 
 /// A row, from the middle of what its features are known to be; none where rows are not known or too long to write.
 pub fn row(schema: &Schema) -> Option<Vec<Value>> {
@@ -17,7 +20,24 @@ pub fn row(schema: &Schema) -> Option<Vec<Value>> {
         return Some(features.iter().map(value).collect());
     }
     let plan = Plan::new(schema).filter(|plan| plan.columns.len() <= ROW_VALUES)?;
-    Some(plan.columns.iter().map(|column| zero(column.datatype)).collect())
+    let value = |column: &Column| match schema.input_part(&column.name) {
+        Some(part) => of_part(part, column.datatype),
+        None => zero(column.datatype),
+    };
+    Some(plan.columns.iter().map(value).collect())
+}
+
+fn of_part(part: &InputPart, datatype: Datatype) -> Value {
+    match part.kind {
+        InputKind::Image => json!({ "b64": PIXEL }),
+        InputKind::Audio | InputKind::Video | InputKind::File => json!({ "b64": "AA==" }),
+        InputKind::Table => json!("a,b\n1,2\n"),
+        InputKind::Json => json!("{}"),
+        InputKind::Value | InputKind::Text | InputKind::Series => match (datatype, part.categories.first()) {
+            (Datatype::Bytes, category) => json!(category.map_or("…", String::as_str)),
+            (datatype, _) => zero(datatype),
+        },
+    }
 }
 
 /// A value of a feature.

@@ -10,7 +10,7 @@ use axum::response::Response;
 
 use super::place::Place;
 use super::visitor::Visitor;
-use super::web_app::form::Sent;
+use super::web_app::sent::Sent;
 use super::web_app::{self, Around, answer, form};
 use super::{Answer, Html, Shown, show};
 use crate::app::App;
