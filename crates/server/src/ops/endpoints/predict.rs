@@ -23,8 +23,8 @@ use crate::gateway::slot::{self, Place, Room};
 use crate::gateway::{Key, Live, Slot};
 use crate::ops::access::{self, Action, Actor, Subject};
 use crate::ops::links::{Guest, guard};
-use crate::predict::{answers, media};
 use crate::predict::rows::Rows;
+use crate::predict::{answers, media};
 
 /// What decides whether somebody may ask an endpoint, remembered for a moment.
 #[derive(Debug, Clone)]
