@@ -54,6 +54,7 @@ pub async fn share(
     exchange: Exchange<'_>,
 ) -> Result<Secret, Error> {
     let known = access::signed_in(actor)?;
+    access::can_write(known)?;
     let name = super::repositories::full_name(repository);
     access::check(actor, Action::Predict, &access::subject(app, actor, repository, &name).await?)?;
     keep(app, repository.id, By::Account(known.id), exchange).await
@@ -98,6 +99,7 @@ pub async fn open_by_link(
 /// Takes an answer back: who shared it may, and who may write the model.
 pub async fn delete(app: &App, actor: &Actor, secret: &Secret) -> Result<Repository, Error> {
     let known = access::signed_in(actor)?;
+    access::can_write(known)?;
     let (opened, repository) = open(app, actor, secret).await?;
     if !opened.may_delete {
         let (actor, what) = (known.name.clone(), "the answer".to_owned());
