@@ -50,11 +50,11 @@ export function history(show) {
   };
 }
 
-/** An input in a few words. */
-export function brief(request) {
-  const words = request.inputs.map(({ data, datatype }) => {
-    const first = String(data[0] ?? "");
-    if (datatype === "BYTES" && first.length > 400) return "file";
+/** An input in a few words. `parts` says which of it are files. */
+export function brief(request, parts = []) {
+  const words = request.inputs.map(({ name, data }) => {
+    const kind = parts.find((part) => part.name === name)?.kind;
+    if (["image", "audio", "video", "file"].includes(kind)) return `${name} (${kind})`;
     return data.length > 6 ? `${data.length} values` : data.map((value) => String(value).slice(0, 40)).join(", ");
   });
   return words.join(", ").slice(0, 80);

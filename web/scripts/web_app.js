@@ -77,7 +77,7 @@ async function predict({ expected, isQuiet = false } = {}) {
     if (!isQuiet) place.parentElement.scrollIntoView({ block: "nearest" });
     setState("ready");
     repeat(request);
-    if (!isQuiet) remember({ what: brief(request), answer: answerInBrief(), request, outputs });
+    if (!isQuiet) remember({ what: brief(request, schema?.input.parts), answer: answerInBrief(), request, outputs });
   } catch (error) {
     if (error.name !== "AbortError") complain(place, error.message);
   } finally {

@@ -166,7 +166,9 @@ test("what is wrong is said where it stands: no file, an empty one, a broken one
   await answer(page).getByText("empty.png is empty").waitFor();
   await give("broken.png", PICTURE.buffer.subarray(0, 20));
   await answer(page).getByText("no picture that this browser can read").waitFor();
-  await give("large.png", Buffer.alloc(33_000_000));
+  const large = join(mkdtempSync(join(tmpdir(), "reenact-large-")), "large.png");
+  writeFileSync(large, Buffer.alloc(33_000_000));
+  await page.locator("#p0").setInputFiles(large);
   await answer(page).getByText("large.png is too large").waitFor();
   await give("half.png", PICTURE.buffer);
   await predict(page);

@@ -5,8 +5,8 @@
 
 mod hints;
 mod signature;
-mod told;
 mod tokens;
+mod told;
 
 use spec::facts::Offers;
 use spec::handler::Handler;
@@ -87,7 +87,9 @@ fn outputs(hint: &Hint) -> Option<(Vec<TensorSpec>, OutputView)> {
     let name = if told.categories.is_empty() { "output" } else { "label" };
     let number = || OutputView::Number { output: name.to_owned(), title: String::new() };
     let view = match (&told, told.n_dimensions) {
-        (told, _) if told.is_part() => OutputView::Parts { parts: told.output_part(name).into_iter().collect() },
+        (told, _) if told.is_part() => {
+            OutputView::Parts { parts: told.output_part(name).into_iter().collect() }
+        }
         (Told { categories, .. }, 0) if !categories.is_empty() => OutputView::Label {
             label: name.to_owned(),
             probabilities: None,

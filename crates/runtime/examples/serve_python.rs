@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use runtime::{Python, Settings};
 use spec::handler::Takes;
+use spec::schema::Schema;
 use spec::tensor::{Datatype, TensorSpec};
 
 fn main() -> ExitCode {
@@ -25,8 +26,11 @@ fn main() -> ExitCode {
         folder: handler.parent().unwrap_or(Path::new("/")).to_owned(),
         object: "predict".into(),
         takes,
-        inputs: vec![tensor("numbers", Datatype::Fp32, &[-1, 2])],
-        outputs: vec![tensor("output", Datatype::Fp64, &[-1])],
+        schema: Schema {
+            inputs: vec![tensor("numbers", Datatype::Fp32, &[-1, 2])],
+            outputs: vec![tensor("output", Datatype::Fp64, &[-1])],
+            ..Schema::default()
+        },
         launcher: vec![std::env::var_os("PYTHON").unwrap_or_else(|| "python3".into())],
         call_timeout: Duration::from_secs(3),
         load_timeout: Duration::from_secs(60),

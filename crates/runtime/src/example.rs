@@ -70,7 +70,12 @@ fn stack(model: &Model, rows: &[Row]) -> Option<Request> {
 /// Values in the order of the inputs' elements, as one row; none where they do not fit.
 fn encode_row(model: &Model, values: &[Value]) -> Option<Row> {
     if model.inputs.len() == values.len() && values.iter().any(Value::is_array) {
-        return model.inputs.iter().zip(values).map(|(spec, value)| encode_input(model, spec, value)).collect();
+        return model
+            .inputs
+            .iter()
+            .zip(values)
+            .map(|(spec, value)| encode_input(model, spec, value))
+            .collect();
     }
     let mut rest = values;
     let mut row = Row::new();

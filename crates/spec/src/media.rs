@@ -70,6 +70,8 @@ mod tests {
     #[test]
     fn a_kind_takes_its_types_alone() {
         assert!(fits("image/png", "image") && fits("image/png", "image/*") && fits("image/png", "image/png"));
-        assert!(fits("video/webm", "audio") && !fits("image/png", "audio") && !fits("image/png", "image/jpeg"));
+        assert!(
+            fits("video/webm", "audio") && !fits("image/png", "audio") && !fits("image/png", "image/jpeg")
+        );
     }
 }

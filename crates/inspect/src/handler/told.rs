@@ -48,7 +48,13 @@ impl Told {
                 _ => Datatype::Bytes,
             };
             let n_dimensions = usize::from(kind == OutputKind::Series);
-            return Some(Self { datatype, n_dimensions, categories: Vec::new(), kind: Some(kind), media_type });
+            return Some(Self {
+                datatype,
+                n_dimensions,
+                categories: Vec::new(),
+                kind: Some(kind),
+                media_type,
+            });
         }
         let hint = hint.required();
         let kind = match hint {

@@ -54,6 +54,7 @@ pub async fn share(
     exchange: Exchange<'_>,
 ) -> Result<Secret, Error> {
     let known = access::signed_in(actor)?;
+    access::can_write(known)?;
     let name = super::repositories::full_name(repository);
     access::check(actor, Action::Predict, &access::subject(app, actor, repository, &name).await?)?;
     keep(app, repository.id, By::Account(known.id), exchange).await
@@ -98,6 +99,7 @@ pub async fn open_by_link(
 /// Takes an answer back: who shared it may, and who may write the model.
 pub async fn delete(app: &App, actor: &Actor, secret: &Secret) -> Result<Repository, Error> {
     let known = access::signed_in(actor)?;
+    access::can_write(known)?;
     let (opened, repository) = open(app, actor, secret).await?;
     if !opened.may_delete {
         let (actor, what) = (known.name.clone(), "the answer".to_owned());
@@ -115,7 +117,8 @@ pub async fn delete_by_link(
 ) -> Result<(), Error> {
     let opened = open_by_link(app, guest, secret, key).await?;
     if !opened.may_delete {
-        let (actor, what) = ("whoever holds the link".to_owned(), "an answer that somebody else shared".to_owned());
+        let (actor, what) =
+            ("whoever holds the link".to_owned(), "an answer that somebody else shared".to_owned());
         return Err(Error::Forbidden { actor, action: "delete", what });
     }
     forget(app, &opened).await
@@ -138,13 +141,17 @@ async fn keep(
     for (what, text) in [("input", &input), ("answer", &output), ("schema", &schema)] {
         if text.len() > limits::SHARED_ANSWER_BYTES {
             let (n, most) = (text.len(), limits::SHARED_ANSWER_BYTES);
-            return Err(Error::BadInput(format!("the {what} has {n} bytes as JSON; at most {most} can be shared")));
+            return Err(Error::BadInput(format!(
+                "the {what} has {n} bytes as JSON; at most {most} can be shared"
+            )));
         }
     }
     let n_shared = answers::count(&app.store.db, repository, by).await.during("count answers")?;
     if n_shared >= limits::SHARED_ANSWERS {
         let most = limits::SHARED_ANSWERS;
-        return Err(Error::BadInput(format!("{most} answers of this model are shared already; delete one first")));
+        return Err(Error::BadInput(format!(
+            "{most} answers of this model are shared already; delete one first"
+        )));
     }
     let secret = generate("")?;
     let new = NewAnswer {

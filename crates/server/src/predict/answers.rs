@@ -161,7 +161,9 @@ fn element_of(kind: Option<OutputKind>, tensor: &IndexedTensor, i: usize) -> Val
     let kind = kind.filter(|_| tensor.datatype == Datatype::Bytes);
     match (kind, media::elements(&tensor.data).nth(i)) {
         (Some(kind), Some(bytes)) if kind.is_file() => Value::String(STANDARD.encode(bytes)),
-        (Some(kind), Some(bytes)) if kind.is_json() || kind == OutputKind::Label && bytes.starts_with(b"{") => {
+        (Some(kind), Some(bytes))
+            if kind.is_json() || kind == OutputKind::Label && bytes.starts_with(b"{") =>
+        {
             serde_json::from_slice(bytes).unwrap_or_else(|_| element(tensor, i))
         }
         _ => element(tensor, i),

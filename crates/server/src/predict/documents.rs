@@ -36,11 +36,8 @@ pub fn read_outputs(schema: &Schema, document: &Value) -> Option<Vec<IndexedTens
     let parts = schema.outputs.iter().filter(|spec| is_file(&spec.name));
     let parts = parts.map(|spec| InputPart::new(&spec.name, InputKind::File)).collect();
     // Outputs are read as the inputs of a model that takes what this one gives.
-    let mirrored = Schema {
-        inputs: schema.outputs.clone(),
-        input: InputView::Parts { parts },
-        ..Schema::default()
-    };
+    let mirrored =
+        Schema { inputs: schema.outputs.clone(), input: InputView::Parts { parts }, ..Schema::default() };
     let body = json!({ "inputs": document["outputs"] }).to_string();
     tensors::read(&mirrored, &Bytes::from(body), None).ok().map(|request| request.tensors)
 }
@@ -60,7 +57,8 @@ mod tests {
 
     #[test]
     fn what_is_kept_reads_back() {
-        let parts = [OutputPart::new("picture", OutputKind::Image), OutputPart::new("words", OutputKind::Text)];
+        let parts =
+            [OutputPart::new("picture", OutputKind::Image), OutputPart::new("words", OutputKind::Text)];
         let mut schema = Schema { output: OutputView::Parts { parts: parts.to_vec() }, ..Schema::default() };
         schema.complete_from_parts();
         let tensor = |index, data: &'static [u8]| IndexedTensor {

@@ -29,7 +29,8 @@ fn check_file(part: &InputPart, bytes: &[u8]) -> Result<(), String> {
     }
     let found = media::sniff(bytes);
     // Beyond what first bytes tell, the model itself has to know.
-    let is_tellable = |wanted: &&String| ["image/", "audio/", "video/"].iter().any(|kind| wanted.starts_with(kind));
+    let is_tellable =
+        |wanted: &&String| ["image/", "audio/", "video/"].iter().any(|kind| wanted.starts_with(kind));
     let stated: Vec<&str> = part.media_types.iter().filter(is_tellable).map(String::as_str).collect();
     let wanted = match (part.kind, stated.as_slice()) {
         (InputKind::File, []) => return Ok(()),
@@ -70,8 +71,13 @@ mod tests {
         assert!(said(InputKind::Image, &[], png).is_ok() && said(InputKind::File, &[], b"?").is_ok());
         assert!(said(InputKind::Image, &["image/png"], png).is_ok());
         assert_eq!(said(InputKind::Audio, &[], png).unwrap_err(), "image/png came, audio is wanted");
-        assert_eq!(said(InputKind::Image, &["image/jpeg"], png).unwrap_err(), "image/png came, image/jpeg is wanted");
-        assert!(said(InputKind::Image, &[], b"<html>").unwrap_err().contains("not known to be a file of image"));
+        assert_eq!(
+            said(InputKind::Image, &["image/jpeg"], png).unwrap_err(),
+            "image/png came, image/jpeg is wanted"
+        );
+        assert!(
+            said(InputKind::Image, &[], b"<html>").unwrap_err().contains("not known to be a file of image")
+        );
         assert_eq!(said(InputKind::File, &[], b"").unwrap_err(), "the file is empty");
         assert!(said(InputKind::File, &["application/dicom"], b"DICM").is_ok());
     }

@@ -43,19 +43,25 @@ fn tensor(
         }
         InputKind::Json => {
             let text = text(bytes)?;
-            serde_json::from_str::<serde::de::IgnoredAny>(text).map_err(|error| format!("no JSON: {error}"))?;
+            serde_json::from_str::<serde::de::IgnoredAny>(text)
+                .map_err(|error| format!("no JSON: {error}"))?;
             scalar::push_bytes(&mut data, bytes);
         }
         _ => {
             let text = text(bytes)?;
             if !part.categories.is_empty() && !part.categories.iter().any(|known| known == text) {
-                return Err(format!("`{}` came, one of {} is wanted", Scalar::Text(text), part.categories.join(", ")));
+                return Err(format!(
+                    "`{}` came, one of {} is wanted",
+                    Scalar::Text(text),
+                    part.categories.join(", ")
+                ));
             }
             if part.kind == InputKind::Table && text.trim().is_empty() {
                 return Err("the table is empty".to_owned());
             }
             // A browser writes line ends as a form has them.
-            let text = if spec.datatype == Datatype::Bytes { text.replace("\r\n", "\n") } else { text.to_owned() };
+            let text =
+                if spec.datatype == Datatype::Bytes { text.replace("\r\n", "\n") } else { text.to_owned() };
             scalar::push(&mut data, spec.datatype, &Scalar::Text(&text))?;
         }
     }
@@ -71,7 +77,8 @@ fn text(bytes: &[u8]) -> Result<&str, String> {
 fn series(text: &str) -> Result<Vec<&str>, String> {
     let text = text.trim_start_matches('\u{feff}').trim();
     let is_number = |word: &str| word.parse::<f64>().is_ok();
-    let words = |text| str::split(text, [',', ';', '\t', ' ', '\n', '\r']).filter(|word: &&str| !word.is_empty());
+    let words =
+        |text| str::split(text, [',', ';', '\t', ' ', '\n', '\r']).filter(|word: &&str| !word.is_empty());
     let body = match text.split_once('\n') {
         Some((first, rest)) if !words(first).any(is_number) => rest,
         _ => text,

@@ -84,7 +84,9 @@ fn one(schema: &Schema) -> Option<(Vec<Column>, Fill)> {
 
 fn each(schema: &Schema) -> Option<(Vec<Column>, Fill)> {
     let named: Vec<(&str, &[String])> = match &schema.input {
-        InputView::Table { features } => features.iter().map(|f| (f.name.as_str(), &f.categories[..])).collect(),
+        InputView::Table { features } => {
+            features.iter().map(|f| (f.name.as_str(), &f.categories[..])).collect()
+        }
         InputView::Parts { parts } => parts.iter().map(|p| (p.name.as_str(), &p.categories[..])).collect(),
         InputView::Image(_) | InputView::Tensors => return None,
     };

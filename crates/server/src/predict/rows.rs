@@ -261,7 +261,8 @@ impl<'de> Visitor<'de> for OneRow<'_, '_> {
         let mut row = RowOf { rows: self.0, n_values: 0 };
         while let Some(name) = map.next_key::<Cow<'de, str>>()? {
             // The bytes of the only column may stand for themselves.
-            if name == scalar::BASE64_KEY && row.rows.plan.columns.len() == 1 && row.rows.find(&name).is_err() {
+            if name == scalar::BASE64_KEY && row.rows.plan.columns.len() == 1 && row.rows.find(&name).is_err()
+            {
                 let text = map.next_value::<Cow<'de, str>>()?;
                 row.hold(0, &Scalar::Base64(&text)).map_err(A::Error::custom)?;
                 continue;

@@ -184,7 +184,8 @@ async fn answer(server: &Server, name: &str, link: Option<&str>) -> String {
     let hash = Sha256::of(secret.as_bytes()).to_string();
     let (schema, input, output) = ("{}", "{\"inputs\":[]}", "{\"outputs\":[]}");
     let (revision, created_ms) = ("0a", model.created_ms);
-    let new = NewAnswer { hash: &hash, repository: model.id, by, revision, schema, input, output, created_ms };
+    let new =
+        NewAnswer { hash: &hash, repository: model.id, by, revision, schema, input, output, created_ms };
     answers::create(db, &new).await.unwrap();
     secret
 }

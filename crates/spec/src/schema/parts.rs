@@ -300,7 +300,10 @@ fn check_part(
         _ => !is_numbers && tensor.shape.len() == 1,
     };
     if !fits {
-        found.push(format!("the {what} `{name}` is {} {:?}, and its part is `{kind}`", tensor.datatype, tensor.shape));
+        found.push(format!(
+            "the {what} `{name}` is {} {:?}, and its part is `{kind}`",
+            tensor.datatype, tensor.shape
+        ));
     }
 }
 
@@ -324,8 +327,10 @@ mod tests {
     #[test]
     fn parts_alone_say_which_tensors_there_are() {
         let schema = schema();
-        let shown: Vec<_> = schema.inputs.iter().map(|t| (t.name.as_str(), t.datatype, t.shape.len())).collect();
-        let wanted = [("image", Datatype::Bytes, 1), ("series", Datatype::Fp64, 2), ("value", Datatype::Fp64, 1)];
+        let shown: Vec<_> =
+            schema.inputs.iter().map(|t| (t.name.as_str(), t.datatype, t.shape.len())).collect();
+        let wanted =
+            [("image", Datatype::Bytes, 1), ("series", Datatype::Fp64, 2), ("value", Datatype::Fp64, 1)];
         assert_eq!(shown, wanted);
         assert!(schema.inconsistencies().is_empty());
     }
@@ -346,7 +351,10 @@ mod tests {
         assert_eq!(InputKind::of_word("image/png"), Some(InputKind::Image));
         assert_eq!(InputKind::of_word("application/dicom"), Some(InputKind::File));
         assert_eq!(OutputKind::of_word("text/csv"), Some(OutputKind::Table));
-        assert_eq!((InputKind::of_word("boxes"), OutputKind::of_word("boxes")), (None, Some(OutputKind::Boxes)));
+        assert_eq!(
+            (InputKind::of_word("boxes"), OutputKind::of_word("boxes")),
+            (None, Some(OutputKind::Boxes))
+        );
         assert_eq!(InputKind::of_word("metres"), None);
     }
 }

@@ -50,7 +50,8 @@ pub enum By<'a> {
     Link(LinkId, &'a str),
 }
 
-const COLUMNS: &str = "id, repository_id, link_id, account_id, key_hash, revision, schema, input, output, created_ms";
+const COLUMNS: &str =
+    "id, repository_id, link_id, account_id, key_hash, revision, schema, input, output, created_ms";
 
 /// Keeps an answer. [`Error::NotFound`] if its model is gone.
 pub async fn create(db: &Db, new: &NewAnswer<'_>) -> Result<(), Error> {

@@ -24,7 +24,9 @@ async fn an_answer_is_found_counted_and_deleted(db: Db) {
     assert_eq!(answers::count(&db, iris.id, By::Account(bob.id)).await.unwrap(), 1);
     assert_eq!(answers::count(&db, iris.id, By::Account(alice.id)).await.unwrap(), 0);
     assert!(answers::delete(&db, found.id).await.unwrap());
-    assert!(!answers::delete(&db, found.id).await.unwrap() && !answers::delete(&db, AnswerId(999)).await.unwrap());
+    assert!(
+        !answers::delete(&db, found.id).await.unwrap() && !answers::delete(&db, AnswerId(999)).await.unwrap()
+    );
     assert!(answers::by_hash(&db, "h1").await.unwrap().is_none());
     let lost = answers::create(&db, &new("h2", RepositoryId(999), By::Account(bob.id))).await;
     assert!(matches!(lost, Err(store::Error::NotFound { .. })), "{lost:?}");

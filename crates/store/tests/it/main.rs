@@ -43,6 +43,7 @@ macro_rules! on_both_storages {
 mod access_requests;
 #[cfg(test)]
 mod accounts;
+#[cfg(test)]
 mod answers;
 #[cfg(test)]
 mod blobs;

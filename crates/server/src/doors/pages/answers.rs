@@ -61,7 +61,8 @@ pub async fn page(
     base: Base,
     visitor: Visitor,
 ) -> Shown {
-    let (opened, repository) = answers::open(&app, &visitor.actor, &Secret::new(place.answer.clone())).await?;
+    let (opened, repository) =
+        answers::open(&app, &visitor.actor, &Secret::new(place.answer.clone())).await?;
     let name = full_name(&repository);
     let path = format!("/a/{}", place.answer);
     let around = Around { frame: visitor.frame(&name), title: name.clone(), model: format!("/{name}"), path };

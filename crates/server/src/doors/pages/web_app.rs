@@ -132,9 +132,8 @@ pub async fn predict(
     let (opened, tried) = open(&app, &visitor, &place).await?;
     let page = of_repository(&app, &visitor, &base, (&opened, &tried, &filled)).await?;
     let asked = answer::Asked { app: &app, base: &base, tried: &tried };
-    let keep = async |exchange: &answer::Exchange| {
-        answers::keep(&app, &visitor, &opened.repository, exchange).await
-    };
+    let keep =
+        async |exchange: &answer::Exchange| answers::keep(&app, &visitor, &opened.repository, exchange).await;
     answered(&asked, &filled, page, keep).await
 }
 

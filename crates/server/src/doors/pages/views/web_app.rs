@@ -139,8 +139,14 @@ pub struct Answer {
 /// An answer as people read it.
 #[derive(Debug, Clone)]
 pub enum Shown {
-    Label { label: String, bars: Vec<Bar> },
-    Number { value: String, title: String },
+    Label {
+        label: String,
+        bars: Vec<Bar>,
+    },
+    Number {
+        value: String,
+        title: String,
+    },
     Values(Vec<(String, String)>),
     /// Parts with their titles; an only one may have none.
     Parts(Vec<(String, ShownPart)>),

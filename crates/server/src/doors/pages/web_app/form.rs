@@ -217,8 +217,18 @@ mod tests {
 
     #[test]
     fn a_form_reads_back_by_place_and_passes_over_what_is_strange() {
-        let fields = [("f1", "2"), ("f0", "1"), ("fx", "?"), ("csrf", "s"), ("example", "3"), ("other", "x"), ("p0", "file"), ("px", "?")];
-        let filled = Filled::read(fields.iter().map(|(k, v)| ((*k).to_owned(), v.as_bytes().to_vec())).collect());
+        let fields = [
+            ("f1", "2"),
+            ("f0", "1"),
+            ("fx", "?"),
+            ("csrf", "s"),
+            ("example", "3"),
+            ("other", "x"),
+            ("p0", "file"),
+            ("px", "?"),
+        ];
+        let filled =
+            Filled::read(fields.iter().map(|(k, v)| ((*k).to_owned(), v.as_bytes().to_vec())).collect());
         assert_eq!((filled.value(0), filled.value(1), filled.value(2)), (Some("1"), Some("2"), None));
         assert_eq!((filled.csrf.as_str(), filled.example), ("s", Some(3)));
         assert_eq!(filled.parts, BTreeMap::from([(0, b"file".to_vec())]));

@@ -22,7 +22,12 @@ const SHOWN_ROWS: usize = 100;
 const SHOWN_VALUES: usize = 64;
 
 /// The field of each part, showing again what was filled in.
-pub(super) fn fields(schema: &Schema, parts: &[InputPart], examples: &Examples, filled: &Filled) -> Vec<Part> {
+pub(super) fn fields(
+    schema: &Schema,
+    parts: &[InputPart],
+    examples: &Examples,
+    filled: &Filled,
+) -> Vec<Part> {
     let start = examples.rows.get(filled.example.unwrap_or(0));
     let one = |(i, part): (usize, &InputPart)| {
         let given = filled.parts.get(&i).map(|bytes| String::from_utf8_lossy(bytes).into_owned());
@@ -102,7 +107,9 @@ fn shown_part(kind: OutputKind, value: &Value) -> ShownPart {
         OutputKind::Image => address(value, "image/png").map_or(ShownPart::Nothing, ShownPart::Image),
         OutputKind::Audio => address(value, "audio/wav").map_or(ShownPart::Nothing, ShownPart::Audio),
         OutputKind::Video => address(value, "video/mp4").map_or(ShownPart::Nothing, ShownPart::Video),
-        OutputKind::File => address(value, "application/octet-stream").map_or(ShownPart::Nothing, ShownPart::File),
+        OutputKind::File => {
+            address(value, "application/octet-stream").map_or(ShownPart::Nothing, ShownPart::File)
+        }
         OutputKind::Table => table(value).unwrap_or_else(|| json(value)),
         OutputKind::Boxes | OutputKind::Masks => regions(value).unwrap_or_else(|| json(value)),
         OutputKind::Label if value.is_object() => label(value),
@@ -179,41 +186,46 @@ mod tests {
 
     use super::*;
 
-    fn of(kind: OutputKind, value: Value) -> ShownPart {
-        shown_part(kind, &value)
+    fn of(kind: OutputKind, value: &Value) -> ShownPart {
+        shown_part(kind, value)
     }
 
     #[test]
     fn a_class_with_probabilities_has_bars_and_one_without_has_none() {
-        let ShownPart::Label { label, bars } = of(OutputKind::Label, json!({ "cat": 0.25, "dog": 0.75 })) else {
+        let ShownPart::Label { label, bars } = of(OutputKind::Label, &json!({ "cat": 0.25, "dog": 0.75 }))
+        else {
             panic!("no label")
         };
         assert_eq!((label.as_str(), bars[1].label.as_str(), bars[0].text.as_str()), ("dog", "cat", "75.0 %"));
-        assert!(matches!(of(OutputKind::Label, json!("cat")), ShownPart::Label { bars, .. } if bars.is_empty()));
+        assert!(
+            matches!(of(OutputKind::Label, &json!("cat")), ShownPart::Label { bars, .. } if bars.is_empty())
+        );
     }
 
     #[test]
     fn boxes_are_told_in_words() {
         let item = json!([{ "label": "cat", "score": 0.5, "box": { "xmin": 1, "ymin": 2, "xmax": 3.5, "ymax": 4 } }]);
-        let ShownPart::Regions(items) = of(OutputKind::Boxes, item) else { panic!("no regions") };
+        let ShownPart::Regions(items) = of(OutputKind::Boxes, &item) else { panic!("no regions") };
         assert_eq!(items, ["cat, 50.0 %, from 1, 2 to 3.5, 4"]);
-        assert!(matches!(of(OutputKind::Boxes, json!("none")), ShownPart::Json(_)));
+        assert!(matches!(of(OutputKind::Boxes, &json!("none")), ShownPart::Json(_)));
     }
 
     #[test]
     fn a_file_is_what_its_bytes_say_and_never_a_page() {
         let png = STANDARD.encode(b"\x89PNG\r\n\x1a\n0000");
-        assert!(matches!(of(OutputKind::Image, json!(png)), ShownPart::Image(a) if a.starts_with("data:image/png;")));
+        assert!(
+            matches!(of(OutputKind::Image, &json!(png)), ShownPart::Image(a) if a.starts_with("data:image/png;"))
+        );
         let page = STANDARD.encode(b"<script>alert(1)</script>");
-        let ShownPart::File(address) = of(OutputKind::File, json!(page)) else { panic!("no file") };
+        let ShownPart::File(address) = of(OutputKind::File, &json!(page)) else { panic!("no file") };
         assert!(address.starts_with("data:application/octet-stream;"));
-        assert!(matches!(of(OutputKind::Image, json!(null)), ShownPart::Nothing));
+        assert!(matches!(of(OutputKind::Image, &json!(null)), ShownPart::Nothing));
     }
 
     #[test]
     fn a_table_that_is_none_is_shown_as_it_is() {
-        let shown = of(OutputKind::Table, json!({ "columns": ["a"], "data": [[1], ["x"]] }));
+        let shown = of(OutputKind::Table, &json!({ "columns": ["a"], "data": [[1], ["x"]] }));
         assert!(matches!(shown, ShownPart::Table { rows, n_rows: 2, .. } if rows[1] == ["x"]));
-        assert!(matches!(of(OutputKind::Table, json!([1])), ShownPart::Json(_)));
+        assert!(matches!(of(OutputKind::Table, &json!([1])), ShownPart::Json(_)));
     }
 }

@@ -18,12 +18,19 @@ pub struct Part {
 #[derive(Debug, Clone)]
 pub enum ShownPart {
     Text(String),
-    Label { label: String, bars: Vec<Bar> },
+    Label {
+        label: String,
+        bars: Vec<Bar>,
+    },
     Image(String),
     Audio(String),
     Video(String),
     File(String),
-    Table { columns: Vec<String>, rows: Vec<Vec<String>>, n_rows: usize },
+    Table {
+        columns: Vec<String>,
+        rows: Vec<Vec<String>>,
+        n_rows: usize,
+    },
     /// Boxes or masks, in words.
     Regions(Vec<String>),
     Json(String),
