@@ -46,7 +46,7 @@ pub struct WebhookAdd {
     pub of: Of,
     /// Address that is told
     #[arg(value_name = "ADDRESS")]
-    pub url: String,
+    pub address: String,
     /// What it is told; may be given several times [default: everything]
     #[arg(long = "topic", value_enum, value_name = "TOPIC")]
     pub topics: Vec<WebhookTopic>,

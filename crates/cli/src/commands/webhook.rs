@@ -36,7 +36,7 @@ async fn add(args: WebhookAdd, printer: &Printer) -> anyhow::Result<ExitStatus> 
         WebhookTopic::Endpoint => Topic::Endpoint,
         WebhookTopic::Settings => Topic::Settings,
     });
-    let new = NewWebhook { url: args.url, topics: topics.collect() };
+    let new = NewWebhook { url: args.address, topics: topics.collect() };
     let made = client::webhooks::create(&client, of(&args.of), &new).await?;
     printer.answer(&made.secret)?;
     let id = made.webhook.id;
