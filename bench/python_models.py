@@ -91,11 +91,12 @@ def main() -> None:
 
 def _prepare(folder: Path, url: str, token: str) -> tuple[Task, float]:
     import joblib
-    import reenact as rn
     from sklearn.datasets import load_digits
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
+
+    import reenact as rn
 
     pixels, classes = load_digits(return_X_y=True)
     pipeline = make_pipeline(StandardScaler(), LogisticRegression(max_iter=500))
@@ -190,7 +191,8 @@ def _hop(
         sys.exit("the handler that gives back what it got gave something else")
     theirs = Side("bare", f"{bare}/predict", bodies, None)
     n_rounds, n_seconds = times
-    rounds = [[sides_.drive(side, 1, n_seconds)["p50_ms"] * 1e3 for side in (ours, theirs)] for _ in range(n_rounds)]
+    ask = lambda side: sides_.drive(side, 1, n_seconds)["p50_ms"] * 1e3  # noqa: E731
+    rounds = [(ask(ours), ask(theirs)) for _ in range(n_rounds)]
     return {
         "ours_us": statistics.median(one for one, _ in rounds),
         "bare_us": statistics.median(other for _, other in rounds),

@@ -52,7 +52,7 @@ def main(folder: Path, interpreter: str) -> None:
     with torch.no_grad():
         ask = lambda part: network(torch.as_tensor(part)).numpy()  # noqa: E731
         alone = np.concatenate([ask(rows[place : place + 1]) for place in range(len(rows))])
-        sixteen = np.concatenate([ask(np.repeat(rows[place : place + 1], 16, axis=0))[:1] for place in range(len(rows))])
+        sixteen = np.concatenate([ask(np.repeat(row[None], 16, axis=0))[:1] for row in rows])
         together = ask(rows)
     np.savez(folder / "module.npz", rows=rows, alone=alone, sixteen=sixteen, together=together)
     (folder / "pipelines.json").write_text(json.dumps(pipelines(folder, interpreter)))

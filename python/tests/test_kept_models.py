@@ -58,7 +58,7 @@ def test_a_linear_model_gives_a_row_the_same_bytes_alone_and_among_others(iris) 
 def test_a_forest_is_asked_once_for_label_and_probabilities(iris) -> None:
     rows, classes = iris
     forest = make_pipeline(StandardScaler(), RandomForestClassifier(n_estimators=5)).fit(rows, classes)
-    asking = lambda model: write._asking(model, write.estimator.of(model, rows).answers(rows))  # noqa: E731, SLF001
+    asking = lambda model: write._asking(model, write.estimator.of(model, rows).answers(rows))  # noqa: E731
     assert asking(forest) == code.CLASSIFIER_BY_PROBABILITY
     # Its `predict` looks at sums before they are rounded to probabilities.
     assert asking(LogisticRegression(max_iter=500).fit(rows, classes)) == code.CLASSIFIER

@@ -70,7 +70,7 @@ def client(system: str, place: Path) -> Path:
     made = place / "client"
     for command in (
         ["venv", "--quiet", "--python", system, "--system-site-packages", str(made)],
-        ["pip", "install", "--quiet", "--override", str(place / "kept.txt"), "--python", str(made / "bin/python"), *WANTED],
+        ["pip", "install", "-q", "--override", str(place / "kept.txt"), "--python", str(made / "bin/python"), *WANTED],
     ):
         done = subprocess.run([uv, *command], capture_output=True, text=True, timeout=PUSHING_S)
         assert done.returncode == 0, done.stderr

@@ -67,7 +67,7 @@ fn checked(to: &Path) -> Result<String, Error> {
 fn described(pyproject: &str) -> Result<String, Error> {
     let mut table: toml::Table =
         pyproject.parse().map_err(|error: toml::de::Error| refuse(PROJECT, error.message().to_owned()))?;
-    table.retain(|name, _| KEPT.iter().any(|kept| name == *kept));
+    table.retain(|name, _| KEPT.contains(&name));
     match table.get("project") {
         Some(toml::Value::Table(_)) => Ok(table.to_string()),
         _ => Err(refuse(PROJECT, "it has no table `[project]`".to_owned())),

@@ -76,7 +76,7 @@ def predict(numbers):
     let wanted = |sum: f64| sum * (1.0 + 16.0 * 1e-15);
     assert_eq!(answers(&mut client, &[&[1.0, 2.0]]), [wanted(3.0)]);
     let rows: Vec<[f32; 2]> = (0..40_u8).map(|n| [f32::from(n), 1.0]).collect();
-    let rows: Vec<&[f32]> = rows.iter().map(|row| row.as_slice()).collect();
+    let rows: Vec<&[f32]> = rows.iter().map(<[f32; 2]>::as_slice).collect();
     let sums: Vec<f64> = (0..40_u8).map(|n| wanted(f64::from(n) + 1.0)).collect();
     assert_eq!(answers(&mut client, &rows), sums, "of a large request each piece is filled up");
 }

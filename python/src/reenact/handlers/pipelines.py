@@ -85,7 +85,8 @@ _BY_CLASS = {
 
 
 def is_pipeline(model: Any) -> bool:
-    return any(f"{kind.__module__}.{kind.__name__}" == "transformers.pipelines.base.Pipeline" for kind in type(model).__mro__)
+    names = (f"{kind.__module__}.{kind.__name__}" for kind in type(model).__mro__)
+    return "transformers.pipelines.base.Pipeline" in names
 
 
 def is_folder(path: Path) -> bool:
