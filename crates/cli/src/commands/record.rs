@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use ::record::recorder::{Recording, Wanted};
+use ::record::recorder::{Pins, Recording, Wanted};
 use ::record::run::Means;
 use ::record::{recorder, runs};
 use anyhow::Context;
@@ -25,6 +25,7 @@ pub fn run(args: &Record, printer: &Printer) -> anyhow::Result<ExitStatus> {
         folder: &here,
         capsule: &folder,
         name: args.name.as_deref(),
+        pins: if args.pin { Pins::Portable } else { Pins::None },
         wanted: Wanted {
             inputs: &args.inputs,
             outputs: &args.wanted.outputs,
