@@ -109,6 +109,8 @@ fn opened_stream(opened: File, mode: &[u8]) -> File {
     }
     keep_errno(|| {
         let descriptor = real!(c"fileno" as fn(File) -> c_int, (opened), -1);
+        // Behind a comma stands a character set.
+        let mode = mode.split(|letter| *letter == b',').next().unwrap_or_default();
         if see(descriptor, mode.iter().any(|letter| b"wa+".contains(letter))) {
             let free = STREAMS.iter().find(|stream| {
                 stream.compare_exchange(0, opened as usize, Ordering::AcqRel, Ordering::Relaxed).is_ok()
