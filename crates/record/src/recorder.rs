@@ -33,7 +33,17 @@ pub struct Recording<'r> {
     pub capsule: &'r Path,
     /// What to call it; the folder's name where it is none.
     pub name: Option<&'r str>,
+    pub pins: Pins,
     pub wanted: Wanted<'r>,
+}
+
+/// Whether threads and instruction set are held fixed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pins {
+    /// As the system and the user have them.
+    None,
+    /// To what machines of the last ten years have in common, so that another one can replay to the same bits.
+    Portable,
 }
 
 /// What of a run is kept beside what it read and wrote.
@@ -62,7 +72,7 @@ pub fn record(means: &Means, recording: &Recording<'_>) -> Result<Capsule, Error
         program: &program,
         arguments: recording.command.get(1..).unwrap_or_default(),
         folder: &at_work,
-        variables: None,
+        variables: Some(&record.variables),
         words: &capsule,
     };
     record.exit = Some(run::run(means, &start, &shim)?);
@@ -103,7 +113,7 @@ fn begun(recording: &Recording<'_>, (folder, program): (&Path, &Path), now_ms: i
         started_ms: now_ms,
         duration_ms: None,
         exit: None,
-        variables: variables(),
+        variables: variables(recording.pins),
         git: git::look(folder),
         code: Vec::new(),
         inputs: Vec::new(),
@@ -115,11 +125,33 @@ fn begun(recording: &Recording<'_>, (folder, program): (&Path, &Path), now_ms: i
     }
 }
 
-/// The variables of our environment that belong in a capsule.
-fn variables() -> BTreeMap<String, String> {
+/// The variables of our environment that belong in a capsule, and the pins that the user has not set otherwise.
+fn variables(pins: Pins) -> BTreeMap<String, String> {
+    let mut variables = match pins {
+        Pins::None => BTreeMap::new(),
+        Pins::Portable => pinned(),
+    };
     let text = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    text.filter(|(name, _)| capsule::is_kept_variable(name)).collect()
+    variables.extend(text.filter(|(name, _)| capsule::is_kept_variable(name)));
+    variables
+}
+
+/// What libraries of numbers read to choose their code and their threads.
+fn pinned() -> BTreeMap<String, String> {
+    let n_cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get).to_string();
+    let pins = [
+        ("ATEN_CPU_CAPABILITY", "avx2"),
+        ("MKL_CBWR", "AVX2"),
+        ("MKL_DYNAMIC", "FALSE"),
+        ("MKL_NUM_THREADS", &n_cores),
+        ("OMP_DYNAMIC", "FALSE"),
+        ("OMP_NUM_THREADS", &n_cores),
+        ("ONEDNN_MAX_CPU_ISA", "AVX2"),
+        ("OPENBLAS_CORETYPE", "Haswell"),
+        ("OPENBLAS_NUM_THREADS", &n_cores),
+    ];
+    pins.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
 }
 
 /// Where a run took place, and where its record is.

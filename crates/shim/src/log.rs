@@ -73,7 +73,7 @@ static LOG: Locked<Log> = Locked::new(Log {
 static NUMBER: AtomicU32 = AtomicU32::new(0);
 
 pub fn open() {
-    LOG.with(|log| make(log));
+    LOG.with(make);
 }
 
 /// Makes the log if there is none yet, and says its number.
@@ -250,15 +250,13 @@ fn write_header(log: &mut Log) {
 fn digest_of_arguments() -> u64 {
     let mut digest = layout::FNV_START;
     let descriptor = sys::open(c"/proc/self/cmdline", 0) as i32;
+    if descriptor < 0 {
+        return digest;
+    }
     let mut space = [0_u8; 1024];
-    while descriptor >= 0 {
-        match usize::try_from(sys::read(descriptor, &mut space)) {
-            Ok(n) if n > 0 => digest = layout::fnv1a(digest, space.get(..n).unwrap_or_default()),
-            _ => break,
-        }
+    while let Ok(n @ 1..) = usize::try_from(sys::read(descriptor, &mut space)) {
+        digest = layout::fnv1a(digest, space.get(..n).unwrap_or_default());
     }
-    if descriptor >= 0 {
-        sys::close(descriptor);
-    }
+    sys::close(descriptor);
     digest
 }

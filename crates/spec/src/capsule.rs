@@ -290,6 +290,21 @@ mod tests {
         assert_eq!(kept[3..], [REDACTED, "--api-key=<redacted>", REDACTED, "--lr=0.1", "a=b"]);
     }
 
+    /// Files of every version that was ever written; they are added to and never edited.
+    #[test]
+    fn what_the_first_version_wrote_is_read_and_written_the_same() {
+        let text = include_str!("capsule/golden/v1.json");
+        let capsule: Capsule = serde_json::from_str(text).unwrap();
+        assert_eq!(format!("{}\n", serde_json::to_string_pretty(&capsule).unwrap()), text);
+        let bytes = include_bytes!("capsule/golden/v1.log");
+        assert_eq!(Sha256::of(bytes), capsule.entropy.processes[0].sha256);
+        let log = log::read(bytes).unwrap();
+        let draws: Vec<_> = log.draws().map(|draw| (draw.stream, draw.payload.len(), draw.offset)).collect();
+        assert_eq!((log.process.as_str(), log.records.len(), log.is_whole), ("r.0-1", 6, true));
+        assert_eq!(draws, [(0, 24, 0x2f_2a3b), (1, 8, 0x10)]);
+        assert_eq!(log.module(1), "/usr/bin/python3.11");
+    }
+
     #[test]
     fn a_path_that_climbs_out_is_seen() {
         assert!(stays_inside("data/train.csv") && stays_inside(".hidden"));

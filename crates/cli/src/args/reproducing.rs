@@ -26,6 +26,9 @@ pub struct Record {
     /// Files in this folder that are inputs, whether they are read or not
     #[arg(long, value_name = "GLOB")]
     pub inputs: Vec<String>,
+    /// Hold threads and instruction set fixed, so that another machine can replay to the same bits
+    #[arg(long)]
+    pub pin: bool,
     #[command(flatten)]
     pub wanted: Wanted,
     /// The program and its arguments

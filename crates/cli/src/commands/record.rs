@@ -2,16 +2,17 @@
 
 use std::path::{Path, PathBuf};
 
-use ::record::recorder::{Recording, Wanted};
+use ::record::recorder::{Pins, Recording, Wanted};
 use ::record::run::Means;
 use ::record::{recorder, runs};
 use anyhow::Context;
 use spec::capsule::{Capsule, Exit};
+use tokio_util::sync::CancellationToken;
 
 use crate::args::reproducing::Record;
 use crate::commands::ExitStatus;
 use crate::printer::{self, Printer};
-use crate::{clock, settings};
+use crate::{clock, settings, signals};
 
 pub fn run(args: &Record, printer: &Printer) -> anyhow::Result<ExitStatus> {
     let home = settings::runs_folder()?;
@@ -25,6 +26,7 @@ pub fn run(args: &Record, printer: &Printer) -> anyhow::Result<ExitStatus> {
         folder: &here,
         capsule: &folder,
         name: args.name.as_deref(),
+        pins: if args.pin { Pins::Portable } else { Pins::None },
         wanted: Wanted {
             inputs: &args.inputs,
             outputs: &args.wanted.outputs,
@@ -37,8 +39,10 @@ pub fn run(args: &Record, printer: &Printer) -> anyhow::Result<ExitStatus> {
     Ok(ended(&record))
 }
 
-/// What a run is lent by this program.
+/// What a run is lent by this program. From here on the first Ctrl-C is the command's affair, which the terminal
+/// tells it too, and the record of how it ended is written; the second ends this program.
 pub(super) fn means() -> anyhow::Result<Means> {
+    signals::stop_on_signal(&CancellationToken::new())?;
     let own = std::env::current_exe().context("could not find this program")?;
     let launcher = vec![own.into_os_string(), "launch".into()];
     Ok(Means { launcher, now_ms: clock::now_ms, out: printer::out, err: printer::err })

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use ::record::recorder::Wanted;
 use ::record::replayer::{self, Replaying};
+use ::record::run::Means;
 use ::record::{capsule, runs, verify};
 use spec::criteria::{Criterion, Standing, Verdict};
 
@@ -21,10 +22,11 @@ pub fn run(args: &Replay, printer: &Printer) -> anyhow::Result<ExitStatus> {
         Environment::Current => None,
         Environment::Restore => Some(restored::python(&capsule::read(&recorded)?, printer)?),
     };
+    let means = means()?;
     let mut n_same = 0;
     for n in 1..=args.times {
         let to = folder(args, &home, &recorded, n)?;
-        n_same += u32::from(once(args, (&recorded, &to), program.as_deref(), printer)?);
+        n_same += u32::from(once((args, &means), (&recorded, &to), program.as_deref(), printer)?);
         printer.note(format_args!("replay: {}", to.display()));
     }
     if args.times > 1 {
@@ -44,7 +46,7 @@ fn folder(args: &Replay, home: &Path, recorded: &Path, n: u32) -> anyhow::Result
 
 /// Replays once; whether the result is the same.
 fn once(
-    args: &Replay,
+    (args, means): (&Replay, &Means),
     (recorded, to): (&Path, &Path),
     program: Option<&Path>,
     printer: &Printer,
@@ -52,7 +54,7 @@ fn once(
     let wanted =
         Wanted { inputs: &[], outputs: &args.wanted.outputs, metrics: args.wanted.metric_pattern.as_ref() };
     let replaying = Replaying { capsule: recorded, to, program, is_strict: args.strict, wanted };
-    let record = replayer::replay(&means()?, &replaying)?;
+    let record = replayer::replay(means, &replaying)?;
     runs::remember(&settings::runs_folder()?, to, &record)?;
     record.warnings.iter().for_each(|warning| printer.warning(warning));
     let mut comparison = verify::verify(recorded, to)?;

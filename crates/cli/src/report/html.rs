@@ -58,7 +58,7 @@ fn sentence(verdict: Verdict) -> &'static str {
 }
 
 fn criteria(findings: &[Finding]) -> String {
-    let mut text = "<h2>Criteria</h2>\n<div class=\"wide\"><table>\n<thead><tr><th scope=\"col\">Criterion</th>\
+    let mut text = "<h2>Criteria</h2>\n<div class=\"wide\" tabindex=\"0\"><table>\n<thead><tr><th scope=\"col\">Criterion</th>\
                     <th scope=\"col\">Standing</th><th scope=\"col\">What was found</th></tr></thead>\n<tbody>\n"
         .to_owned();
     for Finding { criterion, standing, summary, .. } in findings {
@@ -111,7 +111,7 @@ fn tensors(tensors: &[TensorFinding]) -> String {
     if tensors.is_empty() {
         return String::new();
     }
-    let mut text = "<h2>Tensors that differ</h2>\n<div class=\"wide\"><table>\n<thead><tr><th scope=\"col\">Tensor</th>\
+    let mut text = "<h2>Tensors that differ</h2>\n<div class=\"wide\" tabindex=\"0\"><table>\n<thead><tr><th scope=\"col\">Tensor</th>\
                     <th scope=\"col\">Type</th><th scope=\"col\">Elements</th><th scope=\"col\">Largest difference</th>\
                     <th scope=\"col\">of the larger</th><th scope=\"col\">ULP</th></tr></thead>\n<tbody>\n"
         .to_owned();
@@ -148,7 +148,7 @@ fn differences(finding: &Finding) -> String {
         return String::new();
     }
     let mut text = format!(
-        "<h2>{} {}: the first differences</h2>\n<div class=\"wide\"><table>\n<thead><tr><th scope=\"col\">What</th>\
+        "<h2>{} {}: the first differences</h2>\n<div class=\"wide\" tabindex=\"0\"><table>\n<thead><tr><th scope=\"col\">What</th>\
          <th scope=\"col\">A</th><th scope=\"col\">B</th></tr></thead>\n<tbody>\n",
         finding.criterion.code(),
         finding.criterion.as_str()

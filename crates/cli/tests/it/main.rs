@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod demo;
 #[cfg(test)]
+mod entropy;
+#[cfg(test)]
 mod errors;
 #[cfg(test)]
 mod flows;

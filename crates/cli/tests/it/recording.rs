@@ -146,6 +146,30 @@ fn secrets_stay_out_of_a_capsule() {
 }
 
 #[test]
+fn pins_are_set_kept_and_given_back_and_the_users_own_win() {
+    let home = Home::new().with("OMP_NUM_THREADS", "1");
+    home.write("t.py", "import os\nprint(os.environ['OPENBLAS_CORETYPE'], os.environ['OMP_NUM_THREADS'])\n");
+    let ended = home.run(&["record", "-o", "a", "--pin", "--", &python(), "t.py"]);
+    assert_eq!(ended.stdout, "Haswell 1\n", "{ended}");
+    let other = Home::new().with("OPENBLAS_CORETYPE", "SkylakeX").with("MKL_CBWR", "COMPATIBLE");
+    let from = home.path().join("a");
+    let replayed = other.run(&["replay", from.to_str().unwrap(), "-o", "b"]);
+    assert!(replayed.code == Some(0) && replayed.stdout.starts_with("Haswell 1\n"), "{replayed}");
+}
+
+#[test]
+fn another_instruction_set_is_blamed() {
+    let home = Home::new();
+    home.write("t.py", "import os\nopen('out.txt', 'w').write(os.environ.get('MKL_CBWR', 'none'))\n");
+    for (name, isa) in [("a", "AVX2"), ("b", "SSE4_2")] {
+        let mut command = home.command(&["record", "-o", name, "--", &python(), "t.py"]);
+        assert!(command.env("MKL_CBWR", isa).status().unwrap().success());
+    }
+    let ended = home.run(&["verify", "a", "b"]);
+    assert!(ended.stdout.contains("variable MKL_CBWR is `AVX2` and `SSE4_2`"), "{ended}");
+}
+
+#[test]
 fn what_the_user_preloads_is_kept() {
     let home = Home::new().with("LD_PRELOAD", "libm.so.6");
     home.write(

@@ -11,7 +11,8 @@ pub fn python() -> String {
 
 /// Records a script twice, replays the first, and compares.
 fn check(script: &str) {
-    let home = Home::new();
+    // Threads of libraries that wait by turning would fight the other tests for the processor.
+    let home = Home::new().with("OMP_NUM_THREADS", "1").with("OPENBLAS_NUM_THREADS", "1");
     let source = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/reproduce/");
     home.write(script, std::fs::read(format!("{source}{script}")).unwrap());
     for name in ["first", "second"] {

@@ -143,7 +143,7 @@ impl Count {
             let name = format!("{path}: {}", key.0);
             match in_b.get(key) {
                 Some(tensor_b) => {
-                    self.pair(name, ((path_a, file_a), tensor_a), ((path_b, file_b), tensor_b))?
+                    self.pair(name, ((path_a, file_a), tensor_a), ((path_b, file_b), tensor_b))?;
                 }
                 None => self.forms.push(differs(name, form(tensor_a), NOTHING)),
             }

@@ -3,7 +3,7 @@
 //! Each is entered by a few instructions that add the return address as one more argument, which says who asked.
 
 use core::arch::naked_asm;
-use core::ffi::{c_int, c_long, c_uint, c_void};
+use core::ffi::{c_int, c_uint, c_void};
 
 use crate::draw::draw;
 use crate::real::real;
@@ -85,46 +85,51 @@ extern "C" fn random_device_from(device: *mut c_void, caller: usize) -> c_uint {
     u32::from_le_bytes(space)
 }
 
-/// `syscall(SYS_getrandom, …)`; every other number goes on to the real function with all registers as they were.
-// SAFETY: `rdi` is the number; the arguments move up by one as `getrandom` has them; else nothing is touched.
+/// `syscall(SYS_getrandom, …)`; every other number is called as the C library would.
+// SAFETY: the arguments are where `getrandom` or the kernel wants them; a seventh that was not passed is read from
+// the caller's frame and looked at by nobody.
 #[unsafe(naked)]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn syscall() {
     naked_asm!(
         "cmp rdi, {getrandom}",
-        "jne {other}",
+        "jne 2f",
         "mov rdi, rsi",
         "mov rsi, rdx",
         "mov rdx, rcx",
         "mov rcx, [rsp]",
         "jmp {inner}",
+        "2:",
+        "mov rax, rdi",
+        "mov rdi, rsi",
+        "mov rsi, rdx",
+        "mov rdx, rcx",
+        "mov r10, r8",
+        "mov r8, r9",
+        "mov r9, [rsp + 8]",
+        "syscall",
+        "cmp rax, -4095",
+        "jae 3f",
+        "ret",
+        "3:",
+        "mov rdi, rax",
+        "sub rsp, 8",
+        "call {failed}",
+        "add rsp, 8",
+        "ret",
         getrandom = const sys::SYS_GETRANDOM,
-        other = sym any_syscall,
         inner = sym getrandom_by_number,
+        failed = sym failed,
     )
+}
+
+extern "C" fn failed(result: isize) -> isize {
+    sys::with_errno(result)
 }
 
 extern "C" fn getrandom_by_number(space: *mut u8, n: usize, flags: c_uint, caller: usize) -> isize {
     let drawn = draw(layout::SYSCALL, slice(space, n), caller, |space| sys::getrandom(space, flags));
     sys::with_errno(drawn)
-}
-
-#[expect(clippy::too_many_arguments, reason = "the C library's function has as many")]
-extern "C" fn any_syscall(
-    number: c_long,
-    a: usize,
-    b: usize,
-    c: usize,
-    d: usize,
-    e: usize,
-    f: usize,
-) -> c_long {
-    type Word = usize;
-    real!(
-        c"syscall" as fn(c_long, Word, Word, Word, Word, Word, Word) -> c_long,
-        (number, a, b, c, d, e, f),
-        -1
-    )
 }
 
 /// Fills all of a space with the kernel's entropy; 0 or more, or what the kernel refused with.

@@ -109,6 +109,8 @@ fn opened_stream(opened: File, mode: &[u8]) -> File {
     }
     keep_errno(|| {
         let descriptor = real!(c"fileno" as fn(File) -> c_int, (opened), -1);
+        // Behind a comma stands a character set.
+        let mode = mode.split(|letter| *letter == b',').next().unwrap_or_default();
         if see(descriptor, mode.iter().any(|letter| b"wa+".contains(letter))) {
             let free = STREAMS.iter().find(|stream| {
                 stream.compare_exchange(0, opened as usize, Ordering::AcqRel, Ordering::Relaxed).is_ok()
@@ -198,7 +200,6 @@ with_caller!(read, "rcx", read_from);
 with_caller!(__read_chk, "r8", read_chk_from);
 with_caller!(fread, "r8", fread_from);
 with_caller!(fread_unlocked, "r8", fread_from);
-with_caller!(__fread_chk, "r9", fread_chk_from);
 
 extern "C" fn read_from(descriptor: c_int, space: *mut u8, n: usize, caller: usize) -> isize {
     let is_device = usize::try_from(descriptor)
@@ -240,18 +241,14 @@ extern "C" fn fread_from(space: *mut u8, size: usize, n: usize, stream: File, ca
     drawn.max(0) as usize / size
 }
 
-extern "C" fn fread_chk_from(
-    space: *mut u8,
-    n_space: usize,
-    size: usize,
-    n: usize,
-    stream: File,
-    caller: usize,
-) -> usize {
+/// Its place in the program is left out, which leaves it to be matched by thread and order.
+// SAFETY: it has the type of the function that compilers put in the place of `fread`.
+#[unsafe(no_mangle)]
+pub extern "C" fn __fread_chk(space: *mut u8, n_space: usize, size: usize, n: usize, stream: File) -> usize {
     if size.saturating_mul(n) > n_space {
         sys::exit(sys::BROKEN);
     }
-    fread_from(space, size, n, stream, caller)
+    fread_from(space, size, n, stream, 0)
 }
 
 // SAFETY: it has the type of `fclose(3)`, and passes on what it was given.

@@ -122,7 +122,6 @@ macro_rules! spawns {
     ($($name:ident $text:literal;)*) => {$(
         // SAFETY: it has the type of `posix_spawn(3)`, and passes on what it was given.
         #[unsafe(no_mangle)]
-        #[expect(clippy::too_many_arguments, reason = "the C library's function has as many")]
         pub extern "C" fn $name(
             child: *mut c_int,
             path: Path,
