@@ -22,10 +22,10 @@ export function isBusy(name) {
 }
 
 const box = document.querySelector("[data-endpoint]");
-if (box) watch(box);
 const log = document.getElementById("log");
-if (log) follow(log);
 const measures = document.getElementById("measures");
+if (box) watch(box);
+if (log) follow(log);
 if (measures) measure(measures);
 
 async function watch(box) {

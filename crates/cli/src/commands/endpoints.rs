@@ -50,7 +50,7 @@ async fn list(args: EndpointsList, printer: &Printer) -> anyhow::Result<()> {
     let client = settings::connect(&args.server)?;
     let endpoints = client::api::endpoints(&client).await?;
     if args.json {
-        return Ok(printer.answer_json(&endpoints)?);
+        return printer.answer_json(&endpoints);
     }
     if endpoints.is_empty() {
         printer.note("no endpoints; `reenact deploy OWNER/NAME` makes one");
@@ -68,7 +68,7 @@ async fn show(args: EndpointsShow, printer: &Printer) -> anyhow::Result<()> {
     let (client, model) = connect(&args.which)?;
     let endpoint = client::api::endpoint(&client, model).await?;
     match args.json {
-        true => Ok(printer.answer_json(&endpoint)?),
+        true => printer.answer_json(&endpoint),
         false => describe(&endpoint, printer),
     }
 }
@@ -126,7 +126,7 @@ async fn metrics(args: EndpointsMetrics, printer: &Printer) -> anyhow::Result<()
     let (client, model) = connect(&args.which)?;
     let metrics = client::api::endpoint_metrics(&client, model).await?;
     if args.json {
-        return Ok(printer.answer_json(&metrics)?);
+        return printer.answer_json(&metrics);
     }
     let ms = |s: Option<f64>| s.map_or_else(|| "-".to_owned(), |s| format!("{:.1} ms", s * 1e3));
     let mut table = Table::new(["MINUTE", "REQUESTS", "ERRORS", "P50", "P95", "COLD STARTS", "CPU"]);
@@ -149,7 +149,7 @@ async fn requests(args: EndpointsRequests, printer: &Printer) -> anyhow::Result<
     let (client, model) = connect(&args.which)?;
     let requests = client::api::recorded_requests(&client, model, args.limit).await?;
     if args.json {
-        return Ok(printer.answer_json(&requests)?);
+        return printer.answer_json(&requests);
     }
     if requests.is_empty() {
         printer.note(

@@ -119,7 +119,7 @@ async fn page_with(
     };
     if let Some(described) = described {
         page.targets = described.targets.iter().map(|target| target_line(&described, target)).collect();
-        page.options = forms::lines(&described.options);
+        page.options = forms::lines(&described.row.options, &described.options);
         page.weights = described.weights;
         page.lines = logs::read(app, &visitor.actor, &place.name).await?;
         page.measures = Some(measures::draw(&usage::read(app, &visitor.actor, &place.name).await?));

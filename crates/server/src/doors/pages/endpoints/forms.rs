@@ -9,6 +9,7 @@ use axum::response::Response;
 use serde::Deserialize;
 use serde_json::Value;
 use spec::api::{EndpointChange, EndpointOptions, NewTarget, NewTargets};
+use store::db::endpoints::Options;
 
 use super::super::place::Place;
 use super::super::views::endpoint::OptionLine;
@@ -20,28 +21,29 @@ use crate::doors::address::Base;
 use crate::error::{Code, Error};
 use crate::ops::endpoints::{options, targets};
 
-/// What can be set, with what it is now.
-pub fn lines(now: &EndpointOptions) -> Vec<OptionLine> {
-    let line = |name, title, help, value| OptionLine { name, title, help, value };
+/// What can be set: what its owner set, and beneath that what holds.
+pub fn lines(own: &Options, now: &EndpointOptions) -> Vec<OptionLine> {
+    let line = |(name, title, help), is_set: bool, now: String| {
+        let value = if is_set { now.clone() } else { String::new() };
+        OptionLine { name, title, help, value, now }
+    };
+    let awake = ("min_replicas", "Kept awake", "Runtimes that never sleep, for each target");
+    let most = ("max_replicas", "Most runtimes", "For each target");
+    let at_a_time = ("concurrency", "Requests at a time", "More are told to come again");
+    let request = ("request_timeout", "Time for a request", "Such as 10s");
+    let load = ("load_timeout", "Time to load", "Such as 2m");
+    let idle = ("idle_after", "Sleeps after", "Without a request, such as 15m");
+    let memory = ("memory", "Memory", "For each process, such as 512 MiB");
+    let sample = ("log_sample", "Requests recorded", "A part from 0 (none) to 1 (all)");
     vec![
-        line(
-            "min_replicas",
-            "Kept awake",
-            "Runtimes that never sleep, for each target",
-            now.min_replicas.to_string(),
-        ),
-        line("max_replicas", "Most runtimes", "For each target", now.max_replicas.to_string()),
-        line("concurrency", "Requests at a time", "More are told to come again", now.concurrency.to_string()),
-        line("request_timeout", "Time for a request", "Such as 10s", now.request_timeout.clone()),
-        line("load_timeout", "Time to load", "Such as 2m", now.load_timeout.clone()),
-        line("idle_after", "Sleeps after", "Without a request, such as 15m", now.idle_after.clone()),
-        line("memory", "Memory", "For each process, such as 512 MiB", now.memory.clone()),
-        line(
-            "log_sample",
-            "Requests recorded",
-            "A part from 0 (none) to 1 (all)",
-            now.log_sample.to_string(),
-        ),
+        line(awake, true, now.min_replicas.to_string()),
+        line(most, true, now.max_replicas.to_string()),
+        line(at_a_time, own.concurrency.is_some(), now.concurrency.to_string()),
+        line(request, own.request_timeout_ms.is_some(), now.request_timeout.clone()),
+        line(load, own.load_timeout_ms.is_some(), now.load_timeout.clone()),
+        line(idle, own.idle_after_ms.is_some(), now.idle_after.clone()),
+        line(memory, own.memory_bytes.is_some(), now.memory.clone()),
+        line(sample, true, now.log_sample.to_string()),
     ]
 }
 

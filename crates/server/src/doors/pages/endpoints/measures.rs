@@ -102,7 +102,7 @@ fn line(at_ms: i64, counted: &Counted) -> MinuteLine {
 
 fn seconds(s: f64) -> String {
     match s {
-        s if s == 0.0 => "0 s".to_owned(),
+        0.0 => "0 s".to_owned(),
         s if s < 0.001 => format!("{:.2} ms", s * 1e3),
         s if s < 1.0 => format!("{:.1} ms", s * 1e3),
         s => format!("{s:.1} s"),

@@ -97,7 +97,10 @@ pub struct OptionLine {
     pub name: &'static str,
     pub title: &'static str,
     pub help: &'static str,
+    /// Empty where it is the operator's choice.
     pub value: String,
+    /// What holds.
+    pub now: String,
 }
 
 /// A recorded request.
