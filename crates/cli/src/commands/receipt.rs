@@ -78,7 +78,9 @@ async fn verify_receipt(
         Some(true) => report.note("output", true, "has the digest that was signed".to_owned()),
         Some(false) => report.note("output", false, "has another digest than was signed".to_owned()),
         None => {
-            report.lines.push(("output", format!("sha256:{}, its bytes are not here", receipt.output.sha256)))
+            report
+                .lines
+                .push(("output", format!("sha256:{}, its bytes are not here", receipt.output.sha256)));
         }
     }
     if args.rerun {

@@ -195,7 +195,9 @@ mod tests {
     fn whether_a_link_works_is_told_by_the_clock_as_it_is_now() {
         let ending = link(Some(1000));
         // A clock that is set forward ends it, one that is set back opens it again: nothing is remembered of it.
-        for (now_ms, expected) in [(999, OPEN), (1000, "expired"), (i64::MAX, "expired"), (5, OPEN), (i64::MIN, OPEN)] {
+        for (now_ms, expected) in
+            [(999, OPEN), (1000, "expired"), (i64::MAX, "expired"), (5, OPEN), (i64::MIN, OPEN)]
+        {
             assert_eq!(state(&ending, now_ms), expected, "{now_ms}");
         }
         assert_eq!(state(&link(None), i64::MAX), OPEN);
