@@ -62,6 +62,37 @@ export async function infer(data, request, signal) {
   return { outputs: Object.fromEntries(answer.outputs.map((output) => [output.name, output])), took };
 }
 
+/** Asks for the answer to the only row piece by piece; calls `onPiece` with each. Throws an `Error` for people. */
+export async function pieces(data, request, signal, onPiece) {
+  const row = Object.fromEntries(request.inputs.map((input) => [input.name, input.data[0]]));
+  let response;
+  try {
+    response = await fetch(data.stream, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(row),
+      signal,
+    });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Error("The server does not answer.", { cause: error });
+  }
+  if (!response.ok) throw new Error(complaint(await response.text(), response.status));
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  let read = "";
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) return;
+    const lines = (read + value).split("\n");
+    read = lines.pop();
+    for (const line of lines.filter((each) => each.startsWith("data:"))) {
+      const event = JSON.parse(line.slice(5));
+      if (event.error) throw new Error(event.error.replace("; hint: ", "\n"));
+      onPiece(event.text_output);
+    }
+  }
+}
+
 function complaint(text, status) {
   try {
     const { error, message, hint } = JSON.parse(text);

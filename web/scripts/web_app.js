@@ -1,6 +1,6 @@
 // The web app in the browser: reads the form or the picture, asks the endpoint, shows the answer in place.
 
-import { body, curl, infer } from "./request.js";
+import { body, curl, infer, pieces } from "./request.js";
 import { complain, duration, element, read, show, wait } from "./answer.js";
 import { isBusy, state } from "./endpoint.js";
 import { panel } from "./csv.js";
@@ -47,6 +47,11 @@ async function predict({ expected, isQuiet = false } = {}) {
   const mine = (running = new AbortController());
   const stop = isQuiet ? dim() : tell();
   try {
+    if (data.stream) {
+      await grow(request, mine.signal, stop);
+      repeat(request);
+      return;
+    }
     const { outputs, took } = await infer(data, request, mine.signal);
     const nRows = request.inputs[0].shape[0] ?? 1;
     const [first] = schema ? read(schema, outputs, nRows) : [{ values: Object.values(outputs).map((o) => [o.name, o.data]) }];
@@ -62,6 +67,24 @@ async function predict({ expected, isQuiet = false } = {}) {
   } finally {
     stop();
     if (running === mine) running = null;
+  }
+}
+
+/** Shows the answer as it comes, piece by piece. Whoever hears the page is told it once it is whole. */
+async function grow(request, signal, onFirst) {
+  const began = performance.now();
+  const text = element("p", "answer-text");
+  place.setAttribute("aria-busy", "true");
+  try {
+    await pieces(data, request, signal, (piece) => {
+      if (!text.isConnected) { onFirst(); place.replaceChildren(text); }
+      text.append(piece);
+    });
+    if (!text.isConnected) place.replaceChildren(text);
+    document.getElementById("took").textContent = duration(performance.now() - began);
+    setState("ready");
+  } finally {
+    place.removeAttribute("aria-busy");
   }
 }
 

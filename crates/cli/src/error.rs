@@ -26,6 +26,10 @@ pub enum Error {
     Json { name: String, source: serde_json::Error },
     #[error("the JSON in `{0}` is not rows")]
     NotRows(String),
+    #[error("`{0}` has more than one row, and an answer in pieces is to one")]
+    ManyRows(String),
+    #[error("the row in `{0}` does not name its values")]
+    NotNamed(String),
     #[error("could not start `{program}`")]
     Program { program: String, source: io::Error },
     #[error("could not {operation}: {last_words}")]
@@ -74,6 +78,8 @@ impl Error {
             Self::NotRows(_) => {
                 "give a list of rows, or an object with one of `instances`, `inputs`, `dataframe_split`, `dataframe_records`"
             }
+            Self::ManyRows(_) => "keep one row in it, or ask without `--stream`",
+            Self::NotNamed(_) => "write it as CSV with a header line, or as an object: `[{\"text\": \"…\"}]`",
             Self::NoPython => {
                 "install Python 3.11 (on Debian: `apt-get install python3 python3-venv`), or uv (https://docs.astral.sh/uv)"
             }

@@ -19,6 +19,29 @@ pub fn read(name: &str, text: &str) -> Result<Value, Error> {
     if is_json { read_json(name, text) } else { read_csv(name, text) }
 }
 
+/// The only row of a request by the scoring protocol, as an object of values by name.
+pub fn only(name: &str, rows: &Value) -> Result<Value, Error> {
+    let list = |key: &str| rows.get(key).and_then(Value::as_array);
+    let split = rows.get("dataframe_split");
+    let found = match split.and_then(|split| Some((split.get("columns")?, split.get("data")?.as_array()?))) {
+        Some((columns, data)) => {
+            let columns = columns.as_array().into_iter().flatten().filter_map(Value::as_str);
+            let first = data.first().and_then(Value::as_array).into_iter().flatten().cloned();
+            let row: Map<String, Value> = columns.map(str::to_owned).zip(first).collect();
+            Some((Value::Object(row), data.len()))
+        }
+        None => KEYS.iter().find_map(|key| {
+            let rows = list(key)?;
+            Some((rows.first()?.clone(), rows.len()))
+        }),
+    };
+    match found {
+        Some((row, 1)) if row.is_object() => Ok(row),
+        Some((row, _)) if row.is_object() => Err(Error::ManyRows(name.to_owned())),
+        _ => Err(Error::NotNamed(name.to_owned())),
+    }
+}
+
 /// The answers as a table, one line a row.
 pub fn answer_table(answer: &Value) -> Table {
     let answer = answer.get("predictions").unwrap_or(answer);
@@ -140,6 +163,16 @@ fn read_text(cell: &str) -> Option<Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_answer_in_pieces_is_to_one_row_with_names() {
+        let only = |name: &str, text: &str| only(name, &read(name, text).unwrap());
+        let row = json!({ "text": "hello", "n": 2 });
+        assert_eq!(only("a.csv", "text,n\nhello,2\n").unwrap(), row);
+        assert_eq!(only("a.json", r#"[{"text": "hello", "n": 2}]"#).unwrap(), row);
+        assert!(matches!(only("a.csv", "n\n1\n2\n"), Err(Error::ManyRows(_))));
+        assert!(matches!(only("a.json", "[[1, 2]]"), Err(Error::NotNamed(_))));
+    }
 
     #[test]
     fn csv_becomes_columns_of_one_type_each() {

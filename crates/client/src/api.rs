@@ -2,12 +2,13 @@
 //!
 //! Knows addresses; the types are `spec::api`'s, which the server writes.
 
+use futures_util::StreamExt;
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 use spec::api::{Deploy, Endpoint, Logs, Me, Page, Repository};
 use spec::name::{RepositoryKind, RepositoryName};
 
-use crate::error::Error;
+use crate::error::{Error, Refusal};
 use crate::http::{self, Client};
 
 /// Whom the token acts for.
@@ -92,6 +93,47 @@ pub async fn predict(client: &Client, repository: &RepositoryName, rows: &Value)
     let request = client.request(Method::POST, &format!("/endpoints/{repository}/invocations"));
     let response = http::send_when_asked(&operation, request.json(rows)).await?;
     http::read_json(&operation, response).await
+}
+
+/// Asks an endpoint for its answer piece by piece, by the generate extension of the Open Inference Protocol: `inputs`
+/// names the model's inputs. Each piece is handed on as it comes.
+pub async fn stream<E: From<Error>>(
+    client: &Client,
+    repository: &RepositoryName,
+    inputs: &Value,
+    mut on_piece: impl FnMut(&str) -> Result<(), E>,
+) -> Result<(), E> {
+    let operation = format!("ask `{repository}`");
+    let name = repository.name();
+    let path = format!("/endpoints/{repository}/v2/models/{name}/generate_stream");
+    let request = client.request(Method::POST, &path).json(inputs);
+    let response = http::send_when_asked(&operation, request).await?;
+    let mut chunks = response.bytes_stream();
+    let mut read = Vec::new();
+    while let Some(chunk) = chunks.next().await {
+        read.extend_from_slice(&chunk.map_err(|source| http::connection(&operation, source))?);
+        // A piece of UTF-8 never holds the byte that ends a line.
+        while let Some(end) = read.iter().position(|byte| *byte == b'\n') {
+            let line: Vec<u8> = read.drain(..=end).collect();
+            if let Some(piece) = piece(&operation, &line)? {
+                on_piece(&piece)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The text in a line of an event stream; none in a line that has no data.
+fn piece(operation: &str, line: &[u8]) -> Result<Option<String>, Error> {
+    let Some(data) = line.strip_prefix(b"data:") else { return Ok(None) };
+    let event: Value = serde_json::from_slice(data)
+        .map_err(|source| Error::Answer { operation: operation.to_owned(), source })?;
+    let text = |key: &str| event.get(key).and_then(Value::as_str).map(str::to_owned);
+    let Some(detail) = text("error") else { return Ok(text("text_output")) };
+    let (detail, hint) = detail.split_once("; hint: ").unwrap_or((&detail, ""));
+    let (detail, hint) = (detail.to_owned(), hint.to_owned());
+    let refusal = Refusal { status: 500, code: text("code").unwrap_or_default(), detail, hint };
+    Err(Error::Refused { operation: operation.to_owned(), refusal })
 }
 
 /// The status of a page, without redirects or repetition being errors.

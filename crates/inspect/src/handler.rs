@@ -7,6 +7,7 @@ mod hints;
 mod signature;
 mod tokens;
 
+use spec::facts::Offers;
 use spec::handler::Handler;
 use spec::schema::{Feature, InputView, OutputView, Schema};
 use spec::tensor::{Datatype, TensorSpec};
@@ -24,6 +25,17 @@ pub fn handler(source: &[u8], handler: &Handler) -> Result<Schema, String> {
     let text = std::str::from_utf8(source).map_err(|_| format!("`{file}` is not UTF-8 text"))?;
     let found = signature::find(text, &handler.object).map_err(|reason| format!("`{file}`: {reason}"))?;
     schema(&found).map_err(|reason| format!("`{handler}`: {reason}"))
+}
+
+/// What a handler does besides predicting, as far as its text shows.
+pub fn offers(source: &[u8], handler: &Handler) -> Offers {
+    let text = std::str::from_utf8(source).ok().filter(|text| text.len() <= limits::HANDLER_BYTES);
+    let Some(text) = text else { return Offers::default() };
+    let returns = signature::find(text, &handler.object).ok().and_then(|found| found.returns);
+    Offers {
+        streams: returns.is_some_and(|hint| hint.is_stream_of_text()),
+        explains: signature::explains(text, &handler.object),
+    }
 }
 
 fn schema(signature: &Signature) -> Result<Schema, String> {
@@ -56,6 +68,10 @@ fn outputs(hint: &Hint) -> Option<(Vec<TensorSpec>, OutputView)> {
         let tensor = |(n, part)| Some(Told::of(part)?.tensor(&format!("output_{n}")));
         let outputs = parts.iter().enumerate().map(tensor).collect::<Option<Vec<_>>>()?;
         return Some((outputs, OutputView::Tensors));
+    }
+    if hint.is_stream_of_text() {
+        let told = Told { datatype: Datatype::Bytes, n_dimensions: 0, categories: Vec::new() };
+        return Some((vec![told.tensor("output")], OutputView::Tensors));
     }
     if hint.is_object() {
         // The worker writes objects as JSON.
@@ -167,6 +183,37 @@ mod tests {
             (schema.input, shown(&schema.outputs)),
             (InputView::Tensors, "output BYTES [-1]".to_owned())
         );
+    }
+
+    fn offered(source: &str) -> (bool, bool) {
+        let offers = offers(source.as_bytes(), &"predict.py:predict".parse().unwrap());
+        (offers.streams, offers.explains)
+    }
+
+    #[test]
+    fn a_generator_of_text_answers_in_pieces() {
+        for hint in
+            ["Iterator[str]", "typing.Iterator[str]", "Generator[str, None, None]", "'Generator[str]'"]
+        {
+            let source = format!("def predict(text: str) -> {hint}:\n    yield text\n");
+            assert_eq!(shown(&read(&source).unwrap().outputs), "output BYTES [-1]");
+            assert_eq!(offered(&source), (true, false), "{hint}");
+        }
+        assert!(read("def predict(text: str) -> Iterator[int]: ...\n").is_err());
+        assert_eq!(offered("def predict(text: str) -> list[str]: ...\n"), (false, false));
+    }
+
+    #[test]
+    fn explain_stands_beside_predict() {
+        let function = "def explain(a: int) -> dict: ...\n\ndef predict(a: int) -> int: ...\n";
+        let class = "class predict:\n    def explain(self, a: int): ...\n\n    def predict(self, a: int) -> int: ...\n";
+        assert_eq!((offered(function), offered(class)), ((false, true), (false, true)));
+        // Neither another's method nor a function beside a class explains it.
+        let other = "class Other:\n    def explain(self): ...\n\ndef predict(a: int) -> int: ...\n";
+        let beside =
+            "class predict:\n    def predict(self, a: int) -> int: ...\n\ndef explain(a: int): ...\n";
+        assert_eq!((offered(other), offered(beside)), ((false, false), (false, false)));
+        assert_eq!(offered("\u{e9}'"), (false, false));
     }
 
     #[test]

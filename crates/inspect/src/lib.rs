@@ -30,7 +30,7 @@ use crate::error::Error;
 use crate::format::Content;
 
 pub use crate::format::is_model_file;
-pub use crate::handler::handler;
+pub use crate::handler::{handler, offers};
 pub use crate::repository::repository;
 
 /// What one model file says.

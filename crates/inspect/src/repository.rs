@@ -3,7 +3,7 @@
 //! Knows paths and facts, never bytes. Invariant: the manifest's word stands where it can be true, and where it
 //! cannot, the problem is named.
 
-use spec::facts::{Facts, FileFacts, Format, PythonFacts};
+use spec::facts::{Facts, FileFacts, Format, Offers, PythonFacts};
 use spec::handler::{self, Handler, Serve, Takes};
 use spec::manifest::{Manifest, ManifestError};
 use spec::name::FilePath;
@@ -85,7 +85,8 @@ fn python(
     let requirements_file =
         if lock.is_none() && is_silent { default(handler::DEFAULT_REQUIREMENTS) } else { None };
     let (python, requirements) = (environment.python.unwrap_or_default(), environment.requirements);
-    Some(PythonFacts { handler, takes, python, lock, requirements_file, requirements })
+    let offers = Offers::default();
+    Some(PythonFacts { handler, takes, python, lock, requirements_file, requirements, offers })
 }
 
 /// A handler's examples may lie beside it without being named.

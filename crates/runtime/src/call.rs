@@ -6,7 +6,9 @@ use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
-use crate::backend::{Given, Session};
+use spec::frame::Method;
+
+use crate::backend::{Given, Pull, Session};
 use crate::model::{Asking, Model};
 use crate::output::Output;
 use crate::request::{Column, Refusal, Request};
@@ -38,6 +40,27 @@ pub(crate) fn call(
     called.unwrap_or(Err(Refusal::Panic))
 }
 
+/// Asks for the first piece of an answer to a request of one row; none where the answer is empty.
+pub(crate) fn open(
+    session: &mut dyn Session,
+    model: &Model,
+    (request, number): (&Request, u32),
+) -> Result<Option<String>, Refusal> {
+    let pieces = [Piece { request, rows: 0..request.n_rows }];
+    let inputs = (0..model.inputs.len()).map(|index| join(index, request.n_rows, model.asking, &pieces));
+    let inputs = inputs.collect::<Result<Vec<Given<'_>>, _>>()?;
+    pull(session, number, Pull::First(&inputs))
+}
+
+/// Asks for the next piece.
+pub(crate) fn pull(
+    session: &mut dyn Session,
+    number: u32,
+    pull: Pull<'_>,
+) -> Result<Option<String>, Refusal> {
+    catch_unwind(AssertUnwindSafe(|| session.pull(number, pull))).unwrap_or(Err(Refusal::Panic))
+}
+
 fn try_call(
     session: &mut dyn Session,
     model: &Model,
@@ -52,12 +75,16 @@ fn try_call(
     let inputs = (0..model.inputs.len()).map(|index| join(index, n_called, asking, pieces));
     let inputs = inputs.collect::<Result<Vec<Given<'_>>, _>>()?;
     let started = Instant::now();
-    let outputs = session.run(&inputs)?;
+    let outputs = match pieces.first().map(|piece| piece.request.method) {
+        Some(Method::Explain) => session.explain(&inputs)?,
+        _ => session.run(&inputs)?,
+    };
     let took = started.elapsed();
     if matches!(asking, Asking::Rows { .. }) {
-        for (spec, output) in model.outputs.iter().zip(&outputs) {
+        for (place, output) in outputs.iter().enumerate() {
             if output.n_rows() != Some(n_called) {
-                let (name, got) = (spec.name.clone(), output.shape.clone());
+                let name = model.outputs.get(place).map(|spec| spec.name.clone()).unwrap_or_default();
+                let got = output.shape.clone();
                 return Err(Refusal::OutputRows { name, got, wanted: n_called });
             }
         }

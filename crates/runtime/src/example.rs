@@ -7,7 +7,7 @@ use std::path::Path;
 
 use bytes::Bytes;
 use serde_json::Value;
-use spec::frame::Id;
+use spec::frame::{Id, Method};
 use spec::manifest::Examples;
 use spec::tensor::{Datatype, TensorSpec};
 
@@ -62,7 +62,7 @@ fn stack(model: &Model, rows: &[Row]) -> Option<Request> {
     }
     let parts = model.inputs.iter().zip(shapes).zip(data);
     let columns = parts.map(|((spec, shape), data)| Column::new(spec.datatype, shape, Bytes::from(data)));
-    Some(Request { id: Id::default(), n_rows, columns: columns.collect() })
+    Some(Request { id: Id::default(), method: Method::Predict, n_rows, columns: columns.collect() })
 }
 
 /// Values in the order of the inputs' elements, as one row; none where they do not fit.

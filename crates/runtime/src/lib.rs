@@ -14,6 +14,7 @@ mod listen;
 mod model;
 mod onnx;
 mod output;
+mod pieces;
 mod python;
 mod queue;
 mod request;

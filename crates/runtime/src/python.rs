@@ -14,11 +14,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use spec::frame::{Answer, Frame};
+use spec::frame::{Answer, Frame, Method};
 use spec::handler::Takes;
-use spec::tensor::TensorSpec;
+use spec::tensor::{Datatype, TensorSpec};
 
-use crate::backend::{Given, Session, Source};
+use crate::backend::{Given, Pull, Session, Source};
 use crate::model::{Loaded, Model};
 use crate::output::Output;
 use crate::request::Refusal;
@@ -102,24 +102,58 @@ struct Calling {
 
 impl Session for Calling {
     fn run(&mut self, inputs: &[Given<'_>]) -> Result<Vec<Output>, Refusal> {
+        let answer = self.ask(Method::Predict, inputs)?;
+        check(&self.shared.python.outputs, answer)
+    }
+
+    fn explain(&mut self, inputs: &[Given<'_>]) -> Result<Vec<Output>, Refusal> {
+        let answer = self.ask(Method::Explain, inputs)?;
+        let explanation =
+            TensorSpec { name: "explanation".into(), datatype: Datatype::Bytes, shape: vec![-1] };
+        check(&[explanation], answer)
+    }
+
+    fn pull(&mut self, number: u32, pull: Pull<'_>) -> Result<Option<String>, Refusal> {
         let limit = self.shared.python.call_timeout;
         let worker = self.standing()?;
-        match worker.ask(inputs, limit) {
-            Ok(Frame::Answer(answer)) => {
-                self.n_falls = 0;
-                check(&self.shared.python.outputs, answer)
-            }
-            Ok(Frame::Failure(failure)) => {
-                self.n_falls = 0;
-                Err(Refusal::Handler { code: failure.code, message: failure.message })
-            }
-            Ok(_) => Err(self.fell(End::Direction)),
-            Err(end) => Err(self.fell(end)),
+        let told = match pull {
+            Pull::First(inputs) => worker.ask((Method::Stream, number), inputs, limit),
+            Pull::Next => worker.ask_more(number, limit),
+        };
+        match self.told(told)? {
+            Frame::Part(part) => Ok(Some(part.text)),
+            Frame::Answer(_) => Ok(None),
+            _ => Err(self.fell(End::Direction)),
+        }
+    }
+
+    fn close(&mut self, number: u32) {
+        if let Some(worker) = &mut self.worker {
+            worker.close(number);
         }
     }
 }
 
 impl Calling {
+    fn ask(&mut self, method: Method, inputs: &[Given<'_>]) -> Result<Answer, Refusal> {
+        let limit = self.shared.python.call_timeout;
+        let told = self.standing()?.ask((method, 0), inputs, limit);
+        match self.told(told)? {
+            Frame::Answer(answer) => Ok(answer),
+            _ => Err(self.fell(End::Direction)),
+        }
+    }
+
+    /// What a worker told, and whether it still stands.
+    fn told(&mut self, told: Result<Frame, End>) -> Result<Frame, Refusal> {
+        let frame = told.map_err(|end| self.fell(end))?;
+        self.n_falls = 0;
+        match frame {
+            Frame::Failure(failure) => Err(Refusal::Handler { code: failure.code, message: failure.message }),
+            frame => Ok(frame),
+        }
+    }
+
     /// The worker; another where there is none, unless those before it fell too often.
     fn standing(&mut self) -> Result<&mut Worker, Refusal> {
         let lost = self.worker.as_mut().is_some_and(Worker::has_ended);

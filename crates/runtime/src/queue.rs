@@ -98,6 +98,7 @@ impl Queue {
 mod tests {
     use std::time::Duration;
 
+    use spec::frame::Method;
     use spec::tensor::Datatype;
 
     use super::*;
@@ -107,7 +108,8 @@ mod tests {
 
     fn pending(slot: u32, n_rows: usize, width: usize) -> Pending {
         let column = Column::new(Datatype::Uint8, vec![width], vec![0; n_rows * width].into());
-        let request = Request { id: Id { slot, generation: 0 }, n_rows, columns: vec![column] };
+        let (id, method) = (Id { slot, generation: 0 }, Method::Predict);
+        let request = Request { id, method, n_rows, columns: vec![column] };
         Pending { request, deadline: None, n_done: 0, gathered: Vec::new() }
     }
 
@@ -137,6 +139,22 @@ mod tests {
         assert_eq!(step(&mut queue), [(2, 0..1)]);
         assert_eq!(step(&mut queue), [(4, 1..2)]);
         assert!(queue.is_empty() && queue.n_bytes() == 0);
+    }
+
+    #[test]
+    fn what_is_asked_for_something_else_is_another_call() {
+        let asking = |slot, method| {
+            let mut pending = pending(slot, 1, 2);
+            pending.request.method = method;
+            pending
+        };
+        let (explain, stream) = (Method::Explain, Method::Stream);
+        let mut queue = queue([asking(1, explain), pending(2, 1, 2), asking(3, explain), asking(4, stream)]);
+        queue.push(asking(5, stream));
+        assert_eq!(step(&mut queue), [(1, 0..1), (3, 0..1)]);
+        assert_eq!(step(&mut queue), [(2, 0..1)]);
+        assert_eq!(step(&mut queue), [(4, 0..1)]);
+        assert_eq!(step(&mut queue), [(5, 0..1)]);
     }
 
     #[test]

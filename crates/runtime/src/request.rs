@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use bytes::Bytes;
-use spec::frame::{EncodeError, FailureCode, Id, IndexedTensor};
+use spec::frame::{EncodeError, FailureCode, Id, IndexedTensor, Method};
 use spec::tensor::{Datatype, Tensor, TensorSpec};
 
 use crate::model::{Asking, Model};
@@ -16,6 +16,7 @@ use crate::model::{Asking, Model};
 #[derive(Debug, Clone)]
 pub(crate) struct Request {
     pub(crate) id: Id,
+    pub(crate) method: Method,
     /// Rows; one where the model is asked as a whole.
     pub(crate) n_rows: usize,
     pub(crate) columns: Vec<Column>,
@@ -53,6 +54,12 @@ pub(crate) enum Refusal {
     Rows { name: String, got: usize, wanted: usize },
     #[error("a request needs at least one row")]
     NoRows,
+    #[error("an answer in pieces is given to one row; {got} came")]
+    OneRow { got: usize },
+    #[error("the model offers no {0}")]
+    NotOffered(&'static str),
+    #[error("as many answers as are given at a time are given in pieces already")]
+    TooManyStreams,
     #[error("a text in the request is not UTF-8")]
     NotText,
     #[error("the deadline had passed before the model was called")]
@@ -91,6 +98,8 @@ impl Refusal {
                 FailureCode::BadInput
             }
             Self::Shape { .. } | Self::Rows { .. } | Self::NoRows | Self::NotText => FailureCode::BadInput,
+            Self::OneRow { .. } | Self::NotOffered(_) => FailureCode::BadInput,
+            Self::TooManyStreams => FailureCode::Overloaded,
             Self::Model(error) if error.code() == ort::ErrorCode::InvalidArgument => FailureCode::BadInput,
             Self::Deadline => FailureCode::Deadline,
             Self::Model(_) | Self::OutputRows { .. } | Self::OutputShape { .. } | Self::OutputType { .. } => {
@@ -109,7 +118,11 @@ impl Refusal {
 }
 
 /// Checks what came against the model.
-pub(crate) fn check(model: &Model, id: Id, tensors: Vec<IndexedTensor>) -> Result<Request, Refusal> {
+pub(crate) fn check(
+    model: &Model,
+    (id, method): (Id, Method),
+    tensors: Vec<IndexedTensor>,
+) -> Result<Request, Refusal> {
     let n_inputs = model.inputs.len();
     let mut columns: Vec<Option<(usize, Column)>> = vec![None; n_inputs];
     for tensor in tensors {
@@ -135,7 +148,8 @@ pub(crate) fn check(model: &Model, id: Id, tensors: Vec<IndexedTensor>) -> Resul
     }
     match n_rows.unwrap_or(1) {
         0 => Err(Refusal::NoRows),
-        n_rows => Ok(Request { id, n_rows, columns: checked }),
+        n_rows if method == Method::Stream && n_rows > 1 => Err(Refusal::OneRow { got: n_rows }),
+        n_rows => Ok(Request { id, method, n_rows, columns: checked }),
     }
 }
 
@@ -215,7 +229,8 @@ impl Request {
     /// Whether rows of both can be in one call.
     pub(crate) fn is_like(&self, other: &Self) -> bool {
         let same = |(a, b): (&Column, &Column)| a.datatype == b.datatype && a.row_shape == b.row_shape;
-        self.columns.iter().zip(&other.columns).all(same)
+        let is_batched = self.method == other.method && self.method != Method::Stream;
+        is_batched && self.columns.iter().zip(&other.columns).all(same)
     }
 
     /// What it takes up while it waits.

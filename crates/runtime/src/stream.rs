@@ -9,12 +9,13 @@ use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use rustix::net::RecvFlags;
-use spec::frame::{self, Decoder, Frame, FrameError, Id, Infer};
+use spec::frame::{self, Decoder, Frame, FrameError, Id, Infer, Method};
 
 use crate::call::{self, Called, Piece};
 use crate::listen::Room;
 use crate::model::Asking;
 use crate::output::Output;
+use crate::pieces::Pieces;
 use crate::queue::{Pending, Queue};
 use crate::request::{self, Refusal};
 
@@ -45,6 +46,7 @@ struct Stream<'a> {
     slot: usize,
     decoder: Decoder,
     queue: Queue,
+    pieces: Pieces,
     out: Vec<u8>,
 }
 
@@ -52,11 +54,13 @@ struct Stream<'a> {
 pub(crate) fn serve(room: &Room, socket: &UnixStream) {
     let slot = room.model.join();
     let (decoder, queue, out) = (Decoder::new(), Queue::default(), room.hello.clone());
-    let mut stream = Stream { room, socket, slot, decoder, queue, out };
+    let pieces = Pieces::default();
+    let mut stream = Stream { room, socket, slot, decoder, queue, pieces, out };
     if let Err(error) = stream.run() {
         let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
         tracing::warn!(%error, cause, "closed a stream");
     }
+    stream.pieces.close_all(&room.model, slot);
     room.model.leave(slot);
     room.statistics.log();
 }
@@ -69,10 +73,11 @@ impl Stream<'_> {
             let is_open = self.read(&mut scratch)?;
             self.take_frames()?;
             self.refuse_expired();
+            self.give_piece();
             self.compute();
             self.flush()?;
             // A gateway that has only closed its sending half still gets what it asked for.
-            if !is_open && self.queue.is_empty() {
+            if !is_open && self.is_idle() {
                 return if self.decoder.is_between_frames() { Ok(()) } else { Err(Broken::Truncated) };
             }
         }
@@ -80,7 +85,7 @@ impl Stream<'_> {
 
     /// Reads all that has arrived, and waits for something where there is nothing else to do. False at the end.
     fn read(&mut self, scratch: &mut [u8]) -> Result<bool, Broken> {
-        let mut flags = if self.queue.is_empty() { RecvFlags::empty() } else { RecvFlags::DONTWAIT };
+        let mut flags = if self.is_idle() { RecvFlags::empty() } else { RecvFlags::DONTWAIT };
         let mut n_read = 0;
         while self.queue.n_bytes() + n_read < QUEUE_BYTES {
             match rustix::net::recv(self.socket, &mut *scratch, flags) {
@@ -105,17 +110,27 @@ impl Stream<'_> {
         while let Some(frame) = self.decoder.next_frame()? {
             match frame {
                 Frame::Infer(infer) => self.enqueue(infer),
-                Frame::Cancel(id) => self.queue.cancel(id),
-                Frame::Hello(_) | Frame::Answer(_) | Frame::Failure(_) => return Err(Broken::Direction),
+                Frame::More(id) => self.pieces.ask(id),
+                Frame::Cancel(id) => {
+                    self.queue.cancel(id);
+                    self.pieces.close(id, &self.room.model, self.slot);
+                }
+                Frame::Hello(_) | Frame::Answer(_) | Frame::Failure(_) | Frame::Part(_) => {
+                    return Err(Broken::Direction);
+                }
             }
         }
         Ok(())
     }
 
+    fn is_idle(&self) -> bool {
+        self.queue.is_empty() && !self.pieces.is_asked()
+    }
+
     fn enqueue(&mut self, infer: Infer) {
-        let Infer { id, deadline_ms, tensors } = infer;
+        let Infer { id, deadline_ms, method, tensors } = infer;
         let deadline = deadline_ms.map(|ms| Instant::now() + Duration::from_millis(ms.into()));
-        match request::check(&self.room.model, id, tensors) {
+        match request::check(&self.room.model, (id, method), tensors) {
             Ok(request) => self.queue.push(Pending { request, deadline, n_done: 0, gathered: Vec::new() }),
             Err(refusal) => self.refuse(id, &refusal),
         }
@@ -132,6 +147,12 @@ impl Stream<'_> {
         let next = self.queue.next_call(self.room.model.asking);
         if next.is_empty() {
             return;
+        }
+        if let [(pending, _)] = next.as_slice()
+            && pending.request.method == Method::Stream
+        {
+            let piece = self.pieces.open(&pending.request, &self.room.model, self.slot);
+            return self.send_piece(pending.request.id, piece);
         }
         let pieces: Vec<_> = next
             .iter()
@@ -152,6 +173,27 @@ impl Stream<'_> {
             }
             // One of them is at fault: each has to stand for itself.
             Err(_) => next.into_iter().for_each(|(pending, rows)| self.compute_alone(pending, rows)),
+        }
+    }
+
+    /// Asks for the piece that has been wanted longest.
+    fn give_piece(&mut self) {
+        if let Some((id, piece)) = self.pieces.next(&self.room.model, self.slot) {
+            self.send_piece(id, piece);
+        }
+    }
+
+    fn send_piece(&mut self, id: Id, piece: Result<Option<String>, Refusal>) {
+        let sent = piece.and_then(|piece| match piece {
+            Some(text) => Ok(frame::write_part(&mut self.out, id, &text)?),
+            None => {
+                self.room.statistics.count_answer();
+                Ok(frame::Writer::answer(&mut self.out, id, 0).finish()?)
+            }
+        });
+        if let Err(refusal) = sent {
+            self.pieces.close(id, &self.room.model, self.slot);
+            self.refuse(id, &refusal);
         }
     }
 
@@ -184,7 +226,8 @@ impl Stream<'_> {
         } else {
             for (place, (whole, output)) in pending.gathered.iter_mut().zip(&called.outputs).enumerate() {
                 if !whole.append(output.cut(rows.clone())) {
-                    let name = self.room.model.outputs[place].name.clone();
+                    let name = self.room.model.outputs.get(place).map(|spec| spec.name.clone());
+                    let name = name.unwrap_or_default();
                     return self.refuse(pending.request.id, &Refusal::OutputShape { name });
                 }
             }

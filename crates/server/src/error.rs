@@ -109,6 +109,8 @@ pub enum Error {
     EndpointDown { repository: String, state: &'static str, reason: String },
     #[error("{0}")]
     BadInput(String),
+    #[error("the model offers no {0}")]
+    NotOffered(&'static str),
     #[error("the endpoint has as many requests waiting as it takes")]
     Overloaded,
     #[error("no answer within {0}")]
@@ -192,6 +194,7 @@ impl Error {
             Self::NotEmpty(_) => Code::NotEmpty,
             Self::EndpointDown { .. } => Code::EndpointDown,
             Self::BadInput(_) => Code::BadInput,
+            Self::NotOffered(_) => Code::NotOffered,
             Self::Overloaded => Code::Overloaded,
             Self::PredictTimeout(_) => Code::PredictTimeout,
             Self::Model(_) => Code::ModelFailed,

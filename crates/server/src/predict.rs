@@ -6,8 +6,10 @@
 
 pub mod answers;
 pub mod blunt;
+pub mod description;
 pub mod plan;
 pub mod rows;
+pub mod sample;
 pub mod scalar;
 pub mod tensors;
 

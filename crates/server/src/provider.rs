@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use spec::digest::Sha256;
+use spec::facts::Offers;
 use spec::frame::Hello;
 use spec::handler::Takes;
 use spec::schema::Schema;
@@ -74,6 +75,7 @@ pub struct Files {
 pub struct Handler {
     pub object: String,
     pub takes: Takes,
+    pub offers: Offers,
     pub schema: Schema,
     /// Folder of its environment.
     pub environment: PathBuf,

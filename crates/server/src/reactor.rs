@@ -9,9 +9,11 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use axum::Router;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper::server::conn::{http1, http2};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
+use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
@@ -20,6 +22,12 @@ use crate::gateway::live;
 
 /// How long a client may take to send its request's head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How the head of a request of HTTP/2 begins; no method of HTTP/1 begins so.
+const HTTP2: &[u8; 3] = b"PRI";
+/// How often a silent client of HTTP/2 is asked whether it is still there, and how long it has for an answer.
+const PING_INTERVAL: Duration = Duration::from_secs(60);
+const PING_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Starts the reactors; they end when told, after the requests at hand.
 pub fn start(
@@ -71,13 +79,21 @@ async fn accept(app: &App, listener: TcpListener, router: Router, stop: Cancella
         // Answers are written whole; waiting for more to send with them only costs time.
         let _ = stream.set_nodelay(true);
         let service = TowerToHyperService::new(router.clone());
-        let connection = hyper::server::conn::http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(HEAD_TIMEOUT)
-            .serve_connection(TokioIo::new(stream), service);
-        let watched = connections.watch(connection);
+        let watcher = connections.watcher();
+        let stop = stop.clone();
         tokio::spawn(async move {
-            if let Err(error) = watched.await {
+            // Whoever has said nothing yet must not hold up the end.
+            let version = tokio::select! {
+                version = tokio::time::timeout(HEAD_TIMEOUT, is_http2(&stream)) => version,
+                () = stop.cancelled() => return,
+            };
+            let ended = match version {
+                Ok(Ok(true)) => watcher.watch(http2(stream, service)).await,
+                Ok(Ok(false)) => watcher.watch(http1(stream, service)).await,
+                Ok(Err(error)) => return tracing::trace!("a connection ended: {error}"),
+                Err(_) => return,
+            };
+            if let Err(error) = ended {
                 tracing::trace!("a connection ended: {error}");
             }
         });
@@ -85,5 +101,38 @@ async fn accept(app: &App, listener: TcpListener, router: Router, stop: Cancella
     drop(listener);
     if tokio::time::timeout(app.settings.shutdown_timeout.0, connections.shutdown()).await.is_err() {
         tracing::warn!("some requests did not end in time and were cut off");
+    }
+}
+
+type Service = TowerToHyperService<Router>;
+
+fn http1(stream: TcpStream, service: Service) -> http1::Connection<TokioIo<TcpStream>, Service> {
+    http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .serve_connection(TokioIo::new(stream), service)
+}
+
+fn http2(
+    stream: TcpStream,
+    service: Service,
+) -> http2::Connection<TokioIo<TcpStream>, Service, TokioExecutor> {
+    http2::Builder::new(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .keep_alive_interval(PING_INTERVAL)
+        .keep_alive_timeout(PING_TIMEOUT)
+        .serve_connection(TokioIo::new(stream), service)
+}
+
+/// Whether a client speaks HTTP/2, as gRPC does, from its first bytes, which stay where they are.
+async fn is_http2(stream: &TcpStream) -> std::io::Result<bool> {
+    let mut first = [0; HTTP2.len()];
+    loop {
+        let n = stream.peek(&mut first).await?;
+        if n == 0 || n == first.len() || !HTTP2.starts_with(&first[..n]) {
+            return Ok(first[..n] == *HTTP2);
+        }
+        // The rest of three bytes is on its way, and looking again at once would find no more.
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }

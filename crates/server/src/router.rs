@@ -30,6 +30,7 @@ pub fn router(app: Arc<App>) -> Router {
         .layer(traced)
         .merge(operators())
         .merge(inference_clients())
+        .merge(rpc_clients())
         .with_state(app)
 }
 
@@ -161,18 +162,41 @@ fn inference_clients() -> Router<Arc<App>> {
         .route("/v2/models/{model}", get(infer::v2::metadata))
         .route("/v2/models/{model}/ready", get(infer::v2::model_ready))
         .route("/v2/models/{model}/infer", post(infer::v2::infer))
+        .route("/v2/models/{model}/generate", post(infer::generate::whole))
+        .route("/v2/models/{model}/generate_stream", post(infer::generate::in_pieces))
         .route("/v2/models/{model}/versions/{version}", get(infer::v2::metadata))
         .route("/v2/models/{model}/versions/{version}/ready", get(infer::v2::model_ready))
         .route("/v2/models/{model}/versions/{version}/infer", post(infer::v2::infer))
+        .route("/v2/models/{model}/versions/{version}/generate", post(infer::generate::whole))
+        .route("/v2/models/{model}/versions/{version}/generate_stream", post(infer::generate::in_pieces))
         .route("/v2/repository/index", post(infer::v2::index))
         .route("/v2/repository/models/{model}/{verb}", post(infer::v2::refuse_load))
         .route("/v1/models", get(infer::v1::models))
-        .route("/v1/models/{verb}", get(infer::v1::model).post(infer::v1::predict))
+        .route("/v1/models/{verb}", get(infer::v1::model).post(infer::v1::ask))
         .route("/ping", get(infer::mlflow::ping))
         .route("/health", get(infer::mlflow::ping))
         .route("/version", get(infer::mlflow::version))
-        .route("/invocations", post(infer::mlflow::invocations));
+        .route("/openapi.json", get(infer::openapi::document))
+        .route("/invocations", post(infer::mlflow::invocations))
+        .layer(infer::other_origins());
     Router::new().nest("/endpoints/{owner}/{name}", routes.clone()).nest("/r/{link}", routes)
+}
+
+/// Clients of the Open Inference Protocol over gRPC, whose addresses are those of its methods.
+fn rpc_clients() -> Router<Arc<App>> {
+    use infer::grpc;
+    Router::new()
+        .route("/inference.GRPCInferenceService/ServerLive", post(grpc::server_live))
+        .route("/inference.GRPCInferenceService/ServerReady", post(grpc::server_ready))
+        .route("/inference.GRPCInferenceService/ServerMetadata", post(grpc::server_metadata))
+        .route("/inference.GRPCInferenceService/ModelReady", post(grpc::model_ready))
+        .route("/inference.GRPCInferenceService/ModelMetadata", post(grpc::model_metadata))
+        .route("/inference.GRPCInferenceService/ModelInfer", post(grpc::model_infer))
+        .route("/inference.GRPCInferenceService/{verb}", post(grpc::unknown_method))
+        .route("/grpc.health.v1.Health/Check", post(grpc::check_health))
+        .route("/grpc.health.v1.Health/Watch", post(grpc::refuse_watch))
+        .route("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", post(grpc::reflect))
+        .route("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", post(grpc::reflect_alpha))
 }
 
 /// People, with a browser.
@@ -197,6 +221,7 @@ fn people(app: &Arc<App>) -> Router<Arc<App>> {
         .route("/r/{link}", get(pages::review::card_page))
         .route("/r/{link}/use", get(pages::review::use_page))
         .route("/r/{link}/try", get(pages::review::try_page).post(pages::review::predict))
+        .route("/r/{link}/embed", get(pages::review::embed_page).post(pages::review::embed_predict))
         .route("/r/{link}/files", get(pages::review::files_page))
         .route("/r/{link}/files/{index}/{*path}", get(pages::review::file))
         .route("/r/{link}/resolve/{revision}/{*path}", get(pages::review::picture))
@@ -209,7 +234,7 @@ fn people(app: &Arc<App>) -> Router<Arc<App>> {
 
 /// What people see of one repository.
 fn repository_pages() -> Router<Arc<App>> {
-    use pages::{access_requests, discussions, endpoints, files, likes, repositories, web_app};
+    use pages::{access_requests, discussions, embed, endpoints, files, likes, repositories, web_app};
     Router::new()
         .route("/", get(repositories::card_page))
         .route("/like", post(likes::act))
@@ -221,6 +246,7 @@ fn repository_pages() -> Router<Arc<App>> {
         .route("/about", get(repositories::about_page))
         .route("/use", get(repositories::use_page))
         .route("/try", get(web_app::page).post(web_app::predict))
+        .route("/embed", get(embed::page).post(embed::predict))
         .route("/endpoint", get(endpoints::page).post(endpoints::act))
         .route("/tree/{revision}", get(files::tree))
         .route("/tree/{revision}/{*path}", get(files::tree))

@@ -100,6 +100,8 @@ settings! {
     load_timeout: Seconds = "120s";
     /// How long one prediction may take.
     predict_timeout: Seconds = "60s";
+    /// How long an answer that comes in pieces may take in all; for each piece what a prediction may take.
+    stream_timeout: Seconds = "10m";
     /// Requests to one endpoint that may wait at a time. More are answered 503 with Retry-After.
     queue: usize = "1024";
     /// Bytes of requests to one endpoint that may wait at a time.

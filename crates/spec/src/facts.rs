@@ -59,6 +59,18 @@ pub struct PythonFacts {
     /// Packages asked for, where there is neither.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub requirements: Vec<String>,
+    #[serde(flatten)]
+    pub offers: Offers,
+}
+
+/// What a handler does besides predicting, as its file shows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(default)]
+pub struct Offers {
+    /// It answers piece by piece: `predict` is annotated `Iterator[str]`.
+    pub streams: bool,
+    /// It has `explain`, which takes the same inputs.
+    pub explains: bool,
 }
 
 impl Facts {

@@ -9,7 +9,7 @@
 //! | bytes | header |
 //! |---|---|
 //! | 0..4 | length of the frame in bytes, header included |
-//! | 4 | kind: 1 hello, 2 infer, 3 answer, 4 failure, 5 cancel |
+//! | 4 | kind: 1 hello, 2 infer, 3 answer, 4 failure, 5 cancel, 6 part, 7 more |
 //! | 5 | protocol: [`PROTOCOL`] |
 //! | 6..8 | zero |
 //! | 8..16 | id: slot `u32`, generation `u32`; zero in a hello |
@@ -17,10 +17,14 @@
 //! | kind | payload |
 //! |---|---|
 //! | hello | [`Hello`] as JSON |
-//! | infer | milliseconds until nobody waits any longer `u32` (0: no such limit), number of tensors `u16`, zero `u16`, tensors |
+//! | infer | milliseconds until nobody waits any longer `u32` (0: no such limit), number of tensors `u16`, [`Method`] `u16`, tensors |
 //! | answer | microseconds that the model took `u32`, number of tensors `u16`, zero `u16`, tensors |
 //! | failure | [`FailureCode`] `u8`, message as UTF-8 |
-//! | cancel | nothing |
+//! | cancel, more | nothing |
+//! | part | text as UTF-8 |
+//!
+//! An answer that is streamed comes as parts, each asked for with a more but the first, and ends with an answer that
+//! has no tensors: nothing is computed that nobody has asked for.
 //!
 //! A tensor is its index among the model's inputs or outputs `u16`, datatype `u8` (position in
 //! [`Datatype::ALL`]), number of dimensions `u8`, length of its data in bytes `u32`, dimensions `u64`, data.
@@ -29,7 +33,7 @@ mod decode;
 mod encode;
 
 pub use decode::{Decoder, FrameError};
-pub use encode::{EncodeError, Writer, write_cancel, write_failure, write_hello};
+pub use encode::{EncodeError, Writer, write_cancel, write_failure, write_hello, write_more, write_part};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -38,7 +42,7 @@ use crate::digest::Sha256;
 use crate::tensor::{Datatype, TensorSpec};
 
 /// The protocol of this page; both sides must speak the same.
-pub const PROTOCOL: u8 = 1;
+pub const PROTOCOL: u8 = 2;
 /// Bytes before a frame's payload.
 pub const HEADER_BYTES: usize = 16;
 
@@ -63,6 +67,10 @@ pub enum Frame {
     Failure(Failure),
     /// Gateway to runtime: nobody waits for this any longer. No answer is owed; one that is under way may come.
     Cancel(Id),
+    /// Runtime to gateway: the next piece of a streamed answer.
+    Part(Part),
+    /// Gateway to runtime: send the next piece.
+    More(Id),
 }
 
 /// What a runtime says of itself and its model.
@@ -120,7 +128,28 @@ pub struct Infer {
     pub id: Id,
     /// From the frame's arrival until nobody waits any longer; none where there is no such limit.
     pub deadline_ms: Option<u32>,
+    pub method: Method,
     pub tensors: Vec<IndexedTensor>,
+}
+
+/// What a model is asked for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[repr(u16)]
+pub enum Method {
+    /// Its outputs.
+    #[default]
+    Predict = 0,
+    /// Its only output, a text, piece by piece; of one row.
+    Stream = 1,
+    /// Why its outputs are what they are: for each row a text that is JSON.
+    Explain = 2,
+}
+
+/// A piece of a streamed answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    pub id: Id,
+    pub text: String,
 }
 
 /// What the model answered.
@@ -178,10 +207,17 @@ enum Kind {
     Answer = 3,
     Failure = 4,
     Cancel = 5,
+    Part = 6,
+    More = 7,
 }
 
 impl Kind {
-    const ALL: [Self; 5] = [Self::Hello, Self::Infer, Self::Answer, Self::Failure, Self::Cancel];
+    const ALL: [Self; 7] =
+        [Self::Hello, Self::Infer, Self::Answer, Self::Failure, Self::Cancel, Self::Part, Self::More];
+}
+
+impl Method {
+    const ALL: [Self; 3] = [Self::Predict, Self::Stream, Self::Explain];
 }
 
 impl FailureCode {

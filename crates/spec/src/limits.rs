@@ -30,5 +30,7 @@ pub const TENSOR_DIMENSIONS: usize = 8;
 pub const REQUEST_TENSORS: usize = 256;
 /// Largest frame between gateway and runtime, in bytes, header included.
 pub const FRAME_BYTES: usize = 256 * 1024 * 1024;
+/// Most bytes of an answer that comes in pieces.
+pub const STREAM_BYTES: usize = 16 * 1024 * 1024;
 /// Most rows that the runtime puts into one call of the model.
 pub const BATCH_ROWS: usize = 64;

@@ -11,7 +11,8 @@ import json
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -87,12 +88,20 @@ def ask(server: Server, question: Question) -> Answer:
     while True:
         try:
             return _ask_once(server, question)
-        except _Busy as busy:
+        except Busy as busy:
             wait_s = min(busy.retry_after_s or pause_s, _LONGEST_PAUSE_S)
             if time.monotonic() + wait_s > deadline:
                 raise busy.error from busy.__cause__
         time.sleep(wait_s)
         pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
+
+
+def events(server: Server, question: Question) -> Iterator[Any]:
+    """What the data of each server-sent event say, as JSON, as they come."""
+    with _opened(server, question) as response:
+        for line in response:
+            if line.startswith(b"data:"):
+                yield json.loads(line[len(b"data:") :])
 
 
 def info(server: Server, repository: Repository) -> dict[str, Any]:
@@ -133,7 +142,7 @@ def download(server: Server, repository: Repository, path: str, destination: Pat
     return destination
 
 
-class _Busy(Exception):
+class Busy(Exception):
     """Not now, but perhaps soon."""
 
     def __init__(self, error: ServerError, retry_after_s: float | None) -> None:
@@ -143,15 +152,22 @@ class _Busy(Exception):
 
 
 def _ask_once(server: Server, question: Question) -> Answer:
+    with _opened(server, question) as response:
+        body = _read(response)
+        return Answer(response.status, {k.lower(): v for k, v in response.headers.items()}, body)
+
+
+@contextmanager
+def _opened(server: Server, question: Question) -> Iterator[Any]:
+    """The response, for as long as it is read; every failure is a `ServerError`, or `Busy`."""
     request = _request(server, question)
     try:
         with urllib.request.urlopen(request, timeout=question.timeout_s) as response:
-            body = _read(response)
-            return Answer(response.status, {k.lower(): v for k, v in response.headers.items()}, body)
+            yield response
     except urllib.error.HTTPError as error:
         refusal = _refusal(server, error)
         if error.code == 503:
-            raise _Busy(refusal, _seconds(error.headers.get("Retry-After"))) from error
+            raise Busy(refusal, _seconds(error.headers.get("Retry-After"))) from error
         raise refusal from error
     except (urllib.error.URLError, OSError) as error:
         reason = getattr(error, "reason", error)
@@ -160,7 +176,7 @@ def _ask_once(server: Server, question: Question) -> Answer:
             hint="check the address, and that the server runs (`reenact serve`)",
         )
         if isinstance(reason, ConnectionRefusedError):
-            raise _Busy(unreachable, None) from error
+            raise Busy(unreachable, None) from error
         raise unreachable from error
 
 

@@ -7,7 +7,7 @@ returned was ready to answer, and its answers are in the words of the model's sc
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -79,6 +79,28 @@ class Endpoint:
                 f"`{self.repository}` gives no probabilities", hint="use `predict`, or push a model that has them"
             )
         return self._inferred(rows, [name])[name]
+
+    def stream(self, *values: Any, **named: Any) -> Iterator[str]:
+        """The model's answer to one row, piece by piece: the inputs in the order of the schema, or by name.
+
+        A model that does not answer in pieces gives its answer as the only one. To stop earlier, close the iterator.
+        """
+        names = [tensor["name"] for tensor in self.schema.get("inputs", ())]
+        if len(values) > len(names):
+            raise ArgumentError(f"{len(values)} values came", hint=f"the model takes {', '.join(names[:10])}")
+        row = {**dict(zip(names, map(plain, values), strict=False)), **{name: plain(v) for name, v in named.items()}}
+        address = f"{self.url}v2/models/{quote(self.repository.partition('/')[2])}/generate_stream"
+        events = _client.events(self._server, Question("POST", address, row))
+        try:
+            for event in events:
+                if "error" in event:
+                    detail, _, hint = event["error"].partition("; hint: ")
+                    raise EndpointError(detail, hint=hint or "ask again")
+                yield event["text_output"]
+        except _client.Busy as busy:
+            raise busy.error from busy
+        finally:
+            events.close()
 
     @property
     def classes(self) -> list[str]:

@@ -134,6 +134,9 @@ pub struct Predict {
     /// Print the answer's JSON, not a table
     #[arg(long)]
     pub json: bool,
+    /// Print the answer to the only row as it comes, piece by piece
+    #[arg(long, conflicts_with = "json")]
+    pub stream: bool,
     #[command(flatten)]
     pub server: Server,
 }

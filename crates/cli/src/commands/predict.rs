@@ -12,6 +12,15 @@ use crate::{rows, settings};
 pub async fn run(args: Predict, printer: &Printer) -> anyhow::Result<ExitStatus> {
     let rows = rows::read(&args.data.to_string_lossy(), &read(&args.data)?)?;
     let client = settings::connect(&args.server)?;
+    if args.stream {
+        let row = rows::only(&args.data.to_string_lossy(), &rows)?;
+        client::api::stream(&client, &args.model, &row, |piece| -> anyhow::Result<()> {
+            Ok(printer.answer_text(piece)?)
+        })
+        .await?;
+        printer.answer("")?;
+        return Ok(ExitStatus::Success);
+    }
     let answer = client::api::predict(&client, &args.model, &rows).await?;
     match args.json {
         true => printer.answer_json(&answer)?,

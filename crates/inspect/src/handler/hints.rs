@@ -118,6 +118,12 @@ impl Hint {
         }
     }
 
+    /// Whether texts come out of it one after the other.
+    pub(super) fn is_stream_of_text(&self) -> bool {
+        matches!(self, Self::Named(name, arguments)
+            if matches!(last_part(name), "Iterator" | "Generator") && arguments.first().is_some_and(|of| of.is("str")))
+    }
+
     /// Whether it is an object of names and values, or anything.
     pub(super) fn is_object(&self) -> bool {
         matches!(self, Self::Named(name, _) if matches!(last_part(name), "dict" | "Dict" | "Mapping" | "Any"))

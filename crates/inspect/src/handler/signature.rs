@@ -16,6 +16,23 @@ pub(super) struct Signature {
 /// The method that stands for a class.
 const METHOD: &str = "predict";
 
+/// What explains a prediction: a method beside it, or a function beside a function.
+const EXPLAIN: &str = "explain";
+
+/// Whether what is called `name` at the top of the text has something beside it that explains it.
+pub(super) fn explains(text: &str, name: &str) -> bool {
+    let lines = tokens::lines(text);
+    let place =
+        lines.iter().rposition(|line| line.indent == 0 && defined(line).is_some_and(|(_, n)| n == name));
+    let Some(place) = place else { return false };
+    if let Some(("def", _)) = defined(&lines[place]) {
+        return lines.iter().any(|line| line.indent == 0 && defined(line) == Some(("def", EXPLAIN)));
+    }
+    let body = || lines[place + 1..].iter().take_while(|line| line.indent > 0);
+    let indent = body().next().map_or(0, |line| line.indent);
+    body().any(|line| line.indent == indent && defined(line) == Some(("def", EXPLAIN)))
+}
+
 /// Finds what is called `name` at the top of the text. The last definition counts, as it does for Python.
 pub(super) fn find(text: &str, name: &str) -> Result<Signature, String> {
     let lines = tokens::lines(text);

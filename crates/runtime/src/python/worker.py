@@ -6,6 +6,7 @@ failure, and what the handler prints never mixes with them.
 """
 
 import array
+import collections.abc
 import importlib.util
 import json
 import os
@@ -13,10 +14,13 @@ import struct
 import sys
 import traceback
 
-INFER, ANSWER, FAILURE = 2, 3, 4
+INFER, ANSWER, FAILURE, CANCEL, PART, MORE = 2, 3, 4, 5, 6, 7
+PREDICT, STREAM, EXPLAIN = 0, 1, 2
 BAD_INPUT, INTERNAL = 1, 4
-PROTOCOL = 1
+PROTOCOL = 2
 MOST_BYTES = 256 * 1024 * 1024
+# Of the text that an answer in pieces comes to.
+MOST_TEXT = 16 * 1024 * 1024
 FRAMES_SHOWN = 12
 
 NAMES = (
@@ -60,10 +64,13 @@ class Pipe:
         return json.loads(self.read(length))
 
     def next_call(self):
-        """The tensors of the next call, as (datatype, shape, bytes) by index."""
+        """What is asked next: kind, method, number, and tensors as (datatype, shape, bytes) by index."""
         (length,) = struct.unpack("<I", self.read(4))
         frame = memoryview(self.read(length - 4))
-        (n_tensors,) = struct.unpack_from("<H", frame, 16)
+        kind, number = frame[0], struct.unpack_from("<I", frame, 4)[0]
+        if kind != INFER:
+            return kind, PREDICT, number, {}
+        n_tensors, method = struct.unpack_from("<HH", frame, 16)
         at, tensors = 20, {}
         for _ in range(n_tensors):
             index, code, n_dimensions, n_bytes = struct.unpack_from("<HBBI", frame, at)
@@ -71,7 +78,10 @@ class Pipe:
             at += 8 + 8 * n_dimensions
             tensors[index] = (NAMES[code], shape, frame[at : at + n_bytes])
             at += n_bytes
-        return tensors
+        return kind, method, number, tensors
+
+    def part(self, text):
+        self.send(PART, [text.encode("utf-8", "replace")])
 
     def answer(self, tensors=()):
         parts = [struct.pack("<IHH", 0, len(tensors), 0)]
@@ -101,7 +111,16 @@ class Rows:
 
     def answer(self, tensors):
         inputs = [as_array(*tensors[index]) for index in range(len(self.setup["inputs"]))]
-        return columns_of(self.call(*inputs), self.setup["outputs"])
+        return columns_of(whole(self.call(*inputs)), self.setup["outputs"])
+
+    def explain(self, explain, tensors):
+        inputs = [as_array(*tensors[index]) for index in range(len(self.setup["inputs"]))]
+        return list(explain(*inputs))
+
+    def begin(self, tensors):
+        inputs = [as_array(*tensors[index]) for index in range(len(self.setup["inputs"]))]
+        given = self.call(*inputs)
+        return given if is_stream(given) else iter([plain_text(given)])
 
 
 class Row:
@@ -115,9 +134,88 @@ class Row:
         specs = self.setup["outputs"]
         columns = [[] for _ in specs]
         for row in zip(*inputs):
-            for column, value in zip(columns, columns_of(self.call(*row), specs)):
+            for column, value in zip(columns, columns_of(whole(self.call(*row)), specs)):
                 column.append(value)
         return columns
+
+    def explain(self, explain, tensors):
+        inputs = [as_list(*tensors[index]) for index in range(len(self.setup["inputs"]))]
+        return [explain(*row) for row in zip(*inputs)]
+
+    def begin(self, tensors):
+        """The pieces of the answer to the only row."""
+        given = self.call(*(as_list(*tensors[index])[0] for index in range(len(self.setup["inputs"]))))
+        return given if is_stream(given) else iter([plain_text(given)])
+
+
+class Streams:
+    """Answers that are given piece by piece; between two pieces a generator waits where it is."""
+
+    def __init__(self):
+        self.open = {}
+
+    def begin(self, number, pieces):
+        self.open[number] = [pieces, 0]
+
+    def next(self, number):
+        """The next piece that says something, or none at the end."""
+        if number not in self.open:
+            raise Misfit("the answer was begun by a process that fell")
+        pieces, n_bytes = self.open[number]
+        try:
+            piece = next((text for text in map(text_of, pieces) if text), None)
+        except BaseException:
+            self.close(number)
+            raise
+        if piece is None:
+            self.close(number)
+            return None
+        self.open[number][1] = n_bytes = n_bytes + len(piece.encode("utf-8", "replace"))
+        if n_bytes > MOST_TEXT:
+            self.close(number)
+            raise Misfit(f"the answer has more than {MOST_TEXT} bytes")
+        return piece
+
+    def close(self, number):
+        pieces, _ = self.open.pop(number, (None, 0))
+        if hasattr(pieces, "close"):
+            pieces.close()
+
+
+def is_stream(given):
+    return isinstance(given, collections.abc.Iterator)
+
+
+def text_of(piece):
+    if not isinstance(piece, str):
+        raise Misfit(f"a piece of the answer is a {type(piece).__name__}; text is wanted")
+    return piece
+
+
+def plain_text(given):
+    return given if isinstance(given, str) else json.dumps(given, default=plain)
+
+
+def whole(given):
+    """What a handler gave, with the pieces of a text put together."""
+    if not is_stream(given):
+        return given
+    texts, n_bytes = [], 0
+    for piece in given:
+        texts.append(text_of(piece))
+        n_bytes += len(piece)
+        if n_bytes > MOST_TEXT:
+            raise Misfit(f"the answer has more than {MOST_TEXT} bytes")
+    return "".join(texts)
+
+
+def explanation(value):
+    """An explanation as JSON."""
+    try:
+        text = json.dumps(value, default=plain, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise Misfit(f"the explanation cannot be written as JSON: {error}") from error
+    return struct.pack("<I", len(text.encode())) + text.encode()
 
 
 def columns_of(given, specs):
@@ -281,7 +379,9 @@ def load(setup):
     call = getattr(found, "predict", None) or found
     if not callable(call):
         raise Misfit(f"`{setup['object']}` is neither a function nor does it have `predict`")
-    return call
+    # A function is explained by the function `explain` beside it, an object by its own.
+    explain = getattr(module if call is found else found, "explain", None)
+    return call, explain if callable(explain) else None
 
 
 def told(error):
@@ -301,18 +401,40 @@ def main():
     pipe = Pipe()
     setup = pipe.setup()
     try:
-        call = load(setup)
+        call, explain = load(setup)
     except BaseException as error:
         pipe.fail(INTERNAL, told(error))
         sys.exit(1)
     answering = (Rows if setup["takes"] == "rows" else Row)(call, setup)
     pipe.answer()
-    while True:
-        tensors = pipe.next_call()
-        try:
+    streams = Streams()
+
+    def do(kind, method, number, tensors):
+        if kind == CANCEL:
+            # Nobody waits for an answer, not even for why there is none.
+            try:
+                streams.close(number)
+            except Exception as error:
+                told(error)
+        elif kind == MORE or method == STREAM:
+            if kind != MORE:
+                streams.begin(number, answering.begin(tensors))
+            piece = streams.next(number)
+            pipe.answer() if piece is None else pipe.part(piece)
+        elif method == EXPLAIN:
+            if explain is None:
+                raise Misfit("the handler has no `explain`")
+            texts = [explanation(value) for value in answering.explain(explain, tensors)]
+            pipe.answer([("BYTES", [len(texts)], b"".join(texts))])
+        else:
             columns = answering.answer(tensors)
             specs = setup["outputs"]
             pipe.answer([encode(s, prepared(s, c, setup["takes"])) for s, c in zip(specs, columns)])
+
+    while True:
+        asked = pipe.next_call()
+        try:
+            do(*asked)
         except Misfit as error:
             pipe.fail(INTERNAL, str(error))
         except ValueError as error:

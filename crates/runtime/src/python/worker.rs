@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::OFlags;
 use rustix::io::Errno;
-use spec::frame::{self, Decoder, Frame, FrameError, Id};
+use spec::frame::{self, Decoder, Frame, FrameError, Id, Method};
 use spec::tensor::Datatype;
 
 use super::{Shared, log};
@@ -87,15 +87,36 @@ impl Worker {
         }
     }
 
-    /// Asks once. After an error the worker is of no further use.
-    pub(super) fn ask(&mut self, inputs: &[Given<'_>], limit: Duration) -> Result<Frame, End> {
+    /// Asks once; an answer in pieces is known by its number from then on. After an error the worker is of no further
+    /// use.
+    pub(super) fn ask(
+        &mut self,
+        (method, number): (Method, u32),
+        inputs: &[Given<'_>],
+        limit: Duration,
+    ) -> Result<Frame, End> {
         self.out.clear();
-        let mut writer = frame::Writer::infer(&mut self.out, Id::default(), None);
+        let mut writer = frame::Writer::ask(&mut self.out, numbered(number), None, method);
         for (index, given) in (0..).zip(inputs) {
             writer.tensor_with(index, given.datatype, &given.shape, |out| write_rows(given, out))?;
         }
         writer.finish()?;
         self.exchange(limit)
+    }
+
+    /// Asks for the next piece of an answer. After an error the worker is of no further use.
+    pub(super) fn ask_more(&mut self, number: u32, limit: Duration) -> Result<Frame, End> {
+        self.out.clear();
+        frame::write_more(&mut self.out, numbered(number));
+        self.exchange(limit)
+    }
+
+    /// Has it forget an answer, and waits for nothing.
+    pub(super) fn close(&mut self, number: u32) {
+        self.out.clear();
+        frame::write_cancel(&mut self.out, numbered(number));
+        // It reads whenever it does not compute. One that is gone has forgotten all of them.
+        let _ = write_some(&mut self.questions, &self.out);
     }
 
     /// Whether its process has ended by itself.
@@ -157,6 +178,10 @@ impl Drop for Worker {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn numbered(number: u32) -> Id {
+    Id { slot: number, generation: 0 }
 }
 
 fn command(shared: &Shared) -> Command {

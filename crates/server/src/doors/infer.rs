@@ -1,21 +1,24 @@
-//! The doors at which models answer: Open Inference Protocol V2, KServe V1 and MLflow scoring.
+//! The doors at which models answer: Open Inference Protocol V2 over HTTP and gRPC, KServe V1 and MLflow scoring.
 //!
-//! They share one address, `/endpoints/OWNER/NAME/`, one way to the model and one form of errors that every
-//! client of theirs can read. Invariant: each answer's headers name repository, revision and weights.
+//! Those over HTTP share one address, `/endpoints/OWNER/NAME/`, and all of them one way to the model and one table of errors.
+//! Invariant: each answer's headers name repository, revision and weights.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Bytes;
-use axum::http::header::CONTENT_TYPE;
-use axum::http::{HeaderMap, HeaderValue, Method};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use spec::api::EndpointState;
+use tower_http::cors::{Any, CorsLayer};
 
 use super::Dialect;
 use super::identity;
 use crate::app::App;
 use crate::error::Error;
+use crate::gateway::Live;
 use crate::gateway::live::Names;
 use crate::ops::access::Action;
 use crate::ops::endpoints;
@@ -24,7 +27,10 @@ use crate::ops::links::guard;
 use crate::secrets::Secret;
 
 mod body;
+pub mod generate;
+pub mod grpc;
 pub mod mlflow;
+pub mod openapi;
 pub mod v1;
 pub mod v2;
 
@@ -127,6 +133,25 @@ struct State {
     is_servable: bool,
     state: EndpointState,
     reason: String,
+}
+
+/// Lets pages of other origins ask, with a token or a link and never with a cookie: what a browser adds by itself is
+/// not sent where every origin is allowed.
+pub fn other_origins() -> CorsLayer {
+    CorsLayer::new()
+        .allow_origin(Any)
+        .allow_methods([Method::GET, Method::POST])
+        .allow_headers([AUTHORIZATION, CONTENT_TYPE, HeaderName::from_static(v2::JSON_LENGTH)])
+        .expose_headers(Any)
+        .max_age(Duration::from_hours(1))
+}
+
+/// What computes, as these protocols name it.
+fn platform(live: &Live) -> &str {
+    match live.hello().backend.as_str() {
+        "onnxruntime" => "onnxruntime_onnx",
+        other => other,
+    }
 }
 
 /// Does work on a body here, or apart if there is much of it.

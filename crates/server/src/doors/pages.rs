@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 pub mod access_requests;
 pub mod assets;
 pub mod discussions;
+pub mod embed;
 pub mod endpoints;
 pub mod files;
 pub mod front;

@@ -7,7 +7,7 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use spec::frame::{self, Answer, Decoder, Failure, Frame, Hello, Id, IndexedTensor, Writer};
+use spec::frame::{self, Answer, Decoder, Failure, Frame, Hello, Id, IndexedTensor, Method, Part, Writer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
@@ -49,7 +49,18 @@ struct State {
 #[derive(Debug, Default)]
 struct Slot {
     generation: u32,
-    waiter: Option<oneshot::Sender<Result<Answer, Failure>>>,
+    /// Also between two pieces, when nobody waits.
+    is_used: bool,
+    waiter: Option<Waiter>,
+}
+
+type Waiter = oneshot::Sender<Result<Reply, Failure>>;
+
+/// What comes back.
+#[derive(Debug)]
+enum Reply {
+    Answer(Answer),
+    Part(Part),
 }
 
 impl Link {
@@ -70,29 +81,45 @@ impl Link {
     }
 
     /// Sends a request and waits for its answer. Dropping the future cancels the request.
-    pub async fn infer(&self, tensors: &[IndexedTensor], deadline_ms: u32) -> Result<Answer, Broken> {
-        let (sender, receiver) = oneshot::channel();
-        let id = {
-            let mut state = self.shared.lock();
-            if state.is_closed {
-                return Err(Broken::Closed);
-            }
-            let id = state.take_slot(sender);
-            if let Err(error) = write_request(&mut state.outgoing, id, tensors, deadline_ms) {
-                state.free_slot(id);
-                return Err(Broken::TooLarge(error));
-            }
-            id
-        };
-        self.shared.wake.notify_one();
+    pub async fn ask(
+        &self,
+        method: Method,
+        tensors: &[IndexedTensor],
+        deadline_ms: u32,
+    ) -> Result<Answer, Broken> {
+        let (id, receiver) = self.send(method, tensors, deadline_ms)?;
         let mut guard = CancelOnDrop { shared: &self.shared, id: Some(id) };
         let answer = receiver.await;
         guard.id = None;
         match answer {
-            Ok(Ok(answer)) => Ok(answer),
+            Ok(Ok(Reply::Answer(answer))) => Ok(answer),
             Ok(Err(failure)) => Err(Broken::Refused(failure)),
-            Err(_) => Err(Broken::Closed),
+            // Nothing comes in pieces that was not asked for so.
+            Ok(Ok(Reply::Part(_))) | Err(_) => Err(Broken::Closed),
         }
+    }
+
+    /// Sends a request for an answer in pieces. Dropping what comes of it cancels the request.
+    pub fn stream(&self, tensors: &[IndexedTensor], deadline_ms: u32) -> Result<Streaming, Broken> {
+        let (id, receiver) = self.send(Method::Stream, tensors, deadline_ms)?;
+        Ok(Streaming { link: self.clone(), id, receiver: Some(receiver), has_ended: false })
+    }
+
+    fn send(&self, method: Method, tensors: &[IndexedTensor], deadline_ms: u32) -> Result<Sent, Broken> {
+        let (sender, receiver) = oneshot::channel();
+        let mut state = self.shared.lock();
+        if state.is_closed {
+            return Err(Broken::Closed);
+        }
+        let id = state.take_slot(sender);
+        let deadline_ms = Some(deadline_ms);
+        if let Err(error) = write_request(&mut state.outgoing, (id, method), tensors, deadline_ms) {
+            state.free_slot(id);
+            return Err(Broken::TooLarge(error));
+        }
+        drop(state);
+        self.shared.wake.notify_one();
+        Ok((id, receiver))
     }
 
     pub fn is_closed(&self) -> bool {
@@ -100,13 +127,61 @@ impl Link {
     }
 }
 
+/// A request that was sent, and where its answer comes.
+type Sent = (Id, oneshot::Receiver<Result<Reply, Failure>>);
+
+/// An answer that comes in pieces, each when it is asked for.
+#[derive(Debug)]
+pub struct Streaming {
+    link: Link,
+    id: Id,
+    /// Where the piece comes that was asked for last.
+    receiver: Option<oneshot::Receiver<Result<Reply, Failure>>>,
+    has_ended: bool,
+}
+
+impl Streaming {
+    /// The next piece; none at the end of the answer.
+    pub async fn next(&mut self) -> Result<Option<String>, Broken> {
+        if self.has_ended {
+            return Ok(None);
+        }
+        if self.receiver.is_none() {
+            let (sender, receiver) = oneshot::channel();
+            if !self.link.shared.ask_more(self.id, sender) {
+                self.has_ended = true;
+                return Err(Broken::Closed);
+            }
+            self.receiver = Some(receiver);
+        }
+        let Some(receiver) = &mut self.receiver else { return Ok(None) };
+        let reply = receiver.await;
+        self.receiver = None;
+        self.has_ended = !matches!(reply, Ok(Ok(Reply::Part(_))));
+        match reply {
+            Ok(Ok(Reply::Part(part))) => Ok(Some(part.text)),
+            Ok(Ok(Reply::Answer(_))) => Ok(None),
+            Ok(Err(failure)) => Err(Broken::Refused(failure)),
+            Err(_) => Err(Broken::Closed),
+        }
+    }
+}
+
+impl Drop for Streaming {
+    fn drop(&mut self) {
+        if !self.has_ended {
+            self.link.shared.cancel(self.id);
+        }
+    }
+}
+
 fn write_request(
     out: &mut Vec<u8>,
-    id: Id,
+    (id, method): (Id, Method),
     tensors: &[IndexedTensor],
-    deadline_ms: u32,
+    deadline_ms: Option<u32>,
 ) -> Result<(), frame::EncodeError> {
-    let mut writer = Writer::infer(out, id, Some(deadline_ms));
+    let mut writer = Writer::ask(out, id, deadline_ms, method);
     for tensor in tensors {
         writer.tensor(tensor.index, tensor.datatype, &tensor.shape, &tensor.data)?;
     }
@@ -117,6 +192,33 @@ impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
         // Nothing in here panics with the lock held, and a state seen halfway is still whole.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Asks for the next piece of an answer; false where the stream has ended.
+    fn ask_more(&self, id: Id, waiter: Waiter) -> bool {
+        let mut state = self.lock();
+        if state.is_closed {
+            return false;
+        }
+        let Some(slot) = state.used(id) else { return false };
+        slot.waiter = Some(waiter);
+        frame::write_more(&mut state.outgoing, id);
+        drop(state);
+        self.wake.notify_one();
+        true
+    }
+
+    /// Tells the runtime that nobody waits for this any longer.
+    fn cancel(&self, id: Id) {
+        let mut state = self.lock();
+        if state.used(id).is_some() {
+            state.free_slot(id);
+            if !state.is_closed {
+                frame::write_cancel(&mut state.outgoing, id);
+            }
+            drop(state);
+            self.wake.notify_one();
+        }
     }
 
     fn close(&self) {
@@ -130,22 +232,30 @@ impl Shared {
 }
 
 impl State {
-    fn take_slot(&mut self, waiter: oneshot::Sender<Result<Answer, Failure>>) -> Id {
+    fn take_slot(&mut self, waiter: Waiter) -> Id {
         let slot = self.free.pop().unwrap_or_else(|| {
             self.slots.push(Slot::default());
             u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
         });
         let entry = &mut self.slots[slot as usize];
         entry.generation = entry.generation.wrapping_add(1);
+        entry.is_used = true;
         entry.waiter = Some(waiter);
         Id { slot, generation: entry.generation }
     }
 
-    fn free_slot(&mut self, id: Id) -> Option<oneshot::Sender<Result<Answer, Failure>>> {
-        let slot = self.slots.get_mut(id.slot as usize).filter(|slot| slot.generation == id.generation)?;
-        let waiter = slot.waiter.take()?;
+    fn free_slot(&mut self, id: Id) -> Option<Waiter> {
+        let slot = self.used(id)?;
+        slot.is_used = false;
+        let waiter = slot.waiter.take();
         self.free.push(id.slot);
-        Some(waiter)
+        waiter
+    }
+
+    /// The slot of a request that has not ended.
+    fn used(&mut self, id: Id) -> Option<&mut Slot> {
+        let slot = self.slots.get_mut(id.slot as usize)?;
+        (slot.is_used && slot.generation == id.generation).then_some(slot)
     }
 }
 
@@ -156,12 +266,8 @@ struct CancelOnDrop<'a> {
 
 impl Drop for CancelOnDrop<'_> {
     fn drop(&mut self) {
-        let Some(id) = self.id else { return };
-        let mut state = self.shared.lock();
-        if state.free_slot(id).is_some() && !state.is_closed {
-            frame::write_cancel(&mut state.outgoing, id);
-            drop(state);
-            self.shared.wake.notify_one();
+        if let Some(id) = self.id {
+            self.shared.cancel(id);
         }
     }
 }
@@ -201,11 +307,16 @@ async fn write_frames(shared: Arc<Shared>, mut writer: OwnedWriteHalf) {
 async fn read_answers(shared: Arc<Shared>, mut reader: OwnedReadHalf, mut decoder: Decoder) {
     loop {
         let (id, result) = match next_frame(&mut reader, &mut decoder).await {
-            Ok(Some(Frame::Answer(answer))) => (answer.id, Ok(answer)),
+            Ok(Some(Frame::Answer(answer))) => (answer.id, Ok(Reply::Answer(answer))),
+            Ok(Some(Frame::Part(part))) => (part.id, Ok(Reply::Part(part))),
             Ok(Some(Frame::Failure(failure))) => (failure.id, Err(failure)),
             Ok(Some(_) | None) | Err(_) => return shared.close(),
         };
-        let waiter = shared.lock().free_slot(id);
+        let waiter = match &result {
+            // More may come of it.
+            Ok(Reply::Part(_)) => shared.lock().used(id).and_then(|slot| slot.waiter.take()),
+            _ => shared.lock().free_slot(id),
+        };
         if let Some(waiter) = waiter {
             // Whoever waited may have gone in this very moment; then nobody misses the answer.
             let _ = waiter.send(result);

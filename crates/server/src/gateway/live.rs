@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use axum::http::HeaderValue;
 use spec::digest::{Oid, Sha256};
-use spec::frame::{Answer, Hello, IndexedTensor};
+use spec::facts::Offers;
+use spec::frame::{Answer, Hello, IndexedTensor, Method};
 use spec::limits;
 use spec::schema::Schema;
 use tokio::sync::OnceCell;
 
-use super::link::{Broken, Link};
+use super::link::{Broken, Link, Streaming};
 use crate::predict::plan::Plan;
 use crate::provider::{Files, Process};
 
@@ -83,16 +84,39 @@ impl Live {
         self.process.has_ended()
     }
 
+    /// What it does besides predicting.
+    pub fn offers(&self) -> Offers {
+        self.target.files.handler.as_ref().map(|handler| handler.offers).unwrap_or_default()
+    }
+
     /// Asks the runtime.
-    pub async fn infer(&self, tensors: &[IndexedTensor], deadline: Duration) -> Result<Answer, Broken> {
+    pub async fn ask(
+        &self,
+        method: Method,
+        tensors: &[IndexedTensor],
+        deadline: Duration,
+    ) -> Result<Answer, Broken> {
+        let link = self.link(tensors).await?;
+        link.ask(method, tensors, milliseconds(deadline)).await
+    }
+
+    /// Asks the runtime for an answer in pieces.
+    pub async fn stream(&self, tensors: &[IndexedTensor], deadline: Duration) -> Result<Streaming, Broken> {
+        self.link(tensors).await?.stream(tensors, milliseconds(deadline))
+    }
+
+    async fn link(&self, tensors: &[IndexedTensor]) -> Result<&Link, Broken> {
         let is_large = tensors.iter().any(|tensor| tensor.n_rows() > limits::BATCH_ROWS);
         let reactor = REACTOR.get().unwrap_or(self.links.len() - 1).min(self.links.len() - 1);
         let cell = &self.links[reactor][usize::from(is_large)];
         let link = cell
             .get_or_try_init(|| async { Link::connect(&self.process.socket).await.map(|(link, _)| link) });
-        let link = link.await.map_err(|_| Broken::Closed)?;
-        link.infer(tensors, u32::try_from(deadline.as_millis()).unwrap_or(u32::MAX)).await
+        link.await.map_err(|_| Broken::Closed)
     }
+}
+
+fn milliseconds(deadline: Duration) -> u32 {
+    u32::try_from(deadline.as_millis()).unwrap_or(u32::MAX)
 }
 
 /// The schema from the files, with the tensors as the runtime that loaded them names them.

@@ -95,13 +95,18 @@ async fn read_manifest(
     Ok(Some(Manifest::parse(&bytes)))
 }
 
-/// The schema of a handler, from its type hints, where the manifest has none.
+/// What a handler offers, and its schema, from its type hints, where the manifest has none.
 async fn read_handler(app: &App, files: &[Entry], facts: &mut Facts) -> Result<(), Error> {
-    let Some(python) = facts.python.as_ref().filter(|_| facts.schema.is_none()) else { return Ok(()) };
+    let Some(python) = facts.python.as_mut() else { return Ok(()) };
     let handler = python.handler.clone();
     let entry = files.iter().find(|entry| entry.path == handler.file.as_str());
     let Some(entry) = entry.filter(|entry| entry.n_bytes <= HANDLER_BYTES) else { return Ok(()) };
-    match (python.takes, inspect::handler(&read_small(app, entry).await?, &handler)) {
+    let source = read_small(app, entry).await?;
+    python.offers = inspect::offers(&source, &handler);
+    if facts.schema.is_some() {
+        return Ok(());
+    }
+    match (python.takes, inspect::handler(&source, &handler)) {
         (Takes::Row, Ok(schema)) => facts.schema = Some(schema),
         (Takes::Row, Err(reason)) => facts.problems.push(reason),
         (Takes::Rows, _) => {

@@ -57,6 +57,17 @@ pub fn predictions(schema: &Schema, tensors: &[IndexedTensor]) -> Vec<Value> {
     }
 }
 
+/// A prediction as text: its own, or as JSON.
+pub fn text(prediction: &Value) -> String {
+    prediction.as_str().map_or_else(|| prediction.to_string(), str::to_owned)
+}
+
+/// The explanation of each row.
+pub fn explanations(tensors: &[IndexedTensor]) -> Vec<Value> {
+    let texts = tensors.first().into_iter().flat_map(bytes_elements);
+    texts.map(|text| serde_json::from_str(&text).unwrap_or(Value::String(text))).collect()
+}
+
 /// The probability of each class, one list a row; empty where the model gives none, NaN where it is no number.
 pub fn probabilities(schema: &Schema, tensors: &[IndexedTensor]) -> Vec<Vec<f64>> {
     let OutputView::Label { probabilities: Some(name), .. } = &schema.output else { return Vec::new() };

@@ -77,6 +77,44 @@ struct WireOutput<'a> {
     parameters: Parameters<'a>,
 }
 
+/// An input whose values are raw bytes, named by the request.
+#[derive(Debug)]
+pub struct Raw<'a> {
+    pub name: &'a str,
+    pub datatype: &'a str,
+    pub shape: &'a [i64],
+    pub data: Bytes,
+}
+
+/// Reads inputs whose values all came raw.
+pub fn read_raw(schema: &Schema, inputs: &[Raw<'_>]) -> Result<Vec<IndexedTensor>, Misfit> {
+    check_count(inputs.len())?;
+    let mut tensors: Vec<IndexedTensor> = Vec::with_capacity(inputs.len());
+    for input in inputs {
+        let Raw { name, datatype, shape, data } = input;
+        let (index, shape) = place(schema, name, datatype, shape)?;
+        check_finite(name, schema.inputs[index].datatype, data)?;
+        push(&mut tensors, tensor(schema, index, shape, data.clone())?, name)?;
+    }
+    check_complete(schema, &tensors)?;
+    Ok(tensors)
+}
+
+/// The place of the output of this name.
+pub fn output_index(schema: &Schema, name: &str) -> Result<u16, Misfit> {
+    let index = schema.outputs.iter().position(|spec| spec.name == name);
+    let index = index.ok_or_else(|| Misfit(format!("the model has no output `{name}`")))?;
+    Ok(u16::try_from(index).unwrap_or(u16::MAX))
+}
+
+/// Refuses what some servers do besides and this one does not.
+pub fn refuse_parameters<'a>(mut keys: impl Iterator<Item = &'a str>) -> Result<(), Misfit> {
+    match keys.find(|key| key.starts_with("shared_memory") || *key == "classification") {
+        Some(key) => Err(Misfit(format!("the parameter `{key}` is not offered here"))),
+        None => Ok(()),
+    }
+}
+
 /// Reads a request. `n_json_bytes` says where the JSON ends and raw tensors begin; none means all is JSON.
 pub fn read(schema: &Schema, body: &Bytes, n_json_bytes: Option<usize>) -> Result<Request, Misfit> {
     let n_json_bytes = n_json_bytes.unwrap_or(body.len());
@@ -88,20 +126,10 @@ pub fn read(schema: &Schema, body: &Bytes, n_json_bytes: Option<usize>) -> Resul
     let wire: Wire<'_> =
         serde_json::from_slice(&body[..n_json_bytes]).map_err(|error| Misfit(error.to_string()))?;
     refuse_extensions(&wire)?;
-    if wire.inputs.len() > limits::REQUEST_TENSORS {
-        return Err(Misfit(format!(
-            "{} inputs came; the most is {}",
-            wire.inputs.len(),
-            limits::REQUEST_TENSORS
-        )));
-    }
+    check_count(wire.inputs.len())?;
     let mut tensors: Vec<IndexedTensor> = Vec::with_capacity(schema.inputs.len());
     for input in &wire.inputs {
-        let tensor = read_input(schema, input, &mut raw)?;
-        if tensors.iter().any(|earlier| earlier.index == tensor.index) {
-            return Err(Misfit(format!("input `{}` came twice", input.name)));
-        }
-        tensors.push(tensor);
+        push(&mut tensors, read_input(schema, input, &mut raw)?, &input.name)?;
     }
     if !raw.is_empty() {
         return Err(Misfit(format!("{} bytes of tensor data are left over", raw.len())));
@@ -114,30 +142,49 @@ pub fn read(schema: &Schema, body: &Bytes, n_json_bytes: Option<usize>) -> Resul
 fn refuse_extensions(wire: &Wire<'_>) -> Result<(), Misfit> {
     let inputs = wire.inputs.iter().flat_map(|input| input.parameters.keys());
     let outputs = wire.outputs.iter().flat_map(|output| output.parameters.keys());
-    match inputs.chain(outputs).find(|key| key.starts_with("shared_memory") || *key == "classification") {
-        Some(key) => Err(Misfit(format!("the parameter `{key}` is not offered here"))),
-        None => Ok(()),
+    refuse_parameters(inputs.chain(outputs).map(|key| &**key))
+}
+
+fn check_count(n_inputs: usize) -> Result<(), Misfit> {
+    match n_inputs <= limits::REQUEST_TENSORS {
+        true => Ok(()),
+        false => Err(Misfit(format!("{n_inputs} inputs came; the most is {}", limits::REQUEST_TENSORS))),
     }
 }
 
-fn read_input(schema: &Schema, input: &WireInput<'_>, raw: &mut Bytes) -> Result<IndexedTensor, Misfit> {
-    let name = &input.name;
+fn push(tensors: &mut Vec<IndexedTensor>, tensor: IndexedTensor, name: &str) -> Result<(), Misfit> {
+    if tensors.iter().any(|earlier| earlier.index == tensor.index) {
+        return Err(Misfit(format!("input `{name}` came twice")));
+    }
+    tensors.push(tensor);
+    Ok(())
+}
+
+/// The place of an input, and its shape as lengths, where it is of the type and a shape that are wanted.
+fn place(schema: &Schema, name: &str, datatype: &str, came: &[i64]) -> Result<(usize, Vec<usize>), Misfit> {
     let found = schema.inputs.iter().position(|spec| spec.name == *name);
     let index = found.ok_or_else(|| {
         let known: Vec<_> = schema.inputs.iter().take(8).map(|spec| format!("`{}`", spec.name)).collect();
         Misfit(format!("the model has no input `{name}`; it has {}", known.join(", ")))
     })?;
     let spec = &schema.inputs[index];
-    if input.datatype != spec.datatype.as_str() {
-        return Err(Misfit(format!("input `{name}`: {} came, {} is wanted", input.datatype, spec.datatype)));
+    if datatype != spec.datatype.as_str() {
+        return Err(Misfit(format!("input `{name}`: {datatype} came, {} is wanted", spec.datatype)));
     }
-    let shape = input.shape.iter().map(|n| usize::try_from(*n).ok()).collect::<Option<Vec<_>>>();
+    let shape = came.iter().map(|n| usize::try_from(*n).ok()).collect::<Option<Vec<_>>>();
     let shape = shape.filter(|shape| spec.accepts(shape)).ok_or_else(|| {
-        Misfit(format!("input `{name}`: shape {:?} came, {} is wanted", input.shape, show_shape(spec)))
+        Misfit(format!("input `{name}`: shape {came:?} came, {} is wanted", show_shape(spec)))
     })?;
     if shape.first() == Some(&0) {
         return Err(Misfit(format!("input `{name}` has no rows; at least one is wanted")));
     }
+    Ok((index, shape))
+}
+
+fn read_input(schema: &Schema, input: &WireInput<'_>, raw: &mut Bytes) -> Result<IndexedTensor, Misfit> {
+    let name = &input.name;
+    let (index, shape) = place(schema, name, &input.datatype, &input.shape)?;
+    let spec = &schema.inputs[index];
     let data = match (n_binary_bytes(input)?, input.data) {
         (Some(_), Some(_)) => {
             return Err(Misfit(format!("input `{name}` has both `data` and `binary_data_size`; send one")));
@@ -146,6 +193,11 @@ fn read_input(schema: &Schema, input: &WireInput<'_>, raw: &mut Bytes) -> Result
         (None, Some(data)) => read_data(name, spec.datatype, &shape, data)?,
         (None, None) => return Err(Misfit(format!("input `{name}` has no data"))),
     };
+    tensor(schema, index, shape, data)
+}
+
+fn tensor(schema: &Schema, index: usize, shape: Vec<usize>, data: Bytes) -> Result<IndexedTensor, Misfit> {
+    let spec = &schema.inputs[index];
     let tensor = Tensor::new(spec.name.clone(), spec.datatype, shape, data);
     let Tensor { shape, data, datatype, .. } = tensor.map_err(|error| Misfit(error.to_string()))?;
     Ok(IndexedTensor { index: u16::try_from(index).unwrap_or(u16::MAX), datatype, shape, data })
@@ -162,9 +214,14 @@ fn take_raw(name: &str, datatype: Datatype, raw: &mut Bytes, n: usize) -> Result
         return Err(Misfit(format!("input `{name}` announces {n} bytes of data and {} are left", raw.len())));
     }
     let data = raw.split_to(n);
-    match scalar::first_non_finite(datatype, &data) {
+    check_finite(name, datatype, &data)?;
+    Ok(data)
+}
+
+fn check_finite(name: &str, datatype: Datatype, data: &[u8]) -> Result<(), Misfit> {
+    match scalar::first_non_finite(datatype, data) {
         Some(place) => Err(Misfit(format!("input `{name}`: value {place} is NaN or infinite"))),
-        None => Ok(data),
+        None => Ok(()),
     }
 }
 
@@ -214,10 +271,8 @@ fn read_wanted(schema: &Schema, wire: &Wire<'_>) -> Result<Wanted, Misfit> {
     let is_binary = is_true(&wire.parameters, "binary_data_output");
     let mut outputs = Vec::with_capacity(wire.outputs.len());
     for output in &wire.outputs {
-        let index = schema.outputs.iter().position(|spec| spec.name == output.name);
-        let index = index.ok_or_else(|| Misfit(format!("the model has no output `{}`", output.name)))?;
         outputs.push(WantedOutput {
-            index: u16::try_from(index).unwrap_or(u16::MAX),
+            index: output_index(schema, &output.name)?,
             is_binary: match output.parameters.get("binary_data") {
                 Some(value) => value.get() == "true",
                 None => is_binary,

@@ -215,13 +215,34 @@ async fn ask(server: &Server, actor: Actor, route: (&Method, &str), visibility: 
         Some((content_type, body)) => request.header("content-type", content_type).body(body),
         None => request,
     };
-    let status = request.send().await.unwrap().status().as_u16();
+    let response = request.send().await.unwrap();
+    let status = if is_rpc(path) { rpc_status(&response) } else { response.status().as_u16() };
     assert_ne!(status, 500, "{actor:?} {method} {path}");
     if !method.is_safe() && matches!(actor, Actor::Session | Actor::Forged) {
         // It may have ended itself.
         server.renew_session().await;
     }
     status
+}
+
+/// Whether it is the address of a gRPC method, whose answers have a status of their own, below 17.
+fn is_rpc(path: &str) -> bool {
+    path.starts_with("/inference.") || path.starts_with("/grpc.")
+}
+
+/// The status of a gRPC answer. One without a body has it among its headers, and only errors have none.
+fn rpc_status(response: &reqwest::Response) -> u16 {
+    assert_eq!(response.status(), 200);
+    let status = response.headers().get("grpc-status").and_then(|status| status.to_str().ok());
+    let status = status.map_or(0, |status| status.parse().unwrap());
+    if status == 13 { 500 } else { status }
+}
+
+/// A message that names a model: of all methods this is the first field.
+fn rpc_body(name: &str) -> String {
+    let model = format!("alice/{name}");
+    let message = format!("\n{}{model}", char::from(u8::try_from(model.len()).unwrap()));
+    format!("\0\0\0\0{}{message}", char::from(u8::try_from(message.len()).unwrap()))
 }
 
 fn fill(method: &Method, path: &str, name: &str) -> String {
@@ -296,6 +317,7 @@ fn body(method: &Method, path: &str, of: (&str, &str)) -> Option<(&'static str, 
         ("POST", path) if path.ends_with("/objects/verify") => {
             json(json!({ "oid": "00".repeat(32), "size": 1 }))
         }
+        ("POST", path) if is_rpc(path) => Some(("application/grpc", rpc_body(name))),
         ("POST", path) if path.starts_with("/endpoints/") => json(json!({ "inputs": [] })),
         ("POST", path) if path.starts_with("/r/") && !path.ends_with("/try") => json(json!({ "inputs": [] })),
         _ => None,

@@ -6,7 +6,8 @@
 
 use bytes::{Buf, Bytes, BytesMut};
 
-use super::{Answer, Failure, FailureCode, Frame, HEADER_BYTES, Id, IndexedTensor, Infer, Kind, PROTOCOL};
+use super::{Answer, Failure, FailureCode, Frame, HEADER_BYTES, Id, IndexedTensor, Infer};
+use super::{Kind, Method, PROTOCOL, Part};
 use crate::limits;
 use crate::tensor::{Datatype, Tensor, TensorError};
 
@@ -45,8 +46,10 @@ pub enum FrameError {
     },
     #[error("no failure has the code {0}")]
     Code(u8),
-    #[error("the message of a failure is not UTF-8")]
+    #[error("the message of a failure, or a piece of an answer, is not UTF-8")]
     Message,
+    #[error("no method has the code {0}")]
+    Method(u16),
 }
 
 /// Turns the bytes of one stream into its frames.
@@ -123,36 +126,44 @@ fn decode_payload(kind: Kind, id: Id, mut rest: Bytes) -> Result<Frame, FrameErr
     match kind {
         Kind::Hello => serde_json::from_slice(&rest).map(Frame::Hello).map_err(FrameError::Hello),
         Kind::Infer => {
-            let (deadline_ms, tensors) = decode_tensors(rest)?;
+            let (deadline_ms, code, tensors) = decode_tensors(rest)?;
             let deadline_ms = (deadline_ms > 0).then_some(deadline_ms);
-            Ok(Frame::Infer(Infer { id, deadline_ms, tensors }))
+            let known = Method::ALL.into_iter().find(|known| *known as u16 == code);
+            let method = known.ok_or(FrameError::Method(code))?;
+            Ok(Frame::Infer(Infer { id, deadline_ms, method, tensors }))
         }
         Kind::Answer => {
-            let (compute_us, tensors) = decode_tensors(rest)?;
+            let (compute_us, zero, tensors) = decode_tensors(rest)?;
+            if zero != 0 {
+                return Err(FrameError::Reserved);
+            }
             Ok(Frame::Answer(Answer { id, compute_us, tensors }))
         }
         Kind::Failure => {
             let code = rest.try_get_u8().map_err(|_| FrameError::Truncated)?;
             let known = FailureCode::ALL.into_iter().find(|known| *known as u8 == code);
             let code = known.ok_or(FrameError::Code(code))?;
-            let message = std::str::from_utf8(&rest).map_err(|_| FrameError::Message)?.to_owned();
-            Ok(Frame::Failure(Failure { id, code, message }))
+            Ok(Frame::Failure(Failure { id, code, message: decode_text(&rest)? }))
         }
+        Kind::Part => Ok(Frame::Part(Part { id, text: decode_text(&rest)? })),
         Kind::Cancel if rest.is_empty() => Ok(Frame::Cancel(id)),
-        Kind::Cancel => Err(FrameError::Surplus { n_bytes: rest.len() }),
+        Kind::More if rest.is_empty() => Ok(Frame::More(id)),
+        Kind::Cancel | Kind::More => Err(FrameError::Surplus { n_bytes: rest.len() }),
     }
 }
 
-/// The number before the tensors, and the tensors.
-fn decode_tensors(mut rest: Bytes) -> Result<(u32, Vec<IndexedTensor>), FrameError> {
+fn decode_text(rest: &[u8]) -> Result<String, FrameError> {
+    std::str::from_utf8(rest).map(str::to_owned).map_err(|_| FrameError::Message)
+}
+
+/// The two numbers before the tensors, and the tensors.
+fn decode_tensors(mut rest: Bytes) -> Result<(u32, u16, Vec<IndexedTensor>), FrameError> {
     if rest.len() < 8 {
         return Err(FrameError::Truncated);
     }
     let number = rest.get_u32_le();
     let n_tensors = usize::from(rest.get_u16_le());
-    if rest.get_u16_le() != 0 {
-        return Err(FrameError::Reserved);
-    }
+    let code = rest.get_u16_le();
     if n_tensors > limits::REQUEST_TENSORS {
         return Err(FrameError::Tensors { n_tensors });
     }
@@ -161,7 +172,7 @@ fn decode_tensors(mut rest: Bytes) -> Result<(u32, Vec<IndexedTensor>), FrameErr
         tensors.push(decode_tensor(&mut rest)?);
     }
     match rest.len() {
-        0 => Ok((number, tensors)),
+        0 => Ok((number, code, tensors)),
         n_bytes => Err(FrameError::Surplus { n_bytes }),
     }
 }

@@ -3,7 +3,7 @@
 //! Knows nothing of streams. Invariant: a buffer holds whole frames only; one that is not finished, or that
 //! would be longer than the other side reads, leaves no byte behind.
 
-use super::{FailureCode, HEADER_BYTES, Hello, Id, Kind, PROTOCOL};
+use super::{FailureCode, HEADER_BYTES, Hello, Id, Kind, Method, PROTOCOL};
 use crate::limits;
 use crate::tensor::Datatype;
 
@@ -35,21 +35,27 @@ pub struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
-    /// Begins a request.
+    /// Begins a request for the model's outputs.
     pub fn infer(out: &'a mut Vec<u8>, id: Id, deadline_ms: Option<u32>) -> Self {
-        Self::begin(out, Kind::Infer, id, deadline_ms.unwrap_or(0))
+        Self::begin(out, (Kind::Infer, Method::Predict), id, deadline_ms.unwrap_or(0))
+    }
+
+    /// Begins a request.
+    pub fn ask(out: &'a mut Vec<u8>, id: Id, deadline_ms: Option<u32>, method: Method) -> Self {
+        Self::begin(out, (Kind::Infer, method), id, deadline_ms.unwrap_or(0))
     }
 
     /// Begins an answer.
     pub fn answer(out: &'a mut Vec<u8>, id: Id, compute_us: u32) -> Self {
-        Self::begin(out, Kind::Answer, id, compute_us)
+        Self::begin(out, (Kind::Answer, Method::Predict), id, compute_us)
     }
 
-    fn begin(out: &'a mut Vec<u8>, kind: Kind, id: Id, number: u32) -> Self {
+    fn begin(out: &'a mut Vec<u8>, (kind, method): (Kind, Method), id: Id, number: u32) -> Self {
         let start = out.len();
         write_header(out, kind, id);
         out.extend_from_slice(&number.to_le_bytes());
-        out.extend_from_slice(&[0; 4]);
+        out.extend_from_slice(&[0; 2]);
+        out.extend_from_slice(&(method as u16).to_le_bytes());
         Self { out, start, n_tensors: 0, finished: false }
     }
 
@@ -140,6 +146,25 @@ pub fn write_cancel(out: &mut Vec<u8>, id: Id) {
     let start = out.len();
     write_header(out, Kind::Cancel, id);
     write_short_length(out, start);
+}
+
+/// Appends a request for the next piece of an answer.
+pub fn write_more(out: &mut Vec<u8>, id: Id) {
+    let start = out.len();
+    write_header(out, Kind::More, id);
+    write_short_length(out, start);
+}
+
+/// Appends a piece of an answer.
+pub fn write_part(out: &mut Vec<u8>, id: Id, text: &str) -> Result<(), EncodeError> {
+    let start = out.len();
+    write_header(out, Kind::Part, id);
+    out.extend_from_slice(text.as_bytes());
+    let written = write_length(out, start);
+    if written.is_err() {
+        out.truncate(start);
+    }
+    written
 }
 
 fn write_header(out: &mut Vec<u8>, kind: Kind, id: Id) {

@@ -38,10 +38,14 @@ fn write(out: &mut Vec<u8>, frame: &Frame) {
     };
     match frame {
         Frame::Hello(hello) => write_hello(out, hello).unwrap(),
-        Frame::Infer(infer) => tensors(Writer::infer(out, infer.id, infer.deadline_ms), &infer.tensors),
+        Frame::Infer(infer) => {
+            tensors(Writer::ask(out, infer.id, infer.deadline_ms, infer.method), &infer.tensors);
+        }
         Frame::Answer(answer) => tensors(Writer::answer(out, answer.id, answer.compute_us), &answer.tensors),
         Frame::Failure(failure) => write_failure(out, failure.id, failure.code, &failure.message),
         Frame::Cancel(id) => write_cancel(out, *id),
+        Frame::Part(part) => write_part(out, part.id, &part.text).unwrap(),
+        Frame::More(id) => write_more(out, *id),
     }
 }
 
@@ -83,8 +87,15 @@ fn any_frame() -> impl Strategy<Value = Frame> {
     prop_oneof![
         Just(Frame::Hello(Box::new(hello()))),
         any_id().prop_map(Frame::Cancel),
-        (any_id(), prop::option::of(1..u32::MAX), tensors())
-            .prop_map(|(id, deadline_ms, tensors)| Frame::Infer(Infer { id, deadline_ms, tensors })),
+        any_id().prop_map(Frame::More),
+        (any_id(), "[a-zäß]{0,9}").prop_map(|(id, text)| Frame::Part(Part { id, text })),
+        (any_id(), prop::option::of(1..u32::MAX), prop::sample::select(&Method::ALL[..]), tensors())
+            .prop_map(|(id, deadline_ms, method, tensors)| Frame::Infer(Infer {
+                id,
+                deadline_ms,
+                method,
+                tensors
+            })),
         (any_id(), any::<u32>(), tensors()).prop_map(|(id, compute_us, tensors)| Frame::Answer(Answer {
             id,
             compute_us,
@@ -128,7 +139,7 @@ proptest! {
     }
 
     #[test]
-    fn a_random_payload_is_a_frame_or_an_error(kind in 0..7_u8, payload in prop::collection::vec(any::<u8>(), 0..200)) {
+    fn a_random_payload_is_a_frame_or_an_error(kind in 0..9_u8, payload in prop::collection::vec(any::<u8>(), 0..200)) {
         let mut bytes = header((HEADER_BYTES + payload.len()) as u32, kind).to_vec();
         bytes.extend(payload);
         let _ = read(&bytes);
@@ -159,13 +170,25 @@ fn the_bytes_of_a_request_are_these() {
     writer.tensor(3, Datatype::Int16, &[1, 2], &[1, 0, 2, 0]).unwrap();
     writer.finish().unwrap();
     let expected: [&[u8]; 5] = [
-        &[52, 0, 0, 0, 2, 1, 0, 0, 7, 0, 0, 0, 2, 0, 0, 0],
+        &[52, 0, 0, 0, 2, 2, 0, 0, 7, 0, 0, 0, 2, 0, 0, 0],
         &[0xdc, 5, 0, 0, 1, 0, 0, 0],
         &[3, 0, 6, 2, 4, 0, 0, 0],
         &[1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0],
         &[1, 0, 2, 0],
     ];
     assert_eq!(out, expected.concat());
+}
+
+#[test]
+fn what_a_model_is_asked_for_is_known_or_refused() {
+    let mut out = Vec::new();
+    Writer::ask(&mut out, id(7, 2), None, Method::Explain).finish().unwrap();
+    assert_eq!(out[16..], [0, 0, 0, 0, 0, 0, 2, 0]);
+    out[22] = 3;
+    assert!(matches!(read(&out), Err(FrameError::Method(3))));
+    // An answer is to no method: its bytes there are zero.
+    out[4] = 3;
+    assert!(matches!(read(&out), Err(FrameError::Reserved)));
 }
 
 #[test]
@@ -253,7 +276,10 @@ fn data_of_a_tensor_are_not_copied() {
     let mut out = Vec::new();
     write(&mut out, &Frame::Cancel(id(1, 1)));
     let one = tensor(0, Datatype::Uint8, &[4], vec![1, 2, 3, 4]);
-    write(&mut out, &Frame::Infer(Infer { id: id(1, 1), deadline_ms: None, tensors: vec![one] }));
+    write(
+        &mut out,
+        &Frame::Infer(Infer { id: id(1, 1), deadline_ms: None, method: Method::Predict, tensors: vec![one] }),
+    );
     let mut decoder = Decoder::new();
     decoder.space().extend_from_slice(&out);
     let range = decoder.space().as_ptr_range();

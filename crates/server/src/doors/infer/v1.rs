@@ -1,6 +1,6 @@
-//! KServe V1: `instances` in, `predictions` out.
+//! KServe V1: `instances` in, `predictions` or `explanations` out.
 //!
-//! Source: KServe's V1 data plane. Invariant: one prediction for each instance, in their order.
+//! Source: KServe's V1 data plane. Invariant: one prediction or explanation for each instance, in their order.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ use crate::predict::Misfit;
 use crate::predict::answers;
 use crate::predict::rows::Rows;
 
-/// The address of a model and what is to be done with it, `NAME` or `NAME:predict`.
+/// The address of a model and what is to be done with it, `NAME`, `NAME:predict` or `NAME:explain`.
 #[derive(Debug, Deserialize)]
 pub struct Verb {
     #[serde(flatten)]
@@ -49,14 +49,22 @@ pub async fn model(
     Ok(axum::Json(json!({ "name": verb.verb, "ready": now.is_servable })).into_response())
 }
 
-pub async fn predict(
+/// What is asked of a model.
+#[derive(Debug, Clone, Copy)]
+enum Wanted {
+    Predictions,
+    Explanations,
+}
+
+pub async fn ask(
     State(app): State<Arc<App>>,
     Path(verb): Path<Verb>,
     headers: HeaderMap,
     Sent(body): Sent,
 ) -> Answer<Response, Infer> {
-    let model = match verb.verb.split_once(':') {
-        Some((model, "predict")) => model,
+    let (model, wanted) = match verb.verb.split_once(':') {
+        Some((model, "predict")) => (model, Wanted::Predictions),
+        Some((model, "explain")) => (model, Wanted::Explanations),
         Some((_, other)) => {
             return Err(Error::NotFound { what: "verb of a model", name: other.to_owned() }.into());
         }
@@ -74,9 +82,18 @@ pub async fn predict(
         Ok(rows.into_tensors()?)
     };
     let tensors = parse(n_bytes, read).await?;
-    let predicted = predict::infer(&app, &open, &tensors).await?;
-    let predictions = answers::predictions(&predicted.live.schema, &predicted.answer.tensors);
-    Ok(told(predicted.names(), &json!({ "predictions": predictions })))
+    match wanted {
+        Wanted::Predictions => {
+            let predicted = predict::infer(&app, &open, &tensors).await?;
+            let predictions = answers::predictions(&predicted.live.schema, &predicted.answer.tensors);
+            Ok(told(predicted.names(), &json!({ "predictions": predictions })))
+        }
+        Wanted::Explanations => {
+            let predicted = predict::explain(&app, &open, &tensors).await?;
+            let explanations = answers::explanations(&predicted.answer.tensors);
+            Ok(told(predicted.names(), &json!({ "explanations": explanations })))
+        }
+    }
 }
 
 /// What a model without rows answers to protocols that know rows only.

@@ -20,20 +20,20 @@ use crate::predict::answers::{self, About};
 use crate::predict::tensors;
 
 /// Where the JSON of a request or answer with raw tensors ends.
-const JSON_LENGTH: &str = "inference-header-content-length";
+pub(super) const JSON_LENGTH: &str = "inference-header-content-length";
 
 /// The address of a model's own things.
 #[derive(Debug, serde::Deserialize)]
 pub struct Model {
     #[serde(flatten)]
-    name: Name,
-    model: String,
-    version: Option<String>,
+    pub(super) name: Name,
+    pub(super) model: String,
+    pub(super) version: Option<String>,
 }
 
 pub async fn server(Path(_): Path<Name>) -> Response {
     let version = env!("CARGO_PKG_VERSION");
-    axum::Json(json!({ "name": "reenact", "version": version, "extensions": ["binary_tensor_data", "model_repository"] }))
+    axum::Json(json!({ "name": "reenact", "version": version, "extensions": ["binary_tensor_data", "model_repository", "generate"] }))
         .into_response()
 }
 
@@ -73,7 +73,7 @@ pub async fn metadata(
     let body = json!({
         "name": model.model,
         "versions": [version],
-        "platform": "onnxruntime_onnx",
+        "platform": super::platform(live),
         "inputs": live.schema.inputs,
         "outputs": live.schema.outputs,
     });
@@ -134,7 +134,7 @@ fn json_length(headers: &HeaderMap) -> Result<Option<usize>, Error> {
 }
 
 /// A version is a revision; only the one that is served can be asked.
-fn check_version(asked: Option<&str>, served: &str) -> Result<(), Error> {
+pub(super) fn check_version(asked: Option<&str>, served: &str) -> Result<(), Error> {
     match asked {
         Some(version) if version.len() < 5 || !served.starts_with(version) => {
             Err(Error::NotFound { what: "version of this model served now:", name: version.to_owned() })

@@ -6,10 +6,12 @@
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
+use axum::http::header::CONTENT_SECURITY_POLICY;
 use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
 
+use super::embed::Framed;
 use super::refusal;
 use crate::app::App;
 
@@ -26,6 +28,10 @@ const HEADERS: [(&str, &str); 5] = [
     ("permissions-policy", "camera=(), microphone=(), geolocation=()"),
 ];
 
+/// The policy of a page that others may frame.
+const FRAMED: &str = "default-src 'self'; img-src 'self' data: blob:; object-src 'none'; base-uri 'none'; \
+                      form-action 'self'; frame-ancestors *";
+
 /// Puts the error page in the place of a refusal, and the headers on everything.
 pub async fn protect(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let asked = refusal::Asked::of(&request);
@@ -37,8 +43,13 @@ pub async fn protect(State(app): State<Arc<App>>, request: Request, next: Next) 
 
 /// Sets the headers.
 pub(super) fn harden(response: &mut Response) {
+    let is_framed = response.extensions().get::<Framed>().is_some();
     let headers = response.headers_mut();
     for (name, value) in HEADERS {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    if is_framed {
+        headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(FRAMED));
+        headers.remove("cross-origin-opener-policy");
     }
 }

@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::response::Response;
 use serde::Deserialize;
 use spec::card;
-use spec::facts::Facts;
+use spec::facts::{Facts, Offers};
 use spec::limits;
 use spec::name::RepositoryKind;
 use store::db::repositories::Repository;
@@ -16,9 +16,9 @@ use store::db::revisions::Revision;
 use super::markdown::{self, Home};
 use super::place::{Place, encode, with_query};
 use super::views::frame::{Frame, Link};
-use super::views::repository::{AboutPage, CardPage, Head, SettingsPage, Tab, UsePage};
+use super::views::repository::{AboutPage, CardPage, EndpointBox, Head, SettingsPage, Tab, UsePage};
 use super::visitor::Visitor;
-use super::{Answer, Html, Shown, access_requests, endpoints, go_to, show, when};
+use super::{Answer, Html, Shown, access_requests, embed, endpoints, go_to, show, when};
 use crate::app::App;
 use crate::doors::address::Base;
 use crate::error::Error;
@@ -178,17 +178,28 @@ pub async fn use_page(State(app): State<Arc<App>>, place: Place, base: Base, vis
     let opened = open_model(&app, &visitor, &place, Action::See).await?;
     let facts = facts_of(&app, &opened).await?;
     let endpoint = endpoints::endpoint_box(&app, &visitor, &opened, facts.as_ref()).await?;
+    let offers = facts.as_ref().map(offers).unwrap_or_default();
     let schema = facts.and_then(|facts| facts.schema);
     let name = ops::repositories::full_name(&opened.repository);
-    let usage =
-        snippets::Usage { base: &base, name: &name, schema, is_private: opened.repository.is_private };
+    let is_private = opened.repository.is_private;
+    let embed = (!is_private)
+        .then(|| embed::code(&format!("{}/embed", base.page(RepositoryKind::Model, &name)), &name));
+    let is_described = schema.is_some() && endpoint.as_ref().is_some_and(EndpointBox::is_deployed);
+    let usage = snippets::Usage { base: &base, name: &name, schema, offers, is_private };
     let page = UsePage {
         frame: opened.frame(&visitor, "Use"),
         head: opened.head("Use"),
+        openapi: is_described.then(|| format!("/endpoints/{name}/openapi.json")),
+        embed,
         endpoint,
         ways: snippets::ways(&usage),
     };
     show(&page)
+}
+
+/// What a model does besides predicting.
+pub(super) fn offers(facts: &Facts) -> Offers {
+    facts.python.as_ref().map(|python| python.offers).unwrap_or_default()
 }
 
 /// `/{owner}/{name}/settings`

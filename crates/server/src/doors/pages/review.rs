@@ -18,8 +18,9 @@ use spec::{card, limits};
 use store::db::entries::Entry;
 use store::db::revisions::Revision;
 
+use super::embed;
 use super::markdown::{self, Home};
-use super::repositories::{in_short, link_ways};
+use super::repositories::{in_short, link_ways, offers};
 use super::views::frame::{Frame, Link};
 use super::views::repository::Dangers;
 use super::views::repository::{CardPage, Head, Review, ReviewFile, ReviewFilesPage, Tab, UsePage};
@@ -99,8 +100,10 @@ pub async fn use_page(State(app): State<Arc<App>>, Path(place): Path<Place>, bas
     show(&UsePage {
         frame: opened.frame(),
         head: opened.head(&app, "Use").await?,
+        openapi: opened.facts.schema.is_some().then(|| format!("{}/openapi.json", opened.path)),
+        embed: Some(embed::code(&format!("{endpoint}embed"), &opened.title())),
         endpoint: None,
-        ways: link_ways(&endpoint, opened.facts.schema.as_ref()),
+        ways: link_ways(&endpoint, opened.facts.schema.as_ref(), offers(&opened.facts)),
     })
 }
 
@@ -129,6 +132,36 @@ pub async fn predict(
     let filled = form::Filled::read(fields);
     let page = web_app::blank(&base, &tried, &filled, opened.around(&app).await?);
     web_app::answered(&answer::Asked { app: &app, base: &base, tried: &tried }, &filled, page).await
+}
+
+/// `/r/{link}/embed`: the web app alone, for a frame in another page.
+pub async fn embed_page(
+    State(app): State<Arc<App>>,
+    Path(place): Path<Place>,
+    Query(wanted): Query<web_app::Wanted>,
+    base: Base,
+) -> Shown {
+    let opened = open(&app, &place).await?;
+    let tried = opened.tried(&app).await?;
+    let filled = form::Filled { example: wanted.example, ..form::Filled::default() };
+    let around = embed::alone(opened.around(&app).await?);
+    show(&web_app::blank(&base, &tried, &filled, around)).map(embed::framed)
+}
+
+/// `POST /r/{link}/embed`
+pub async fn embed_predict(
+    State(app): State<Arc<App>>,
+    Path(place): Path<Place>,
+    base: Base,
+    Form(fields): Form<Vec<(String, String)>>,
+) -> Answer<Response, Html> {
+    let opened = open(&app, &place).await?;
+    let tried = opened.tried(&app).await?;
+    let filled = form::Filled::read(fields);
+    let around = embed::alone(opened.around(&app).await?);
+    let page = web_app::blank(&base, &tried, &filled, around);
+    let asked = answer::Asked { app: &app, base: &base, tried: &tried };
+    web_app::answered(&asked, &filled, page).await.map(embed::framed)
 }
 
 /// `/r/{link}/files`

@@ -37,6 +37,11 @@ impl FromRequestParts<Arc<App>> for Visitor {
 }
 
 impl Visitor {
+    /// Whoever looks at a page that asks for no cookie.
+    pub fn nobody() -> Self {
+        Self { actor: Actor::Nobody, here: "/".to_owned() }
+    }
+
     /// The name of whoever is signed in.
     pub fn name(&self) -> Option<&str> {
         match &self.actor {

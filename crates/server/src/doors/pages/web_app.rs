@@ -18,7 +18,7 @@ use spec::schema::{InputView, Schema};
 use store::db::revisions::Revision;
 
 use super::place::Place;
-use super::repositories::{Opened, dangers, facts_of, open_model};
+use super::repositories::{Opened, dangers, facts_of, offers, open_model};
 use super::views::frame::Frame;
 use super::views::repository::{EndpointBox, Head};
 use super::views::web_app::{Answer as Told, WebAppPage, embed};
@@ -151,7 +151,7 @@ pub(super) async fn answered(
 }
 
 /// Opens a model at the revision its endpoint serves, or else at its newest.
-async fn open(app: &App, visitor: &Visitor, place: &Place) -> Result<(Opened, Tried), Error> {
+pub(super) async fn open(app: &App, visitor: &Visitor, place: &Place) -> Result<(Opened, Tried), Error> {
     let opened = open_model(app, visitor, place, Action::See).await?;
     let served =
         endpoints::described(app, visitor, &opened).await?.map(|endpoint| endpoint.row.oid.to_string());
@@ -198,9 +198,16 @@ async fn of_repository(
     base: &Base,
     (opened, tried, filled): (&Opened, &Tried, &form::Filled),
 ) -> Result<WebAppPage, Error> {
+    Ok(blank(base, tried, filled, around(app, visitor, (opened, tried)).await?))
+}
+
+pub(super) async fn around(
+    app: &App,
+    visitor: &Visitor,
+    (opened, tried): (&Opened, &Tried),
+) -> Result<Around, Error> {
     let endpoint = endpoints::endpoint_box(app, visitor, opened, tried.facts.as_ref()).await?;
-    let around = Around { frame: opened.frame(visitor, "Try"), head: opened.head("Try it"), endpoint };
-    Ok(blank(base, tried, filled, around))
+    Ok(Around { frame: opened.frame(visitor, "Try"), head: opened.head("Try it"), endpoint })
 }
 
 /// What stands around a web app.
@@ -232,6 +239,13 @@ pub(super) fn blank(base: &Base, tried: &Tried, filled: &form::Filled, around: A
     }
 }
 
+/// Whether the answer to a form comes piece by piece: a handler's inputs are one value each.
+fn can_stream(tried: &Tried) -> bool {
+    let streams = tried.facts.as_ref().is_some_and(|facts| offers(facts).streams);
+    let inputs = tried.schema.as_ref().map(|schema| schema.inputs.as_slice()).unwrap_or_default();
+    streams && inputs.iter().all(|input| input.shape.len() == 1)
+}
+
 /// What the script needs.
 fn data(tried: &Tried, base: &Base) -> serde_json::Value {
     let Tried { at, schema, examples, .. } = tried;
@@ -251,6 +265,7 @@ fn data(tried: &Tried, base: &Base) -> serde_json::Value {
         "model": at.model,
         "url": base.as_str(),
         "infer": format!("{}v2/models/{}/infer", at.endpoint, at.model),
+        "stream": can_stream(tried).then(|| format!("{}v2/models/{}/generate_stream", at.endpoint, at.model)),
         "is_private": at.is_private,
         "schema": schema,
         "has_view": schema.as_ref().is_some_and(|schema| schema.input != InputView::Tensors),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use spec::frame::{Answer, FailureCode, IndexedTensor};
+use spec::frame::{Answer, FailureCode, IndexedTensor, Method};
 use spec::name::{RepositoryKind, RepositoryName};
 use store::db::endpoints;
 use store::db::ids::{AccountId, RepositoryId};
@@ -24,7 +24,10 @@ use crate::gateway::{Key, Live, Slot};
 use crate::ops::access::{self, Action, Actor, Subject};
 use crate::ops::links::{Guest, guard};
 use crate::predict::answers;
+use crate::predict::blunt::Blunt;
 use crate::predict::rows::Rows;
+
+pub mod stream;
 
 /// What decides whether somebody may ask an endpoint, remembered for a moment.
 #[derive(Debug, Clone)]
@@ -64,6 +67,8 @@ pub struct Open {
     slot: Arc<Slot>,
     _place: Place,
     began: Instant,
+    /// How long whoever asks waits, where that is less than everybody may.
+    patience: Option<Duration>,
 }
 
 /// What is asked, and on whose behalf.
@@ -87,6 +92,18 @@ impl Open {
     /// What names the model to whoever asks.
     pub fn names(&self) -> &Names {
         self.live.names(self.source.is_anonymous())
+    }
+
+    /// For somebody who waits so long and no longer.
+    #[must_use]
+    pub fn within(mut self, patience: Duration) -> Self {
+        self.patience = Some(patience.saturating_sub(self.began.elapsed()));
+        self
+    }
+
+    fn limit(&self, app: &App) -> Duration {
+        let limit = app.settings.predict_timeout.0;
+        self.patience.map_or(limit, |patience| patience.min(limit))
     }
 }
 
@@ -137,7 +154,7 @@ pub async fn open(app: &Arc<App>, actor: &Actor, name: &str, n_bytes: u64) -> Re
         Some(live) => live,
         None => wake_apart(app, &source).await.map_err(|error| discreet(error, actor, &subject))?,
     };
-    Ok(Open { live, source, slot, _place: place, began })
+    Ok(Open { live, source, slot, _place: place, began, patience: None })
 }
 
 /// Opens what a link leads to, for one request of so many bytes; wakes it if it sleeps.
@@ -159,7 +176,7 @@ pub async fn open_link(app: &Arc<App>, guest: &Arc<Guest>, n_bytes: u64) -> Resu
         Some(live) => live,
         None => wake_apart(app, &source).await.map_err(discreet_to_guest)?,
     };
-    Ok(Open { live, source, slot, _place: place, began })
+    Ok(Open { live, source, slot, _place: place, began, patience: None })
 }
 
 fn discreet_to_guest(error: Error) -> Error {
@@ -183,33 +200,54 @@ fn discreet(error: Error, actor: &Actor, subject: &Subject<'_>) -> Error {
 
 /// Asks.
 pub async fn infer(app: &Arc<App>, open: &Open, tensors: &[IndexedTensor]) -> Result<Predicted, Error> {
-    let limit = app.settings.predict_timeout.0;
+    let mut predicted = counted(app, open, Method::Predict, tensors).await?;
+    if let Source::Link(guest, _) = &open.source {
+        guest.blunt().apply(&predicted.live.schema, &mut predicted.answer.tensors);
+    }
+    Ok(predicted)
+}
+
+/// Asks why a model's outputs for these rows are what they are: one explanation a row, in its one output.
+pub async fn explain(app: &Arc<App>, open: &Open, tensors: &[IndexedTensor]) -> Result<Predicted, Error> {
+    if !open.live.offers().explains {
+        return Err(Error::NotOffered("explanations"));
+    }
+    if let Source::Link(guest, _) = &open.source
+        && guest.blunt() != Blunt::default()
+    {
+        // They tell more than the answers that this link rounds or leaves out.
+        return Err(Error::NotOffered("explanations by this link"));
+    }
+    counted(app, open, Method::Explain, tensors).await
+}
+
+/// Asks, and counts that somebody did.
+async fn counted(
+    app: &Arc<App>,
+    open: &Open,
+    method: Method,
+    tensors: &[IndexedTensor],
+) -> Result<Predicted, Error> {
+    let limit = open.limit(app);
     let n_rows = tensors.iter().map(IndexedTensor::n_rows).max().unwrap_or(1);
     if let Source::Link(guest, _) = &open.source {
         guard::take(app, guest, n_rows).await?;
     }
-    let outcome = match tokio::time::timeout(limit, ask(app, open, tensors)).await {
+    let outcome = match tokio::time::timeout(limit, ask(app, open, method, tensors)).await {
         Ok(outcome) => outcome,
         Err(_) => Err(Error::PredictTimeout(format!("{limit:?}"))),
     };
-    let outcome = match (outcome, &open.source) {
-        (Ok(mut predicted), Source::Link(guest, _)) => {
-            let schema = &predicted.live.schema;
-            guest.blunt().apply(schema, &mut predicted.answer.tensors);
-            Ok(predicted)
-        }
-        (Err(error), Source::Link(guest, _)) => {
-            guard::give_back(app, guest, n_rows).await;
-            Err(error)
-        }
-        (outcome, Source::Endpoint(_)) => outcome,
-    };
-    let name = match &outcome {
-        Ok(_) => "answered",
-        Err(error) => error.entry().name,
-    };
-    app.gateway.metrics.predicted(name, open.began.elapsed());
+    if let (Err(_), Source::Link(guest, _)) = (&outcome, &open.source) {
+        guard::give_back(app, guest, n_rows).await;
+    }
+    note(app, open, outcome.as_ref().err());
     outcome
+}
+
+/// Counts how a request ended.
+fn note(app: &App, open: &Open, error: Option<&Error>) {
+    let name = error.map_or("answered", |error| error.entry().name);
+    app.gateway.metrics.predicted(name, open.began.elapsed());
 }
 
 /// Asks with rows of texts, as a form or a line of CSV has them.
@@ -227,10 +265,15 @@ pub async fn infer_texts(app: &Arc<App>, open: &Open, rows: &[Vec<String>]) -> R
     Ok(Told { predictions, probabilities, live, took: open.began.elapsed() })
 }
 
-async fn ask(app: &Arc<App>, open: &Open, tensors: &[IndexedTensor]) -> Result<Predicted, Error> {
+async fn ask(
+    app: &Arc<App>,
+    open: &Open,
+    method: Method,
+    tensors: &[IndexedTensor],
+) -> Result<Predicted, Error> {
     let mut live = Arc::clone(&open.live);
     for attempt in 0.. {
-        match live.infer(tensors, app.settings.predict_timeout.0).await {
+        match live.ask(method, tensors, open.limit(app)).await {
             Ok(answer) => {
                 return Ok(Predicted { live, answer, is_anonymous: open.source.is_anonymous() });
             }
@@ -239,20 +282,24 @@ async fn ask(app: &Arc<App>, open: &Open, tensors: &[IndexedTensor]) -> Result<P
                 live = wake_apart(app, &open.source).await?;
             }
             Err(Broken::Closed) => break,
-            Err(Broken::TooLarge(error)) => return Err(Error::BadInput(error.to_string())),
-            Err(Broken::Refused(failure)) => {
-                return Err(match failure.code {
-                    FailureCode::BadInput => Error::BadInput(failure.message),
-                    FailureCode::Overloaded => Error::Overloaded,
-                    FailureCode::Deadline => {
-                        Error::PredictTimeout(format!("{:?}", app.settings.predict_timeout.0))
-                    }
-                    FailureCode::Internal => Error::Model(failure.message),
-                });
-            }
+            Err(broken) => return Err(told(broken, open.limit(app))),
         }
     }
-    Err(Error::Model("the runtime ended while it computed, twice".to_owned()))
+    Err(told(Broken::Closed, open.limit(app)))
+}
+
+/// What whoever asked is told of a request that broke.
+fn told(broken: Broken, limit: Duration) -> Error {
+    match broken {
+        Broken::Closed => Error::Model("the runtime ended while it computed, twice".to_owned()),
+        Broken::TooLarge(error) => Error::BadInput(error.to_string()),
+        Broken::Refused(failure) => match failure.code {
+            FailureCode::BadInput => Error::BadInput(failure.message),
+            FailureCode::Overloaded => Error::Overloaded,
+            FailureCode::Deadline => Error::PredictTimeout(format!("{limit:?}")),
+            FailureCode::Internal => Error::Model(failure.message),
+        },
+    }
 }
 
 /// Wakes in a task of its own, so that a client who goes away does not stop what others wait for.

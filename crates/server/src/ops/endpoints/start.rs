@@ -264,7 +264,8 @@ async fn target(app: &App, served: &Served) -> Result<Target, Error> {
                 return Err(building(&repository));
             };
             let (object, takes) = (python.handler.object.clone(), python.takes);
-            let handler = Handler { object, takes, schema: schema.clone(), environment: folder };
+            let (offers, schema) = (python.offers, schema.clone());
+            let handler = Handler { object, takes, offers, schema, environment: folder };
             files::check_out_handler(app, &revision, (&facts, handler)).await?
         }
     };

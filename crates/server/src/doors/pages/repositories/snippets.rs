@@ -1,14 +1,16 @@
-//! Code to copy: the same model from Python, curl, the command line and the Hub's own client.
+//! Code to copy: the same model from Python, curl, JavaScript, R, the command line and the Hub's own client.
 //!
 //! Pure. Invariant: addresses and names in it are real, so that what was copied runs as it is; the only thing to
 //! fill in is a token.
 
 use serde_json::{Value, json};
-use spec::schema::{InputView, Schema};
-use spec::tensor::{Datatype, TensorSpec};
+use spec::facts::Offers;
+use spec::schema::Schema;
 
 use crate::doors::address::Base;
 use crate::doors::pages::views::repository::{Snippet, Way};
+use crate::predict::plan::Plan;
+use crate::predict::sample;
 
 /// What the code is about.
 pub(super) struct Usage<'a> {
@@ -16,94 +18,135 @@ pub(super) struct Usage<'a> {
     /// `owner/name`
     pub name: &'a str,
     pub schema: Option<Schema>,
+    pub offers: Offers,
     pub is_private: bool,
+}
+
+/// Where a model is asked.
+struct Asked<'a> {
+    /// Ends in `/`.
+    endpoint: &'a str,
+    /// What the protocols call it there.
+    model: &'a str,
+    needs_token: bool,
+    schema: Option<&'a Schema>,
+    offers: Offers,
 }
 
 /// All ways, the friendliest first.
 pub(super) fn ways(usage: &Usage<'_>) -> Vec<Way> {
+    let (_, model) = usage.name.split_once('/').unwrap_or(("", usage.name));
+    let endpoint = usage.base.endpoint(usage.name);
+    let (schema, offers) = (usage.schema.as_ref(), usage.offers);
+    let asked = Asked { endpoint: &endpoint, model, needs_token: usage.is_private, schema, offers };
+    let mut steps = vec![snippet("Ask the endpoint, with nothing but Python:", &python(&asked))];
+    steps.push(load(usage));
+    let mut shell = curl(&asked);
+    let head = if usage.is_private { " \\\n  -H \"authorization: Bearer $REENACT_TOKEN\"" } else { "" };
+    let described = format!("curl -sS '{endpoint}v2/models/{model}'{head}");
+    shell.push(snippet("What it takes and gives:", &described));
     vec![
-        Way { id: "python", title: "Python", steps: python(usage) },
-        Way { id: "curl", title: "curl", steps: curl(usage) },
+        Way { id: "python", title: "Python", steps },
+        Way { id: "curl", title: "curl", steps: shell },
+        Way { id: "javascript", title: "JavaScript", steps: javascript(&asked) },
+        Way { id: "r", title: "R", steps: r(&asked) },
         Way { id: "line", title: "Command line", steps: command_line(usage) },
         Way { id: "hub", title: "huggingface_hub", steps: hub(usage) },
     ]
 }
 
 /// The ways to ask what a link leads to, at this address, which is the key as well.
-pub fn link_ways(endpoint: &str, schema: Option<&Schema>) -> Vec<Way> {
-    let row = schema.and_then(example_row);
-    let rows = row.as_ref().map_or_else(|| "rows".to_owned(), |row| format!("[{}]", spaced(row)));
-    let python = format!(
-        "import json, urllib.request\n\nrows = {rows}\nrequest = urllib.request.Request(\n    \"{endpoint}invocations\",\n    \
-         json.dumps({{\"inputs\": rows}}).encode(),\n    {{\"content-type\": \"application/json\"}},\n)\n\
-         print(json.load(urllib.request.urlopen(request))[\"predictions\"])"
-    );
-    let send = |path: &str, body: &Value| {
-        let body = body.to_string().replace('\'', "'\\''");
-        format!("curl -sS '{endpoint}{path}' \\\n  -H 'content-type: application/json' \\\n  -d '{body}'")
-    };
-    let mut curl = Vec::new();
-    if let Some(row) = row {
-        curl.push(snippet("One row:", &send("invocations", &json!({ "inputs": [row] }))));
-    }
-    if let Some(schema) = schema {
-        let inputs: Vec<Value> = schema.inputs.iter().map(sample).collect();
-        let body = json!({ "inputs": inputs });
-        curl.push(snippet("By the Open Inference Protocol:", &send("v2/models/model/infer", &body)));
-    }
+pub fn link_ways(endpoint: &str, schema: Option<&Schema>, offers: Offers) -> Vec<Way> {
+    let asked = Asked { endpoint, model: "model", needs_token: false, schema, offers };
     let says = "The address is the key, so nothing else is needed:";
     vec![
-        Way { id: "python", title: "Python", steps: vec![snippet(says, &python)] },
-        Way { id: "curl", title: "curl", steps: curl },
+        Way { id: "python", title: "Python", steps: vec![snippet(says, &python(&asked))] },
+        Way { id: "curl", title: "curl", steps: curl(&asked) },
+        Way { id: "javascript", title: "JavaScript", steps: javascript(&asked) },
+        Way { id: "r", title: "R", steps: r(&asked) },
     ]
 }
 
-fn python(usage: &Usage<'_>) -> Vec<Snippet> {
-    let Usage { base, name, .. } = usage;
-    let token = if usage.is_private { ", token=\"…\"" } else { "" };
-    let row = row_of(usage).map_or_else(|| "rows".to_owned(), |row| format!("[{}]", spaced(&row)));
-    let header = if usage.is_private { ", \"authorization\": \"Bearer …\"" } else { "" };
-    let ask = format!(
-        "import json, urllib.request\n\nrows = {row}\nrequest = urllib.request.Request(\n    \"{}invocations\",\n    \
+fn python(asked: &Asked<'_>) -> String {
+    let rows = rows(asked, |row| format!("[{}]", spaced(row)));
+    let header = if asked.needs_token { ", \"authorization\": \"Bearer …\"" } else { "" };
+    format!(
+        "import json, urllib.request\n\nrows = {rows}\nrequest = urllib.request.Request(\n    \"{}invocations\",\n    \
          json.dumps({{\"inputs\": rows}}).encode(),\n    {{\"content-type\": \"application/json\"{header}}},\n)\n\
          print(json.load(urllib.request.urlopen(request))[\"predictions\"])",
-        base.endpoint(name)
-    );
+        asked.endpoint
+    )
+}
+
+fn load(usage: &Usage<'_>) -> Snippet {
+    let Usage { base, name, .. } = usage;
+    let token = if usage.is_private { ", token=\"…\"" } else { "" };
+    let row = usage.schema.as_ref().and_then(sample::row);
+    let row = row.map_or_else(|| "rows".to_owned(), |row| format!("[{}]", spaced(&row)));
     let load = format!(
         "import reenact as rn\n\nrn.login(\"{}\"{token})\nmodel = rn.load(\"{name}\")\nmodel.predict({row})",
         base.as_str()
     );
-    vec![
-        snippet("Ask the endpoint, with nothing but Python:", &ask),
-        snippet("Or run the model on your own machine, with `pip install reenact`:", &load),
-    ]
+    snippet("Or run the model on your own machine, with `pip install reenact`:", &load)
 }
 
-fn curl(usage: &Usage<'_>) -> Vec<Snippet> {
-    let endpoint = usage.base.endpoint(usage.name);
-    let (_, short) = usage.name.split_once('/').unwrap_or(("", usage.name));
-    let token = if usage.is_private { " \\\n  -H \"authorization: Bearer $REENACT_TOKEN\"" } else { "" };
-    let send = |path: &str, body: &Value| {
+fn javascript(asked: &Asked<'_>) -> Vec<Snippet> {
+    let header = if asked.needs_token { ", authorization: \"Bearer …\"" } else { "" };
+    let rows = rows(asked, |row| Value::from(vec![row]).to_string());
+    let ask = format!(
+        "const rows = {rows};\nconst response = await fetch(\"{}invocations\", {{\n  method: \"POST\",\n  \
+         headers: {{ \"content-type\": \"application/json\"{header} }},\n  body: JSON.stringify({{ inputs: rows }}),\n}});\n\
+         console.log((await response.json()).predictions);",
+        asked.endpoint
+    );
+    vec![snippet("In a page of any site, or in a module that Node runs:", &ask)]
+}
+
+fn r(asked: &Asked<'_>) -> Vec<Snippet> {
+    let header = if asked.needs_token { "  req_headers(authorization = \"Bearer …\") |>\n" } else { "" };
+    let rows =
+        rows(asked, |row| format!("list(list({}))", row.iter().map(in_r).collect::<Vec<_>>().join(", ")));
+    let ask = format!(
+        "library(httr2)\n\nrows <- {rows}\nanswer <- request(\"{}invocations\") |>\n{header}  \
+         req_body_json(list(inputs = rows)) |>\n  req_perform() |>\n  resp_body_json()\nprint(answer$predictions)",
+        asked.endpoint
+    );
+    vec![snippet("With the package `httr2`:", &ask)]
+}
+
+fn curl(asked: &Asked<'_>) -> Vec<Snippet> {
+    let Asked { endpoint, model, .. } = asked;
+    let token = if asked.needs_token { " \\\n  -H \"authorization: Bearer $REENACT_TOKEN\"" } else { "" };
+    let send = |flags: &str, path: &str, body: &Value| {
         format!(
-            "curl -sS '{endpoint}{path}'{token} \\\n  -H 'content-type: application/json' \\\n  -d '{}'",
+            "curl {flags} '{endpoint}{path}'{token} \\\n  -H 'content-type: application/json' \\\n  -d '{}'",
             body.to_string().replace('\'', "'\\''")
         )
     };
+    let Some(schema) = asked.schema else { return Vec::new() };
     let mut steps = Vec::new();
-    if let Some(row) = row_of(usage) {
-        steps.push(snippet(
-            "One row, as MLflow clients send it:",
-            &send("invocations", &json!({ "inputs": [row] })),
-        ));
+    let row = sample::row(schema);
+    if let Some(row) = &row {
+        let body = json!({ "inputs": [row] });
+        steps.push(snippet("One row, as MLflow clients send it:", &send("-sS", "invocations", &body)));
     }
-    if let Some(schema) = &usage.schema {
-        let inputs: Vec<Value> = schema.inputs.iter().map(sample).collect();
-        let path = format!("v2/models/{short}/infer");
-        steps.push(snippet("By the Open Inference Protocol:", &send(&path, &json!({ "inputs": inputs }))));
+    if let Some(row) = row.filter(|_| asked.offers.streams) {
+        let names = Plan::new(schema).into_iter().flat_map(|plan| plan.columns);
+        let named: Value = names.map(|column| column.name).zip(row).collect::<serde_json::Map<_, _>>().into();
+        let path = format!("v2/models/{model}/generate_stream");
+        steps.push(snippet("The answer piece by piece:", &send("-sSN", &path, &named)));
     }
-    let path = format!("v2/models/{short}");
-    steps.push(snippet("What it takes and gives:", &format!("curl -sS '{endpoint}{path}'{token}")));
+    let inputs: Vec<Value> = schema.inputs.iter().map(sample::tensor).collect();
+    let path = format!("v2/models/{model}/infer");
+    let body = json!({ "inputs": inputs });
+    steps.push(snippet("By the Open Inference Protocol:", &send("-sS", &path, &body)));
     steps
+}
+
+/// One row in a list, as a language writes it; the word `rows` where none can be made up.
+fn rows(asked: &Asked<'_>, write: impl Fn(&[Value]) -> String) -> String {
+    let row = asked.schema.and_then(sample::row);
+    row.map_or_else(|| "rows".to_owned(), |row| write(&row))
 }
 
 fn command_line(usage: &Usage<'_>) -> Vec<Snippet> {
@@ -139,46 +182,18 @@ fn snippet(says: &str, code: &str) -> Snippet {
 }
 
 /// A row as Python writes it.
-fn spaced(row: &Value) -> String {
-    let values = row.as_array().into_iter().flatten().map(|value| match value {
+fn spaced(row: &[Value]) -> String {
+    let values = row.iter().map(|value| match value {
         Value::Bool(truth) => if *truth { "True" } else { "False" }.to_owned(),
         value => value.to_string(),
     });
     format!("[{}]", values.collect::<Vec<_>>().join(", "))
 }
 
-/// A row that the model takes, from the middle of what its features are known to be.
-fn row_of(usage: &Usage<'_>) -> Option<Value> {
-    usage.schema.as_ref().and_then(example_row)
-}
-
-fn example_row(schema: &Schema) -> Option<Value> {
-    let InputView::Table { features } = &schema.input else { return None };
-    let value = |feature: &spec::schema::Feature| match feature.datatype {
-        Datatype::Bytes => json!(feature.categories.first().map_or("…", String::as_str)),
-        Datatype::Bool => json!(true),
-        datatype => {
-            let middle = f64::midpoint(feature.minimum.unwrap_or(0.0), feature.maximum.unwrap_or(0.0));
-            if datatype.is_float() {
-                json!((middle * 1000.0).round() / 1000.0)
-            } else {
-                json!(middle.round() as i64)
-            }
-        }
-    };
-    Some(features.iter().map(value).collect())
-}
-
-/// One row of zeros for an input; short, so that it can be read.
-fn sample(input: &TensorSpec) -> Value {
-    let shape: Vec<i64> = input.shape.iter().map(|n| if *n < 1 { 1 } else { *n }).collect();
-    let n = usize::try_from(shape.iter().product::<i64>()).unwrap_or(0);
-    let zero = match input.datatype {
-        Datatype::Bytes => json!(""),
-        Datatype::Bool => json!(false),
-        datatype if datatype.is_float() => json!(0.0),
-        _ => json!(0),
-    };
-    let data = if n > 1024 { json!("…") } else { vec![zero; n].into() };
-    json!({ "name": input.name, "shape": shape, "datatype": input.datatype, "data": data })
+/// A value as R writes it.
+fn in_r(value: &Value) -> String {
+    match value {
+        Value::Bool(truth) => if *truth { "TRUE" } else { "FALSE" }.to_owned(),
+        value => value.to_string(),
+    }
 }

@@ -23,6 +23,8 @@ pub struct Frame {
     pub section: &'static str,
     /// Where to come back to after signing in: path and query of this page.
     pub here: String,
+    /// Whether it stands in a frame of another page, without what is around it.
+    pub is_embedded: bool,
 }
 
 impl Frame {

@@ -243,6 +243,10 @@ pub struct TensorLine {
 pub struct UsePage {
     pub frame: Frame,
     pub head: Head,
+    /// Where the endpoint's OpenAPI document is; none where there is no endpoint.
+    pub openapi: Option<String>,
+    /// What puts the web app into another page; none where that may not frame it.
+    pub embed: Option<String>,
     pub endpoint: Option<EndpointBox>,
     pub ways: Vec<Way>,
 }
