@@ -18,7 +18,7 @@ BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SHOWN_ADDRESS = "http://127.0.0.1:8484"
 
 
-@pytest.mark.parametrize("page", ["guide.md", "share-a-model.md"])
+@pytest.mark.parametrize("page", ["guide.md", "share-a-model.md", "clients.md"])
 def test_every_command_of_the_guide_runs(fresh_server, tmp_path, monkeypatch, page):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "reenact-data").symlink_to(fresh_server.data)
