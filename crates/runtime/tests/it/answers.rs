@@ -136,7 +136,10 @@ fn the_hello_tells_what_the_model_takes_and_gives() {
     assert_eq!(told(&hello.inputs), r#"[{"name":"X","datatype":"BYTES","shape":[-1,2]}]"#);
     let outputs = r#"[{"name":"label","datatype":"BYTES","shape":[-1]},{"name":"probabilities","datatype":"FP32","shape":[-1,5]}]"#;
     assert_eq!(told(&hello.outputs), outputs);
-    assert_eq!((hello.protocol, hello.backend.as_str(), hello.weights_sha256), (1, "onnxruntime", None));
+    assert_eq!(
+        (hello.protocol, hello.backend.as_str(), hello.weights_sha256),
+        (spec::frame::PROTOCOL, "onnxruntime", None)
+    );
 }
 
 #[test]
