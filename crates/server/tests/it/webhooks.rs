@@ -27,7 +27,7 @@ async fn receiver(statuses: &'static [u16]) -> (String, Got) {
         let mut kept = kept.lock().unwrap();
         let status = statuses[kept.len().min(statuses.len() - 1)];
         kept.push((headers, String::from_utf8(body.to_vec()).unwrap()));
-        (axum::http::StatusCode::from_u16(status).unwrap(), [("location", "http://127.0.0.1:9/")])
+        (StatusCode::from_u16(status).unwrap(), [("location", "http://127.0.0.1:9/")])
     };
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/hook", listener.local_addr().unwrap());
