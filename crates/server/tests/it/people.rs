@@ -139,9 +139,13 @@ async fn too_many_attempts_wait() {
         let wrong = server.get(Actor::BadToken, path).await;
         assert!(matches!(wrong.status().as_u16(), 401 | 404), "{path}: {}", wrong.status());
     }
-    for path in
-        ["/api/v1/me", "/r/not-a-link", "/r/not-a-link/v2", "/endpoints/alice/x/v2/models/x", "/settings"]
-    {
+    for path in [
+        "/api/v1/me",
+        "/r/not-a-link",
+        "/r/not-a-link/v2/models/model",
+        "/endpoints/alice/x/v2/models/x",
+        "/settings",
+    ] {
         let refused = server.get(Actor::BadToken, path).await;
         assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS, "{path}");
         assert!(refused.headers().contains_key("retry-after"), "{path}");
