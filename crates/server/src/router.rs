@@ -267,7 +267,10 @@ fn people(app: &Arc<App>) -> Router<Arc<App>> {
         .route("/r/{link}/proof", get(pages::review::proof))
         .route("/r/{link}/a/{answer}", get(pages::answers::page_by_link))
         .route("/r/{link}/a/{answer}/delete", post(pages::answers::delete_by_link))
-        .route("/r/{link}/embed", get(pages::review::embed_page).post(pages::review::embed_predict).layer(files))
+        .route(
+            "/r/{link}/embed",
+            get(pages::review::embed_page).post(pages::review::embed_predict).layer(files),
+        )
         .route("/r/{link}/files", get(pages::review::files_page))
         .route("/r/{link}/files/{index}/{*path}", get(pages::review::file))
         .route("/r/{link}/resolve/{revision}/{*path}", get(pages::review::picture))
@@ -281,7 +284,8 @@ fn people(app: &Arc<App>) -> Router<Arc<App>> {
 /// What people see of one repository.
 fn repository_pages(files: DefaultBodyLimit) -> Router<Arc<App>> {
     use pages::{
-        access_requests, discussions, embed, endpoints, events, likes, repositories, sharing, web_app, webhooks,
+        access_requests, discussions, embed, endpoints, events, likes, repositories, sharing, web_app,
+        webhooks,
     };
     Router::new()
         .route("/", get(repositories::card_page))

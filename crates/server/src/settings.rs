@@ -12,7 +12,6 @@ use crate::error::Error;
 mod choice;
 mod value;
 
-
 pub use choice::{Hidden, Networks, OidcAccounts, SignUp, Unsafe};
 pub use value::{Bytes, Gpu, Interpreters, LargeFiles, Seconds};
 

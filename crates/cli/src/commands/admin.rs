@@ -10,8 +10,7 @@ use spec::api::NewInvitation;
 
 use crate::args::local::{
     Admin, AdminAction, AdminKeyAction, AdminSignInLink, AdminUserAction, AdminUserAdd, AdminUserEmail,
-    AdminUserInvite,
-    Place,
+    AdminUserInvite, Place,
 };
 use crate::commands::ExitStatus;
 use crate::printer::Printer;

@@ -35,7 +35,13 @@ impl Told {
 
     /// Of a text that is given piece by piece.
     pub(super) fn text() -> Self {
-        Self { datatype: Datatype::Bytes, n_dimensions: 0, categories: Vec::new(), kind: None, media_type: None }
+        Self {
+            datatype: Datatype::Bytes,
+            n_dimensions: 0,
+            categories: Vec::new(),
+            kind: None,
+            media_type: None,
+        }
     }
 
     fn of(hint: &Hint, kind_of: impl Fn(&String) -> Option<OutputKind>) -> Option<Self> {

@@ -10,6 +10,8 @@ use spec::frame::IndexedTensor;
 use spec::schema::{OutputView, Schema};
 use spec::tensor::Datatype;
 
+mod documents;
+
 /// How much an answer tells.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Blunt {
@@ -28,17 +30,27 @@ impl Blunt {
         for tensor in tensors {
             let name = schema.outputs.get(usize::from(tensor.index)).map(|spec| spec.name.as_str());
             let top_k = self.top_k.filter(|_| name.is_some() && name == probabilities(schema));
+            if let Some(kind) = name.and_then(|name| schema.output_part(name)).map(|part| part.kind)
+                && let Some(data) = documents::told(self, kind, &tensor.data)
+            {
+                tensor.data = data;
+                continue;
+            }
             let Some(mut values) = read(tensor) else { continue };
             if let Some(top_k) = top_k {
                 let n_classes = values.len() / tensor.n_rows().max(1);
                 values.chunks_mut(n_classes.max(1)).for_each(|row| keep_best(row, top_k));
             }
-            if let Some(n_decimals) = self.n_decimals {
-                let scale = 10_f64.powi(i32::try_from(n_decimals).unwrap_or(i32::MAX));
+            if let Some(scale) = self.scale() {
                 values.iter_mut().for_each(|value| *value = round(*value, scale));
             }
             tensor.data = write(tensor.datatype, &values);
         }
+    }
+
+    /// What a number is multiplied with before it is rounded to a whole one.
+    fn scale(self) -> Option<f64> {
+        self.n_decimals.map(|n| 10_f64.powi(i32::try_from(n).unwrap_or(i32::MAX)))
     }
 }
 

@@ -12,7 +12,8 @@ use super::plan::{Column, Plan};
 /// Most values of a row that are written out.
 const ROW_VALUES: usize = 1024;
 /// A PNG of one grey pixel.
-const PIXEL: &str = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR42mNoaGgAAAMEAYF1LgG8AAAAAElFTkSuQmCC";
+const PIXEL: &str =
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR42mNoaGgAAAMEAYF1LgG8AAAAAElFTkSuQmCC";
 
 /// A row, from the middle of what its features are known to be; none where rows are not known or too long to write.
 pub fn row(schema: &Schema) -> Option<Vec<Value>> {

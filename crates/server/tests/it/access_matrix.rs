@@ -345,7 +345,9 @@ fn body(method: &Method, path: &str, of: (&str, &str)) -> Option<(&'static str, 
         ("PUT", "/api/v1/me") => json(json!({ "full_name": "Alice Liddell" })),
         // What the account owns keeps it.
         ("DELETE", "/api/v1/me") => json(json!({ "name": "alice" })),
-        ("POST" | "PUT", path) if path.ends_with("/webhooks") || path.ends_with("/{webhook}") => {
+        ("POST" | "PUT", path)
+            if path.starts_with("/api/") && (path.ends_with("/webhooks") || path.ends_with("/{webhook}")) =>
+        {
             json(json!({ "url": "https://hooks.example.invalid/" }))
         }
         ("POST", "/api/v1/tokens") => json(json!({ "name": "another", "scope": "read" })),

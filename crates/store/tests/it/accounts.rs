@@ -54,13 +54,13 @@ async fn a_password_is_kept_apart_from_the_account(db: Db) {
 }
 
 async fn accounts_come_in_pages_by_age(db: Db) {
-    for name in ["c", "a", "b"] {
+    for name in ["cy", "al", "bo"] {
         account(&db, name).await;
     }
     let first = accounts::list(&db, None, 2).await.unwrap();
     let second = accounts::list(&db, first.next.as_deref(), 2).await.unwrap();
     let names: Vec<&str> = first.items.iter().chain(&second.items).map(|found| found.name.as_str()).collect();
-    assert_eq!(names, ["c", "a", "b"]);
+    assert_eq!(names, ["cy", "al", "bo"]);
     assert_eq!(second.next, None);
     assert!(matches!(accounts::list(&db, Some("x'"), 2).await, Err(Error::Cursor(_))));
 }

@@ -94,7 +94,7 @@ async fn read(
     let version = open.live.target.revision.to_string();
     check_version(model.version.as_deref(), &version)?;
     let (live, n_bytes) = (Arc::clone(&open.live), body.len());
-    let (tensors, id) = parse(n_bytes, move || Ok(row(&live, &body)?)).await?;
+    let (tensors, id) = parse(n_bytes, move || row(&live, &body)).await?;
     let mut about = Map::new();
     about.insert("model_name".to_owned(), json!(model.model));
     about.insert("model_version".to_owned(), json!(version));

@@ -43,7 +43,7 @@ pub struct WebhookForm {
 }
 
 impl WebhookForm {
-    fn new(&self) -> NewWebhook {
+    fn wanted(&self) -> NewWebhook {
         let said = [&self.content, &self.discussions, &self.endpoint, &self.settings];
         let topics = Topic::ALL.into_iter().zip(said).filter(|(_, said)| !said.is_empty());
         NewWebhook { url: self.url.trim().to_owned(), topics: topics.map(|(topic, _)| topic).collect() }
@@ -65,14 +65,14 @@ pub async fn act(
     visitor.check_form(&form.csrf)?;
     let (actor, of, id) = (&visitor.actor, (place.kind, &place.name), form.webhook);
     let done = match form.action.as_str() {
-        "create" => match webhooks::create(&app, actor, of, &form.new()).await {
+        "create" => match webhooks::create(&app, actor, of, &form.wanted()).await {
             Ok(made) => {
                 let made = Some((made.webhook.url, made.secret));
                 return show(&WebhooksPage { made, ..build(&app, &place, &visitor).await? });
             }
             Err(error) => Err(error),
         },
-        "change" => webhooks::change(&app, actor, of, (id, &form.new())).await.map(|_| ()),
+        "change" => webhooks::change(&app, actor, of, (id, &form.wanted())).await.map(|_| ()),
         "delete" => webhooks::delete(&app, actor, of, id).await,
         "test" => webhooks::test(&app, actor, of, id).await.map(|_| ()),
         "redeliver" => webhooks::redeliver(&app, actor, of, (id, form.delivery)).await.map(|_| ()),

@@ -150,7 +150,7 @@ fn identity(row: &identities::Identity) -> Value {
     json!({ "is": "identity", "issuer": row.issuer, "subject": row.subject, "since": since })
 }
 
-fn token(row: tokens::Token) -> Value {
+fn token(row: &tokens::Token) -> Value {
     json!({
         "is": "token", "name": row.name, "scope": row.scope, "is_revoked": row.is_revoked,
         "created": text::rfc3339(row.created_ms), "last_used": row.last_used_ms.map(text::rfc3339),
@@ -165,27 +165,27 @@ fn session(row: &sessions::Session) -> Value {
     })
 }
 
-fn repository(row: Repository) -> Value {
+fn repository(row: &Repository) -> Value {
     json!({
-        "is": "repository", "kind": row.kind, "name": full_name(&row), "is_private": row.is_private,
+        "is": "repository", "kind": row.kind, "name": full_name(row), "is_private": row.is_private,
         "created": text::rfc3339(row.created_ms), "updated": text::rfc3339(row.updated_ms),
     })
 }
 
-fn like(row: likes::Liked) -> Value {
+fn like(row: &likes::Liked) -> Value {
     let (kind, name) = (row.repository.kind, full_name(&row.repository));
     json!({ "is": "like", "kind": kind, "repository": name, "since": text::rfc3339(row.liked_ms) })
 }
 
-fn said(row: discussions::Said) -> Value {
-    let content: Value = serde_json::from_str(&row.data).unwrap_or(Value::String(row.data));
+fn said(row: &discussions::Said) -> Value {
+    let content: Value = serde_json::from_str(&row.data).unwrap_or_else(|_| Value::String(row.data.clone()));
     json!({
         "is": "discussion", "repository": row.repository, "number": row.number, "did": row.kind,
         "content": content, "at": text::rfc3339(row.created_ms),
     })
 }
 
-fn event(row: events::Event) -> Value {
+fn event(row: &events::Event) -> Value {
     let at = text::rfc3339(row.at_ms);
     json!({ "is": "event", "at": at, "did": row.verb, "to": row.subject, "detail": row.detail })
 }
@@ -194,6 +194,6 @@ fn whole(items: Vec<Value>) -> Page<Value> {
     Page { items, next: None }
 }
 
-fn each<T>(page: Page<T>, line: impl FnMut(T) -> Value) -> Page<Value> {
-    Page { items: page.items.into_iter().map(line).collect(), next: page.next }
+fn each<T>(page: Page<T>, line: impl FnMut(&T) -> Value) -> Page<Value> {
+    Page { items: page.items.iter().map(line).collect(), next: page.next }
 }

@@ -207,9 +207,8 @@ fn discreet_to_guest(error: Error, guest: &Guest) -> Error {
         None => link_name(guest),
     };
     match error {
-        Error::EndpointDown { state: "failed", .. } | Error::NotServable { .. } => {
-            slot::failed(&name, UNTOLD)
-        }
+        Error::EndpointDown { state: "failed", .. } => slot::failed(&name, UNTOLD),
+        Error::NotServable { reason, .. } => Error::NotServable { repository: name, reason },
         Error::EndpointDown { state, reason, .. } => Error::EndpointDown { repository: name, state, reason },
         other => other,
     }
