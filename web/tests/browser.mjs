@@ -61,8 +61,15 @@ export function faults(page) {
 
 const AXE = readFileSync(fileURLToPath(import.meta.resolve("axe-core/axe.min.js")), "utf8");
 
+/** Waits until colours have changed: they are looked at when they have, not while they do. */
+function settled(page) {
+  const transitions = () => document.getAnimations().filter((animation) => animation instanceof CSSTransition);
+  return page.evaluate(`Promise.allSettled((${transitions})().map(({ finished }) => finished)).then(() => {})`);
+}
+
 /** What axe finds that keeps people out; returns rule and element. What a picture in a card shows, its author must say. */
 export async function barriers(page) {
+  await settled(page);
   await page.evaluate(AXE);
   return page.evaluate(async () => {
     const { violations } = await window.axe.run({ exclude: [".card img:not([alt])"] }, { resultTypes: ["violations"] });
@@ -72,7 +79,8 @@ export async function barriers(page) {
 }
 
 /** Texts whose contrast with what lies behind them is below what WCAG AA asks. */
-export function faint(page) {
+export async function faint(page) {
+  await settled(page);
   return page.evaluate(() => {
     const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
     const parse = (color) => {
