@@ -52,6 +52,8 @@ use query::{Query, Target};
 
 /// How long a writer waits for another process to let go of the SQLite file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long it rests before it tries again where SQLite does not wait by itself.
+const BUSY_REST: Duration = Duration::from_millis(5);
 /// How long a query waits for a free connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -232,9 +234,30 @@ async fn open_sqlite(settings: &Settings) -> Result<Pool, sqlx::Error> {
         .busy_timeout(BUSY_TIMEOUT)
         .pragma("temp_store", "MEMORY");
     // The writer comes first: it makes the file and sets it to write-ahead logging, which readers cannot.
-    let writer = pool_options(1).connect_with(options.clone()).await?;
-    let readers = pool_options(settings.n_readers.max(1)).connect_with(options.read_only(true)).await?;
+    let writer = connect(1, &options).await?;
+    let readers = connect(settings.n_readers.max(1), &options.read_only(true)).await?;
     Ok(Pool::Sqlite { writer, readers })
+}
+
+/// Opens connections. What switches a file to write-ahead logging does not wait for another program that does the same,
+/// whatever `busy_timeout` says; so it is tried again for as long.
+async fn connect(n_connections: u32, options: &SqliteConnectOptions) -> Result<SqlitePool, sqlx::Error> {
+    let connected = async {
+        loop {
+            match pool_options(n_connections).connect_with(options.clone()).await {
+                Err(error) if is_busy(&error) => tokio::time::sleep(BUSY_REST).await,
+                connected => return connected,
+            }
+        }
+    };
+    tokio::time::timeout(BUSY_TIMEOUT, connected).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
+}
+
+/// Whether another program holds the file. Source: <https://www.sqlite.org/rescode.html>; the low byte is the code.
+fn is_busy(error: &sqlx::Error) -> bool {
+    const SQLITE_BUSY: u32 = 5;
+    let code = error.as_database_error().and_then(|error| error.code()?.parse::<u32>().ok());
+    code.is_some_and(|code| code & 0xff == SQLITE_BUSY)
 }
 
 async fn open_postgres(url: &str, n_connections: u32) -> Result<Pool, sqlx::Error> {
