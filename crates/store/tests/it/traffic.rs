@@ -34,6 +34,7 @@ async fn targets_go_back_to_what_they_were(db: Db) {
     let (endpoint, first, second) = deployed(&db).await;
     assert!(targets::list(&db, endpoint.id).await.unwrap().is_empty());
     assert_eq!(targets::roll_back(&db, endpoint.id).await.unwrap(), None);
+    assert!(!targets::can_roll_back(&db, endpoint.id).await.unwrap());
     targets::set(&db, endpoint.id, &[(first.id, 100)]).await.unwrap();
     for percent in 1..=30 {
         targets::set(&db, endpoint.id, &[(first.id, 100 - percent), (second.id, percent)]).await.unwrap();
@@ -45,6 +46,7 @@ async fn targets_go_back_to_what_they_were(db: Db) {
     );
     let each = targets::of_each(&db, &[endpoint.id]).await.unwrap();
     assert_eq!(each[&endpoint.id], found);
+    assert!(targets::can_roll_back(&db, endpoint.id).await.unwrap());
     let former = targets::roll_back(&db, endpoint.id).await.unwrap();
     assert_eq!(former, Some(vec![(first.id, 71), (second.id, 29)]));
     let mut n_more = 0;

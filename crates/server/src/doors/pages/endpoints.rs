@@ -25,7 +25,7 @@ use crate::app::App;
 use crate::doors::address::Base;
 use crate::error::Error;
 use crate::ops::access::{self, Action};
-use crate::ops::endpoints::{self, Described, logs, recorded, usage};
+use crate::ops::endpoints::{self, Described, logs, recorded, targets, usage};
 
 mod forms;
 mod measures;
@@ -111,6 +111,7 @@ async fn page_with(
         stability: described.as_ref().and_then(|described| described.stability).map(Stability::statement),
         weights: None,
         targets: Vec::new(),
+        has_former: false,
         measures: None,
         options: Vec::new(),
         requests: Vec::new(),
@@ -119,6 +120,7 @@ async fn page_with(
     };
     if let Some(described) = described {
         page.targets = described.targets.iter().map(|target| target_line(&described, target)).collect();
+        page.has_former = targets::can_roll_back(app, &described.row).await?;
         page.options = forms::lines(&described.row.options, &described.options);
         page.weights = described.weights;
         page.lines = logs::read(app, &visitor.actor, &place.name).await?;

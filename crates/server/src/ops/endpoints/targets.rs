@@ -200,6 +200,11 @@ pub async fn promote(app: &Arc<App>, actor: &Actor, name: &RepositoryName) -> Re
     get(app, actor, name).await
 }
 
+/// Whether the endpoint has answered in another way that can be gone back to.
+pub async fn can_roll_back(app: &App, row: &Endpoint) -> Result<bool, Error> {
+    targets::can_roll_back(&app.store.db, row.id).await.during("look for former targets")
+}
+
 /// The targets as they stood before the last change.
 pub async fn roll_back(app: &Arc<App>, actor: &Actor, name: &RepositoryName) -> Result<Described, Error> {
     let row = of_writer(app, actor, name).await?;

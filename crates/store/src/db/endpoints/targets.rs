@@ -71,6 +71,13 @@ pub async fn was_one(db: &Db, endpoint: EndpointId, revision: RevisionId) -> Res
     Ok(found.await?.is_some())
 }
 
+/// Whether there is a change that can be taken back.
+pub async fn can_roll_back(db: &Db, endpoint: EndpointId) -> Result<bool, Error> {
+    let sql = "SELECT change FROM former_targets WHERE endpoint_id = $1 LIMIT 1";
+    let found = query("look for former targets", sql).bind(endpoint).optional::<(i64,)>(db).await?;
+    Ok(found.is_some())
+}
+
 /// Takes the last change back and tells what it went back to; `None` if there is no change to take back.
 pub async fn roll_back(db: &Db, endpoint: EndpointId) -> Result<Option<Vec<Share>>, Error> {
     let mut tx = db.begin().await?;
