@@ -4,15 +4,13 @@
 //! Invariant: each answer's headers name repository, revision and weights.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use axum::body::Bytes;
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
+use axum::body::Body;
+use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use spec::api::{EndpointState, Target};
-use tower_http::cors::{Any, CorsLayer};
 
 use super::Dialect;
 use super::identity;
@@ -32,9 +30,12 @@ pub mod generate;
 pub mod grpc;
 pub mod mlflow;
 pub mod openapi;
+mod origins;
 mod receipt;
 pub mod v1;
 pub mod v2;
+
+pub use origins::other_origins;
 
 /// Bodies above this many bytes are parsed where they hold up no other request.
 const LARGE_BODY_BYTES: usize = 128 * 1024;
@@ -162,17 +163,6 @@ struct State {
     reason: String,
 }
 
-/// Lets pages of other origins ask, with a token or a link and never with a cookie: what a browser adds by itself is
-/// not sent where every origin is allowed.
-pub fn other_origins() -> CorsLayer {
-    CorsLayer::new()
-        .allow_origin(Any)
-        .allow_methods([Method::GET, Method::POST])
-        .allow_headers([AUTHORIZATION, CONTENT_TYPE, HeaderName::from_static(v2::JSON_LENGTH)])
-        .expose_headers(Any)
-        .max_age(Duration::from_hours(1))
-}
-
 /// What computes, as these protocols name it.
 fn platform(live: &Live) -> &str {
     match live.hello().backend.as_str() {
@@ -215,8 +205,11 @@ fn name_model(names: &Names, headers: &mut HeaderMap) {
 
 /// A body with its media type and the model's names.
 fn sent(names: &Names, body: Vec<u8>, media_type: &'static str) -> Response {
-    let mut response = Bytes::from(body).into_response();
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
-    name_model(names, response.headers_mut());
+    let mut response = Response::new(Body::from(body));
+    let headers = response.headers_mut();
+    // Room for these, their length and the date, at once.
+    headers.reserve(names.len() + 3);
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+    name_model(names, headers);
     response
 }
