@@ -54,7 +54,7 @@ pub struct Capsule {
     pub environment: Environment,
     pub entropy: Entropy,
     /// What was measured while it ran, by name.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty", with = "crate::floats::lists")]
     pub metrics: BTreeMap<String, Vec<f64>>,
     /// What a reader should know before relying on this capsule, as sentences.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
