@@ -20,3 +20,5 @@ mod reenact;
 mod reproducing;
 #[cfg(test)]
 mod server;
+#[cfg(test)]
+mod verifying;
