@@ -82,6 +82,12 @@ impl Shim {
 
     /// Where temporary files of ours lie, which are no outputs of the run.
     pub(crate) fn folder(&self) -> PathBuf {
+    /// Ends what processes that were left behind write to the logs: they find no way to them from here on.
+    pub(crate) fn close(&self) -> Result<(), Error> {
+        let link = self.folder.path().join("logs");
+        fs::remove_file(&link).map_err(at("delete", &link))
+    }
+
         self.folder.path().to_owned()
     }
 }

@@ -152,7 +152,7 @@ fn is_ignored(path: &Path, place: &Place<'_>) -> bool {
 }
 
 /// Whether a path outside of the run's folder is part of an installed system or of a Python.
-fn is_of_system(path: &Path) -> bool {
+pub(crate) fn is_of_system(path: &Path) -> bool {
     let text = path.to_string_lossy();
     SYSTEM.iter().any(|folder| text.starts_with(folder))
         || ["/site-packages/", "/dist-packages/", "/lib/python3", "/pyvenv.cfg"]
@@ -175,6 +175,15 @@ fn walk(folder: &Path) -> impl Iterator<Item = PathBuf> + use<> {
                 _ => {}
             }
         }
+/// The file of a folder that a path opened from elsewhere belongs to, by its name there; none where it is part of an
+/// environment that lies there, or of the run's own record.
+pub(crate) fn named_there(path: &Path, there: &Path, place: &Place<'_>) -> Option<String> {
+    let path = if is_compiled(path) { source_of(path)? } else { path.to_owned() };
+    let name = path.strip_prefix(there).ok()?.to_str()?.to_owned();
+    let is_own = path.starts_with(place.capsule) || is_ignored(&path, place);
+    (!is_own && !is_of_system(&path) && !path.is_dir()).then_some(name)
+}
+
     }
     found.sort();
     found.into_iter()
