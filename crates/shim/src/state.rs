@@ -7,6 +7,7 @@ use core::ffi::{CStr, c_char};
 use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, Ordering};
 
 use crate::cell::Locked;
+use crate::hooks::files;
 use crate::text::{self, Text};
 use crate::{layout, log, script, stream, sys};
 
@@ -156,6 +157,7 @@ fn open_locks() {
 
 fn renew() {
     PID.store(sys::getpid(), Ordering::Relaxed);
+    files::begin();
     stream::begin();
     log::forget();
     script::forget();
