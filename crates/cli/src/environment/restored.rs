@@ -41,7 +41,7 @@ pub fn python(record: &Capsule, printer: &Printer) -> Result<PathBuf, Error> {
     // Whoever held it before us may have made it.
     if !python.exists() {
         printer.note(format_args!("making Python {version} with {} packages", lock.lines().count()));
-        let plan = Plan { python: version, venv: &[], lock: &lock, install: &[] };
+        let plan = Plan { python: version, venv: &[], lock: &lock, install: &["--quiet"] };
         locked::make(&plan, &made, (&held, printer), |_| Ok(()))?;
     }
     Ok(python)
