@@ -353,17 +353,17 @@ mod tests {
 
     #[test]
     fn a_folder_is_called_otherwise_where_a_path_begins_with_it() {
-        let moved = |text: &str| moved(text, "/home/a/proj", "/w", |path| path != "bin/tool");
+        let moved = |text: &str| moved(text, "/srv/a/proj", "/w", |path| path != "bin/tool");
         for (text, expected) in [
-            ("/home/a/proj", "/w"),
-            ("/home/a/proj/t.py", "/w/t.py"),
-            ("--out=/home/a/proj/x", "--out=/w/x"),
-            ("/home/a/proj/lib:/usr/lib:/home/a/proj", "/w/lib:/usr/lib:/w"),
-            ("file:///home/a/proj/x", "file:///w/x"),
-            ("/home/a/proj/t.sh < /dev/null", "/w/t.sh < /dev/null"),
-            ("/home/a/proj/bin/tool", "/home/a/proj/bin/tool"),
-            ("/home/a/project", "/home/a/project"),
-            ("/mnt/home/a/proj/x", "/mnt/home/a/proj/x"),
+            ("/srv/a/proj", "/w"),
+            ("/srv/a/proj/t.py", "/w/t.py"),
+            ("--out=/srv/a/proj/x", "--out=/w/x"),
+            ("/srv/a/proj/lib:/usr/lib:/srv/a/proj", "/w/lib:/usr/lib:/w"),
+            ("file:///srv/a/proj/x", "file:///w/x"),
+            ("/srv/a/proj/t.sh < /dev/null", "/w/t.sh < /dev/null"),
+            ("/srv/a/proj/bin/tool", "/srv/a/proj/bin/tool"),
+            ("/srv/a/project", "/srv/a/project"),
+            ("/mnt/srv/a/proj/x", "/mnt/srv/a/proj/x"),
             ("", ""),
         ] {
             assert_eq!(moved(text), expected);
