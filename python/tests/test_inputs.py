@@ -158,6 +158,10 @@ def test_the_python_client_speaks_in_files_and_objects(everything, tmp_path):
     assert answer["output_2"] == wav()
     assert list(answer["output_5"]) == [1.0, 2.0]
     assert answer["output_6"] == {"options": {"deep": {"x": 1}}, "n_raw": 1}
+    assert everything.predict(iter([row]), receipt=True).predictions[0]["output_6"] == answer["output_6"]
+    for rows in [[row, row], []]:
+        with pytest.raises(ArgumentError, match=f"for {len(rows)} rows"):
+            everything.predict(rows, receipt=True)
 
 
 def test_what_does_not_fit_is_refused_with_its_name(house, everything):
