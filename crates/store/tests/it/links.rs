@@ -1,16 +1,20 @@
 //! Links: found by their hash, counted exactly, ended for good.
 
+use spec::name::AccountName;
 use spec::rights::Action;
-use store::db::ids::LinkId;
+use store::db::accounts::{self, Account, AccountKind, NewAccount};
+use store::db::grants::{self, NewGrant};
+use store::db::ids::{AccountId, LinkId};
 use store::db::link_days::{self, More};
 use store::db::links::{self, Change, Link, NewLink};
-use store::db::repositories::{self, Repository};
+use store::db::repositories::{self, Repository, Viewer};
 use store::{Db, Error};
 
-use crate::world::{NOW_MS, account, commit, put, repository};
+use crate::world::{NOW_MS, account, commit, create, put, repository};
 
 on_both_databases!(
     a_link_leads_to_one_revision,
+    whose_a_link_is_says_who_made_it_and_not_who_is_called_so_now,
     a_budget_is_never_overdrawn,
     a_link_that_ended_grants_no_call,
     a_link_can_live_longer_but_not_again,
@@ -53,8 +57,45 @@ async fn a_link_leads_to_one_revision(db: Db) {
     assert_eq!((found.action, found.n_decimals, found.n_calls), (Action::Predict, Some(3), 0));
     assert_eq!(links::by_hash(&db, "g").await.unwrap(), None);
     assert_eq!(links::list(&db, iris.id, None, 10).await.unwrap().items, std::slice::from_ref(&made));
-    assert_eq!(links::made_by(&db, "alice", None, 10).await.unwrap().items, [made]);
-    assert!(links::made_by(&db, "bob", None, 10).await.unwrap().items.is_empty());
+}
+
+async fn grant(db: &Db, model: &Repository, to: &Account) {
+    let (repository_id, account_id, action) = (model.id, to.id, Action::Write);
+    let new = NewGrant { repository_id, account_id, action, granted_by: "lab", now_ms: NOW_MS };
+    grants::put(db, &new).await.unwrap();
+}
+
+async fn whose_a_link_is_says_who_made_it_and_not_who_is_called_so_now(db: Db) {
+    let (alice, lab) = (account(&db, "alice").await, account(&db, "lab").await);
+    let model = create(&db, &lab, "secret", true).await.unwrap();
+    let made = link(&db, &model, None).await;
+    let made_by = async |account: AccountId| {
+        let maker = (account, Viewer::Account(account));
+        let page = links::made_by(&db, maker, None, 10).await.unwrap();
+        let ending = links::ending(&db, maker, (NOW_MS, NOW_MS + 100), 5).await.unwrap();
+        assert_eq!(page.items, ending);
+        page.items
+    };
+    // She does not see the model, or not any more.
+    assert!(made_by(alice.id).await.is_empty());
+    grant(&db, &model, &alice).await;
+    assert_eq!(made_by(alice.id).await, std::slice::from_ref(&made));
+    assert!(made_by(lab.id).await.is_empty());
+    accounts::delete(&db, alice.id).await.unwrap();
+    let name: AccountName = "alice".parse().unwrap();
+    let new = NewAccount {
+        name: &name,
+        kind: AccountKind::User,
+        password_hash: None,
+        is_admin: false,
+        created_ms: NOW_MS + 1,
+    };
+    let namesake = accounts::create(&db, &new).await.unwrap();
+    grant(&db, &model, &namesake).await;
+    assert!(made_by(namesake.id).await.is_empty());
+    // An admin sees what all others made, but it is not theirs either.
+    let maker = (namesake.id, Viewer::Everything);
+    assert!(links::made_by(&db, maker, None, 10).await.unwrap().items.is_empty());
 }
 
 async fn a_budget_is_never_overdrawn(db: Db) {
@@ -102,14 +143,17 @@ async fn links_go_with_their_repository(db: Db) {
 }
 
 async fn links_that_end_soon_are_told_to_their_maker(db: Db) {
-    let made = link(&db, &world(&db).await, None).await;
-    let ending = async |who: &str, from, to| links::ending(&db, who, (from, to), 5).await.unwrap();
-    assert_eq!(ending("alice", NOW_MS, NOW_MS + 100).await, std::slice::from_ref(&made));
-    assert!(ending("alice", NOW_MS, NOW_MS + 99).await.is_empty());
-    assert!(ending("alice", NOW_MS + 100, NOW_MS + 200).await.is_empty());
-    assert!(ending("bob", NOW_MS, NOW_MS + 100).await.is_empty());
+    let iris = world(&db).await;
+    let made = link(&db, &iris, None).await;
+    let (alice, bob) = (iris.owner_id, account(&db, "bob").await.id);
+    let ending =
+        async |who, from, to| links::ending(&db, (who, Viewer::Account(who)), (from, to), 5).await.unwrap();
+    assert_eq!(ending(alice, NOW_MS, NOW_MS + 100).await, std::slice::from_ref(&made));
+    assert!(ending(alice, NOW_MS, NOW_MS + 99).await.is_empty());
+    assert!(ending(alice, NOW_MS + 100, NOW_MS + 200).await.is_empty());
+    assert!(ending(bob, NOW_MS, NOW_MS + 100).await.is_empty());
     links::revoke(&db, made.id).await.unwrap();
-    assert!(ending("alice", NOW_MS, NOW_MS + 100).await.is_empty());
+    assert!(ending(alice, NOW_MS, NOW_MS + 100).await.is_empty());
 }
 
 async fn what_a_link_was_asked_is_counted_day_by_day(db: Db) {
