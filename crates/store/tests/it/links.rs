@@ -159,21 +159,33 @@ async fn links_that_end_soon_are_told_to_their_maker(db: Db) {
 async fn what_a_link_was_asked_is_counted_day_by_day(db: Db) {
     let iris = world(&db).await;
     let made = link(&db, &iris, None).await;
-    let add = async |day, n_rows, n_busiest_hour| {
-        let more = More { link_id: made.id, day, n_rows, n_distinct: 1, n_busiest_hour };
-        link_days::add(&db, &more).await.unwrap();
+    let more = |day, n_rows, n_busiest_hour, registers: &str| {
+        let registers = registers.to_owned();
+        More { link_id: made.id, day, n_rows, n_busiest_hour, registers }
     };
-    add(5, 10, 7).await;
-    add(5, 10, 4).await;
-    add(6, 1, 1).await;
-    let total = link_days::totals(&db, iris.id, 5).await.unwrap()[0];
-    assert_eq!((total.link_id, total.n_days, total.n_rows), (made.id, 2, 21));
-    assert_eq!((total.n_distinct, total.n_busiest_hour), (3, 7));
-    assert_eq!(link_days::totals(&db, iris.id, 6).await.unwrap()[0].n_rows, 1);
+    let add = async |more| link_days::add(&db, &more).await.unwrap();
+    add(more(5, 10, 7, "0300")).await;
+    add(more(5, 10, 4, "1204")).await;
+    add(more(6, 1, 1, "0010")).await;
+    let since = async |day| link_days::since(&db, &[made.id, LinkId(998)], day).await.unwrap();
+    let days = since(5).await;
+    assert_eq!((days.len(), days[0].link_id, days[0].n_rows, days[0].n_busiest_hour), (2, made.id, 20, 7));
+    assert_eq!((days[0].registers.as_str(), days[1].registers.as_str()), ("1304", "0010"));
+    assert_eq!(since(6).await[0].n_rows, 1);
+    assert!(link_days::since(&db, &[], 0).await.unwrap().is_empty());
+    // What is written down at once is all there.
+    let adding = (0..8).map(|i| {
+        let (db, more) = (db.clone(), more(7, 1, 1, ["1000", "0200", "0030", "0004"][i % 4]));
+        tokio::spawn(async move { link_days::add(&db, &more).await.unwrap() })
+    });
+    for added in adding.collect::<Vec<_>>() {
+        added.await.unwrap();
+    }
+    let day = &since(7).await[0];
+    assert_eq!((day.n_rows, day.registers.as_str()), (8, "1234"));
     // A link that is not there is not counted.
-    let gone = More { link_id: LinkId(999), day: 6, n_rows: 1, n_distinct: 1, n_busiest_hour: 1 };
-    link_days::add(&db, &gone).await.unwrap();
+    add(More { link_id: LinkId(999), ..more(6, 1, 1, "0") }).await;
     assert_eq!(link_days::delete_before(&db, 6).await.unwrap(), 1);
     repositories::delete(&db, iris.id).await.unwrap();
-    assert!(link_days::totals(&db, iris.id, 0).await.unwrap().is_empty());
+    assert!(since(0).await.is_empty());
 }
