@@ -57,9 +57,9 @@ def live(server, alice, bob, iris) -> Live:
     return Live(server.url.removeprefix("http://"), model, rows[::10].astype(np.float32), tokens, *names)
 
 
-def put(url: str, token: str, path: str, body: bytes) -> None:
+def put(url: str, token: str, path: str, body: bytes, method: str = "PUT") -> None:
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-    with urllib.request.urlopen(urllib.request.Request(url + path, body, headers, method="PUT"), timeout=30):
+    with urllib.request.urlopen(urllib.request.Request(url + path, body, headers, method=method), timeout=30):
         pass
 
 
@@ -224,7 +224,7 @@ def test_what_does_not_fit_is_refused_in_words(live: Live, stub: Any, change: di
 
 def test_bytes_that_are_no_message_harm_nobody(live: Live, client: Any) -> None:
     with grpc.insecure_channel(live.address) as channel:
-        for path in (f"/{SERVICE}/ModelInfer", f"/{SERVICE}/ModelStreamInfer", "/grpc.health.v1.Health/Watch"):
+        for path in (f"/{SERVICE}/ModelInfer", f"/{SERVICE}/ModelStreamInfer", "/grpc.health.v1.Health/Check"):
             call = channel.unary_unary(path, request_serializer=lambda data: data, response_deserializer=lambda data: data)
             with pytest.raises(grpc.RpcError) as refused:
                 call(b"\xff\xff\xff", timeout=30)
@@ -269,6 +269,35 @@ def test_health_is_told_of_server_service_and_model(live: Live) -> None:
             assert stub.Check(health_pb2.HealthCheckRequest(service=service)).status == 1
         with pytest.raises(grpc.RpcError) as refused:
             stub.Check(health_pb2.HealthCheckRequest(service="no.such.Service"))
+        assert refused.value.code() is grpc.StatusCode.NOT_FOUND
+
+
+def test_health_is_watched_and_told_when_it_changes(server, alice, live: Live, iris) -> None:
+    there = {"url": server.url, "token": alice.token}
+    rn.push(live.model, "alice/by-grpc-watched", example=iris[0][::30], **there)
+    rn.deploy("alice/by-grpc-watched", **there)
+    with grpc.insecure_channel(live.address) as channel:
+        stub = health_pb2_grpc.HealthStub(channel)
+
+        def watch(service: str, token: str | None = None) -> Any:
+            metadata = [("authorization", f"Bearer {token}")] if token else []
+            return stub.Watch(health_pb2.HealthCheckRequest(service=service), metadata=metadata, timeout=60)
+
+        assert next(watch("")).status == health_pb2.HealthCheckResponse.SERVING
+        own, others = watch("alice/by-grpc-watched", alice.token), watch("alice/by-grpc-watched")
+        assert next(own).status == health_pb2.HealthCheckResponse.SERVING
+        # What one may not know of is not there, and may come to be.
+        assert next(others).status == health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
+        put(server.url, alice.token, "/api/models/alice/by-grpc-watched/settings", b'{"private": false}')
+        assert next(others).status == health_pb2.HealthCheckResponse.SERVING
+        put(server.url, alice.token, "/api/v1/endpoints/alice/by-grpc-watched", b"", "DELETE")
+        for watched in (own, others):
+            assert next(watched).status == health_pb2.HealthCheckResponse.NOT_SERVING
+        with pytest.raises(grpc.RpcError) as refused:
+            next(watch("alice/by-grpc", "no-token-of-anybody"))
+        assert refused.value.code() is grpc.StatusCode.UNAUTHENTICATED
+        with pytest.raises(grpc.RpcError) as refused:
+            next(watch("r/no-link-of-anybody"))
         assert refused.value.code() is grpc.StatusCode.NOT_FOUND
 
 

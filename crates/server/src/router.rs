@@ -224,7 +224,7 @@ fn rpc_clients() -> Router<Arc<App>> {
         .route("/inference.GRPCInferenceService/ModelInfer", post(grpc::model_infer))
         .route("/inference.GRPCInferenceService/{verb}", post(grpc::unknown_method))
         .route("/grpc.health.v1.Health/Check", post(grpc::check_health))
-        .route("/grpc.health.v1.Health/Watch", post(grpc::refuse_watch))
+        .route("/grpc.health.v1.Health/Watch", post(grpc::watch::health))
         .route("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", post(grpc::reflect))
         .route("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", post(grpc::reflect_alpha))
 }

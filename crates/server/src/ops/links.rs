@@ -98,10 +98,14 @@ pub async fn list(
     Ok(Page { items: items.collect(), next: page.next })
 }
 
-/// The links that whoever asks has made, newest first.
+/// The links that whoever asks has made to what they see, newest first.
 pub async fn mine(app: &App, actor: &Actor, after: Option<&str>, limit: u32) -> Result<Page<Link>, Error> {
     let known = access::signed_in(actor)?;
-    let page = links::made_by(&app.store.db, &known.name, after, limit).await.during("list links")?;
+    if !access::can_read(known) {
+        return Ok(Page { items: Vec::new(), next: None });
+    }
+    let maker = (known.id, access::viewer(actor));
+    let page = links::made_by(&app.store.db, maker, after, limit).await.during("list links")?;
     Ok(Page { items: page.items.iter().map(describe).collect(), next: page.next })
 }
 
@@ -110,7 +114,8 @@ pub async fn ending(app: &App, actor: &Actor) -> Result<Vec<Link>, Error> {
     let known = access::signed_in(actor)?;
     let now_ms = clock::now_ms();
     let span = (now_ms, now_ms.saturating_add(guard::SOON_MS));
-    let found = links::ending(&app.store.db, &known.name, span, ENDING).await.during("list links")?;
+    let maker = (known.id, access::viewer(actor));
+    let found = links::ending(&app.store.db, maker, span, ENDING).await.during("list links")?;
     Ok(found.iter().map(describe).collect())
 }
 

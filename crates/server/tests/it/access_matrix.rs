@@ -228,8 +228,8 @@ async fn stop_endpoint(server: &Server, name: &str) {
     let endpoint =
         NewEndpoint { repository_id: model.id, revision_id: main.id, percent: 100, state: "pending", now_ms };
     endpoints::put(db, &endpoint).await.unwrap();
-    let stopped = NewState { state: "stopped", reason: "", is_stopped: true, now_ms };
-    endpoints::set_state(db, model.id, &stopped).await.unwrap();
+    let stopped = NewState { state: "stopped", reason: "", now_ms };
+    endpoints::stop(db, model.id, &stopped).await.unwrap();
 }
 
 /// Repositories that nobody has changed yet, by kind and visibility.

@@ -37,6 +37,7 @@ use message::{ServerMetadata, TensorMetadata, Yes};
 mod contents;
 mod message;
 mod status;
+pub mod watch;
 
 /// What reflection tells of our own service.
 const DESCRIPTOR: &[u8] = include_bytes!("../../../proto/inference.bin");
@@ -96,11 +97,6 @@ pub async fn model_infer(State(app): State<Arc<App>>, request: Request) -> Respo
 /// Of the server, of our service by its name, or of a model by its own.
 pub async fn check_health(State(app): State<Arc<App>>, request: Request) -> Response {
     unary(&app, request, health).await
-}
-
-/// Watching is not offered; clients then check again by themselves.
-pub async fn refuse_watch() -> Response {
-    Status::unimplemented("health is checked, not watched").into_http::<Body>()
 }
 
 /// A method that nobody here knows.
@@ -216,13 +212,17 @@ async fn is_model_ready(app: Arc<App>, asked: Asked<ModelRequest>) -> Result<Tol
 }
 
 async fn health(app: Arc<App>, asked: Asked<HealthCheckRequest>) -> Result<Told<HealthCheckResponse>, Error> {
-    let service = asked.message.service;
-    let is_serving = match service.as_str() {
-        "" | SERVICE => true,
-        model => Name::of_model(model)?.described(&app, &asked.metadata).await?.is_servable,
-    };
-    let status = if is_serving { ServingStatus::Serving } else { ServingStatus::NotServing };
+    let status = standing(&app, &asked.metadata, &asked.message.service).await?;
     Ok(HealthCheckResponse { status: status.into() }.into())
+}
+
+/// How the server, our service or a model stands.
+async fn standing(app: &App, metadata: &HeaderMap, service: &str) -> Result<ServingStatus, Error> {
+    let is_serving = match service {
+        "" | SERVICE => true,
+        model => Name::of_model(model)?.described(app, metadata).await?.is_servable,
+    };
+    Ok(if is_serving { ServingStatus::Serving } else { ServingStatus::NotServing })
 }
 
 async fn described(app: Arc<App>, asked: Asked<ModelRequest>) -> Result<Told<ModelMetadata>, Error> {

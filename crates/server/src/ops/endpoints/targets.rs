@@ -14,13 +14,14 @@ use store::db::endpoints::{self, Endpoint};
 use store::db::ids::RevisionId;
 
 use super::start::{self, Pinned};
-use super::{Described, FullName, get, set_state};
+use super::{Described, FullName, get};
 use crate::app::App;
 use crate::error::{During, Error};
 use crate::gateway::{Key, Slot};
 use crate::ops::access::{Action, Actor};
 use crate::ops::repositories;
 use crate::ops::revisions::{self, At};
+use crate::ops::webhooks::{self, News};
 
 /// All of the requests.
 pub const WHOLE: i64 = 100;
@@ -230,11 +231,12 @@ async fn put(app: &App, row: &Endpoint, shares: &[Share]) -> Result<(), Error> {
     Ok(())
 }
 
-/// The endpoint stands as its largest target does, unless what was deployed last is one.
+/// The endpoint stands as what was deployed last does where that is a target, and else as its largest target.
 async fn settle(app: &Arc<App>, row: &Endpoint, shares: &[Share]) -> Result<(), Error> {
-    let is_among = shares.iter().any(|(revision, _)| *revision == row.revision_id);
+    let own = shares.iter().find(|(revision, _)| *revision == row.revision_id);
+    let is_down = row.is_stopped || row.state == EndpointState::Failed.as_str();
     let largest = shares.iter().max_by_key(|(_, percent)| *percent);
-    if let (false, Some((revision, percent))) = (is_among, largest) {
+    if let Some((revision, percent)) = own.or(largest).filter(|_| own.is_none() || is_down) {
         let new = endpoints::NewEndpoint {
             repository_id: row.repository_id,
             revision_id: *revision,
@@ -242,9 +244,10 @@ async fn settle(app: &Arc<App>, row: &Endpoint, shares: &[Share]) -> Result<(), 
             state: EndpointState::Idle.as_str(),
             now_ms: store::clock::now_ms(),
         };
-        endpoints::put(&app.store.db, &new).await.during("store an endpoint")?;
-    } else if row.is_stopped || row.state == EndpointState::Failed.as_str() {
-        set_state(app, row.repository_id, EndpointState::Idle, "").await?;
+        let resumed = endpoints::resume(&app.store.db, row.revision_id, &new).await;
+        if resumed.during("store an endpoint")? {
+            webhooks::tell(app, row.repository_id, &News::Endpoint(new.state)).await;
+        }
     }
     app.known_endpoints.forget(&row.full_name());
     for (revision, _) in shares {

@@ -14,8 +14,8 @@ use super::{Open, Source, discreet_to_all, infer, note, told, wake_apart};
 use crate::app::App;
 use crate::error::Error;
 use crate::gateway::Live;
-use crate::gateway::link::{Broken, Streaming};
-use crate::gateway::live::Names;
+use crate::gateway::link::Broken;
+use crate::gateway::live::{Names, Streaming};
 use crate::ops::links::guard;
 use crate::predict::answers;
 
