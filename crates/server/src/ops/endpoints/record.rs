@@ -7,14 +7,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use spec::frame::IndexedTensor;
 use spec::limits::RECORDED_BYTES;
 use spec::tensor::TensorSpec;
 use store::clock;
 use store::db::endpoints::recorded::{self, NewRecorded};
 
-use super::predict::Predicted;
 use crate::app::App;
 use crate::error::Error;
 use crate::gateway::{Live, Service};
@@ -32,8 +31,17 @@ static N_WAITING: AtomicUsize = AtomicUsize::new(0);
 pub(super) struct Asked<'a> {
     pub live: &'a Live,
     pub tensors: &'a [IndexedTensor],
-    pub outcome: &'a Result<Predicted, Error>,
+    pub outcome: Outcome<'a>,
     pub took: Duration,
+}
+
+/// What became of a request.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Outcome<'a> {
+    Tensors(&'a [IndexedTensor]),
+    /// The beginning of an answer in pieces.
+    Text(&'a str),
+    Failed(&'a Error),
 }
 
 /// Records it.
@@ -42,12 +50,14 @@ pub(super) fn note(app: &Arc<App>, service: &Service, asked: &Asked<'_>) {
         N_WAITING.fetch_sub(1, Ordering::Relaxed);
         return;
     }
-    let (live, outcome, response) = match asked.outcome {
-        Ok(predicted) => {
-            let live = predicted.live.as_ref();
-            (live, "answered", text(&live.schema.outputs, &predicted.answer.tensors))
+    let live = asked.live;
+    let (outcome, response) = match asked.outcome {
+        Outcome::Tensors(tensors) => ("answered", text(&live.schema.outputs, tensors)),
+        Outcome::Text(said) => {
+            let name = live.schema.outputs.first().map(|spec| spec.name.as_str()).unwrap_or_default();
+            ("answered", cut(json!({ name: [said] }).to_string()))
         }
-        Err(error) => (asked.live, error.entry().name, cut(error.detail())),
+        Outcome::Failed(error) => (error.entry().name, cut(error.detail())),
     };
     let new = NewRecorded {
         repository_id: service.repository,
