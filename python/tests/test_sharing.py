@@ -146,6 +146,10 @@ def test_an_anonymous_link_tells_nothing_of_whose_the_model_is(iris_model, iris)
 
 
 MANIFEST = """
+[schema]
+inputs = [{ name = "note", datatype = "BYTES", shape = [-1] }]
+outputs = [{ name = "answer", datatype = "BYTES", shape = [-1] }]
+
 [schema.input]
 kind = "parts"
 
