@@ -208,7 +208,7 @@ def test_a_links_budget_is_counted_here_too(server, alice, live: Live, stub: Any
         ({"inputs": [{"name": "X", "datatype": "FP32", "shape": [0, 4]}]}, "no rows"),
         ({"outputs": [{"name": "nothing"}]}, "no output `nothing`"),
         ({"outputs": [{"name": "label", "parameters": {"classification": {"int64_param": 1}}}]}, "classification"),
-        ({"model_version": "0123456"}, "version"),
+        ({"model_version": "0123456"}, "target of this endpoint"),
     ],
 )
 def test_what_does_not_fit_is_refused_in_words(live: Live, stub: Any, change: dict[str, Any], words: str) -> None:
@@ -248,9 +248,9 @@ def test_a_receipt_comes_with_the_answer(live: Live, stub: Any) -> None:
 
 
 def test_a_version_that_is_not_served_is_not_there(live: Live, stub: Any) -> None:
-    served = stub.ModelMetadata(service_pb2.ModelMetadataRequest(name="alice/by-grpc")).versions[0]
-    for version, wanted in ((served[:8], None), ("0123456", grpc.StatusCode.NOT_FOUND)):
-        for model in ("alice/by-grpc", live.link):
+    for model in ("alice/by-grpc", live.link):
+        served = stub.ModelMetadata(service_pb2.ModelMetadataRequest(name=model)).versions[0]
+        for version, wanted in ((served[:8], None), ("0123456", grpc.StatusCode.NOT_FOUND)):
             asked = [
                 (stub.ModelReady, service_pb2.ModelReadyRequest(name=model, version=version)),
                 (stub.ModelMetadata, service_pb2.ModelMetadataRequest(name=model, version=version)),
