@@ -85,12 +85,12 @@ fn at_most(n: usize, most: usize, what: &str) -> Result<(), Error> {
 fn each_field(message: &[u8], mut with: impl FnMut(u32, &[u8]) -> Result<(), Error>) -> Result<(), Error> {
     let mut rest = message;
     while !rest.is_empty() {
-        let (tag, wire_type) = decode_key(&mut rest).map_err(broken)?;
+        let (tag, wire_type) = decode_key(&mut rest).map_err(|error| broken(&error))?;
         let from = rest;
-        skip_field(wire_type, tag, &mut rest, DecodeContext::default()).map_err(broken)?;
+        skip_field(wire_type, tag, &mut rest, DecodeContext::default()).map_err(|error| broken(&error))?;
         let mut value = &from[..from.len() - rest.len()];
         match wire_type {
-            WireType::LengthDelimited => drop(decode_varint(&mut value).map_err(broken)?),
+            WireType::LengthDelimited => drop(decode_varint(&mut value).map_err(|error| broken(&error))?),
             _ => value = &[],
         }
         with(tag, value)?;
@@ -98,14 +98,14 @@ fn each_field(message: &[u8], mut with: impl FnMut(u32, &[u8]) -> Result<(), Err
     Ok(())
 }
 
-fn broken(error: prost::DecodeError) -> Error {
+fn broken(error: &prost::DecodeError) -> Error {
     Error::BadRequest(format!("the message cannot be read: {error}"))
 }
 
 /// Reads a message.
 pub(super) fn read<M: Bounded>(bytes: Bytes) -> Result<M, Error> {
     M::check(&bytes)?;
-    M::decode(bytes).map_err(broken)
+    M::decode(bytes).map_err(|error| broken(&error))
 }
 
 /// Hands messages over as they came, and writes those of a type.
