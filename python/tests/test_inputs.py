@@ -13,35 +13,24 @@ import struct
 import urllib.error
 import urllib.request
 import wave
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
 import pytest
-from conftest import Running, running
+from conftest import Running
 from PIL import Image
 
 import reenact as rn
 from reenact.errors import ArgumentError
 from reenact.handlers import described
 
-
-@pytest.fixture(scope="module")
-def house(binary: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    with running(binary, tmp_path_factory.mktemp("server"), "--predict-limit=1MiB") as server:
-        yield server
+pytestmark = pytest.mark.usefixtures("signed_in")
 
 
 @pytest.fixture(scope="module")
-def token(house: Running) -> str:
-    return house.token("alice")
-
-
-@pytest.fixture(autouse=True)
-def signed_in(house: Running, token: str, own_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("REENACT_URL", house.url)
-    monkeypatch.setenv("REENACT_TOKEN", token)
+def house_flags() -> tuple[str, ...]:
+    return ("--predict-limit=1MiB",)
 
 
 def png(width: int = 6, height: int = 4) -> bytes:

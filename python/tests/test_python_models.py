@@ -9,7 +9,6 @@ import json
 import socket
 import subprocess
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -27,21 +26,12 @@ from reenact.handlers import carry, packages
 SKLEARN = ["scikit-learn==1.9.*"]
 
 
-@pytest.fixture(scope="module")
-def house(binary: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    with running(binary, tmp_path_factory.mktemp("server"), "--predict-timeout=5s") as server:
-        yield server
+pytestmark = pytest.mark.usefixtures("signed_in")
 
 
 @pytest.fixture(scope="module")
-def token(house: Running) -> str:
-    return house.token("alice")
-
-
-@pytest.fixture(autouse=True)
-def signed_in(house: Running, token: str, own_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("REENACT_URL", house.url)
-    monkeypatch.setenv("REENACT_TOKEN", token)
+def house_flags() -> tuple[str, ...]:
+    return ("--predict-timeout=5s",)
 
 
 def folder(at: Path, code: str, **files: str) -> Path:

@@ -11,14 +11,13 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import joblib
 import numpy as np
 import pytest
-from conftest import Running, running, until
+from conftest import Running, until
 from sklearn.linear_model import LinearRegression
 
 import reenact as rn
@@ -67,14 +66,8 @@ class predict:
 
 
 @pytest.fixture(scope="module")
-def house(binary: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    with running(binary, tmp_path_factory.mktemp("server"), "--predict-timeout=4s") as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def token(house: Running) -> str:
-    return house.token("alice")
+def house_flags() -> tuple[str, ...]:
+    return ("--predict-timeout=4s",)
 
 
 @pytest.fixture(scope="module")
@@ -154,6 +147,25 @@ def test_what_goes_wrong_is_told_before_and_between_pieces(words: rn.Endpoint) -
     assert ask(url, {"text": "fine"})[0] == 200
 
 
+def test_what_a_request_is_called_is_a_short_text(words: rn.Endpoint) -> None:
+    url = f"{words.url}v2/models/words/generate_stream"
+    for strange in ({"a": 1}, 7, "x" * 257):
+        status, (refused,) = ask(url, {"text": "a", "id": strange})
+        assert status == 400 and "`id`" in refused["error"]
+    assert ask(url, {"text": "a", "id": "x" * 256})[1][0]["id"] == "x" * 256
+    for method in ("generate", "generate_stream"):
+        assert ask(f"{words.url}v2/models/words/versions/0123456/{method}", {"text": "a"})[0] == 404
+
+
+def test_a_receipt_comes_with_a_whole_answer_alone(words: rn.Endpoint) -> None:
+    url = f"{words.url}v2/models/words/"
+    status, (whole,) = ask(f"{url}generate?receipt=1", {"text": "a"})
+    assert status == 200 and "payload" in json.loads(whole["receipt"])
+    status, (refused,) = ask(f"{url}generate_stream?receipt=1", {"text": "a"})
+    assert (status, refused["code"]) == (404, "not-offered") and "pieces" in refused["message"]
+    assert "receipt" not in ask(f"{url}generate", {"text": "a"})[1][0]
+
+
 def test_an_answer_without_end_is_ended(words: rn.Endpoint) -> None:
     _, events = ask(f"{words.url}v2/models/words/generate_stream", {"text": "endless"})
     n_bytes = sum(len(event.get("text_output", "")) for event in events)
@@ -194,6 +206,11 @@ def test_a_link_leads_to_pieces_too_and_counts_them_once(house: Running, token: 
         assert (status, len(events)) == (200, 4)
         assert "alice" not in json.dumps(events) and "words" not in json.dumps(events)
     assert ask(url, {"text": "a"})[0] == 429
+    request = urllib.request.Request(f"{house.url}/api/v1/links/{link.id}", headers={"Authorization": f"Bearer {token}"})
+    with urllib.request.urlopen(request, timeout=30) as shown:
+        told = json.load(shown)
+    # Pieces are questions like others: whoever copies a model by them is seen.
+    assert (told["calls"], told["asked"]["rows"], told["asked"]["distinct"]) == (2, 2, 1)
 
 
 @pytest.fixture(scope="module")

@@ -34,6 +34,10 @@ pub const PAGE_ENTRIES: usize = 1000;
 pub const TENSOR_DIMENSIONS: usize = 8;
 /// Most tensors in one inference request or answer.
 pub const REQUEST_TENSORS: usize = 256;
+/// Most values of a row that a model can be asked with one by one; wider ones take tensors.
+pub const ROW_VALUES: usize = 1 << 20;
+/// Longest text by which a client calls a request whose answer comes in pieces, in bytes.
+pub const REQUEST_ID_BYTES: usize = 256;
 /// Largest frame between gateway and runtime, in bytes, header included.
 pub const FRAME_BYTES: usize = 256 * 1024 * 1024;
 /// Most bytes of an answer that comes in pieces.

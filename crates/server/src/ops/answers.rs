@@ -94,7 +94,8 @@ pub async fn open_by_link(
     let row = answers::by_hash(&app.store.db, &secret.hash()).await.during("look up an answer")?;
     let row = row.filter(|row| row.link_id == Some(guest.link.id)).ok_or_else(missing)?;
     let may_delete = key.is_some_and(|key| secrets::equal(&key.hash(), &row.key_hash));
-    read(row, may_delete)
+    let opened = read(row, may_delete)?;
+    Ok(Opened { schema: guest.schema(&opened.schema).into_owned(), ..opened })
 }
 
 /// Takes an answer back: who shared it may, and who may write the model.

@@ -7,7 +7,7 @@ use std::fs::File;
 
 use spec::facts::{Facts, FileFacts};
 use spec::handler::Takes;
-use spec::manifest::{self, Manifest};
+use spec::manifest::{self, Examples, Manifest};
 use store::clock;
 use store::db::entries::{self, Entry, Listing};
 use store::db::ids::RevisionId;
@@ -25,6 +25,8 @@ const PATHS: usize = 50_000;
 const HANDLER_BYTES: i64 = 1024 * 1024;
 /// Entries asked of the store at a time.
 const PAGE: u32 = 1000;
+/// Longest file of examples that is read.
+const EXAMPLES_BYTES: usize = 4 * 1024 * 1024;
 
 /// What is known of a revision; none while nobody has read its files yet, which this asks for.
 pub async fn get(app: &App, revision: RevisionId) -> Result<Option<Facts>, Error> {
@@ -41,6 +43,15 @@ pub async fn ensure(app: &App, revision: RevisionId) -> Result<Facts, Error> {
         Some(facts) => Ok(facts),
         None => inspect(app, revision).await,
     }
+}
+
+/// The examples that a revision was pushed with.
+pub async fn examples(app: &App, revision: &Revision, facts: Option<&Facts>) -> Result<Examples, Error> {
+    let Some(path) = facts.and_then(|facts| facts.examples.as_deref()) else {
+        return Ok(Examples::default());
+    };
+    let bytes = super::entries::read_small(app, revision.tree_id, path, EXAMPLES_BYTES).await?;
+    Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default())
 }
 
 /// Reads a revision's files and remembers what they say.

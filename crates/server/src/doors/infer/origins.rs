@@ -14,11 +14,12 @@ use futures_util::future::Either;
 use tower::{Layer, Service};
 use tower_http::cors::{Any, Cors, CorsLayer, ResponseFuture};
 
-use super::v2;
+use super::{KEY, REVISION, receipt, v2};
 
 /// Lets pages of other origins ask.
 pub fn other_origins() -> OtherOrigins {
-    let headers = [AUTHORIZATION, CONTENT_TYPE, HeaderName::from_static(v2::JSON_LENGTH)];
+    let json_length = HeaderName::from_static(v2::JSON_LENGTH);
+    let headers = [AUTHORIZATION, CONTENT_TYPE, json_length, REVISION, KEY, receipt::HEADER];
     let cors = CorsLayer::new()
         .allow_origin(Any)
         .allow_methods([Method::GET, Method::POST])

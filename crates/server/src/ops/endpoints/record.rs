@@ -7,14 +7,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use spec::frame::IndexedTensor;
 use spec::limits::RECORDED_BYTES;
 use spec::tensor::TensorSpec;
 use store::clock;
 use store::db::endpoints::recorded::{self, NewRecorded};
 
-use super::predict::Predicted;
 use crate::app::App;
 use crate::error::{During, Error};
 use crate::gateway::{Live, Service};
@@ -34,13 +33,25 @@ static WAITING: AtomicUsize = AtomicUsize::new(0);
 pub(super) struct Asked<'a> {
     pub live: &'a Live,
     pub tensors: &'a [IndexedTensor],
-    pub outcome: &'a Result<Predicted, Error>,
+    pub outcome: Outcome<'a>,
     pub took: Duration,
+}
+
+/// What became of a request.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Outcome<'a> {
+    Tensors(&'a [IndexedTensor]),
+    /// The beginning of an answer in pieces.
+    Text(&'a str),
+    Failed(&'a Error),
 }
 
 /// Records it.
 pub(super) fn note(app: &Arc<App>, service: &Service, asked: &Asked<'_>) {
-    let answered = asked.outcome.as_ref().map_or(&[][..], |predicted| predicted.answer.tensors.as_slice());
+    let answered = match asked.outcome {
+        Outcome::Tensors(tensors) => tensors,
+        Outcome::Text(_) | Outcome::Failed(_) => &[],
+    };
     let tensors = asked.tensors.iter().chain(answered);
     let n_bytes = LEAST_BYTES + tensors.map(|tensor| tensor.data.len()).sum::<usize>();
     let n_before = WAITING.fetch_add(n_bytes, Ordering::Relaxed);
@@ -48,12 +59,14 @@ pub(super) fn note(app: &Arc<App>, service: &Service, asked: &Asked<'_>) {
         WAITING.fetch_sub(n_bytes, Ordering::Relaxed);
         return;
     }
-    let (live, outcome, response) = match asked.outcome {
-        Ok(predicted) => {
-            let live = predicted.live.as_ref();
-            (live, "answered", Side::Tensors(live.schema.outputs.clone(), answered.to_vec()))
+    let live = asked.live;
+    let (outcome, response) = match asked.outcome {
+        Outcome::Tensors(tensors) => ("answered", Side::Tensors(live.schema.outputs.clone(), tensors.to_vec())),
+        Outcome::Text(said) => {
+            let name = live.schema.outputs.first().map(|spec| spec.name.as_str()).unwrap_or_default();
+            ("answered", Side::Words(json!({ name: [said] }).to_string()))
         }
-        Err(error) => (asked.live, error.entry().name, Side::Words(error.detail())),
+        Outcome::Failed(error) => (error.entry().name, Side::Words(error.detail())),
     };
     let request = Side::Tensors(live.schema.inputs.clone(), asked.tensors.to_vec());
     let new = NewRecorded {

@@ -59,13 +59,9 @@ impl Traffic {
 
     /// Which target answers a request.
     pub fn draw(&self, choice: Choice<'_>) -> Result<&KnownTarget, Error> {
-        let unknown = |name: &str| Error::NotFound { what: "target of this endpoint", name: name.to_owned() };
         if let Some(revision) = choice.revision {
-            // Fewer digits may mean more than one.
-            let is_named = |target: &&KnownTarget| {
-                revision.len() >= 5 && target.oid.to_string().starts_with(&revision.to_ascii_lowercase())
-            };
-            return self.targets.iter().find(is_named).ok_or_else(|| unknown(revision));
+            let is_meant = |target: &&KnownTarget| is_named(revision, &target.oid.to_string());
+            return self.targets.iter().find(is_meant).ok_or_else(|| unknown(revision));
         }
         let index = match (self.targets.as_slice(), choice.key) {
             ([_], _) => 0,
@@ -78,6 +74,16 @@ impl Traffic {
         };
         self.targets.get(index).ok_or_else(|| unknown("main"))
     }
+}
+
+/// Whether these are the first digits of a revision. Fewer than five may mean more than one.
+pub fn is_named(digits: &str, revision: &str) -> bool {
+    digits.len() >= 5 && revision.starts_with(&digits.to_ascii_lowercase())
+}
+
+/// No target has a revision that begins so.
+pub fn unknown(digits: &str) -> Error {
+    Error::NotFound { what: "target of this endpoint", name: digits.to_owned() }
 }
 
 /// Spreads each target's turns as evenly over a hundred as they go.

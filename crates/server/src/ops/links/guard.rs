@@ -9,9 +9,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use spec::digest::Sha256;
 use store::clock;
 use store::db::ids::LinkId;
 use store::db::links::{self, Link};
+use tokio::task::JoinHandle;
 
 use crate::anonymity::Identity;
 use crate::app::App;
@@ -20,6 +22,7 @@ use crate::predict::blunt::Blunt;
 use crate::secrets::Secret;
 
 use super::identity;
+use super::traces::Given;
 
 /// Somebody who holds a link that works.
 #[derive(Debug)]
@@ -37,6 +40,8 @@ pub struct Guests {
     /// How many rows each may still ask, where it may not ask any number of them: kept for longer than a link is known,
     /// so that none gets its minute's worth anew by being forgotten.
     limiters: moka::sync::Cache<LinkId, Arc<DefaultDirectRateLimiter>>,
+    /// How files may be given: a link's words and a file's bytes never change.
+    given: moka::sync::Cache<(LinkId, Sha256), Given>,
 }
 
 impl Default for Guests {
@@ -46,6 +51,7 @@ impl Default for Guests {
             known: moka::sync::Cache::builder().max_capacity(20_000).time_to_live(minute).build(),
             // After that long all of the quota is there again, as for a link that was never used.
             limiters: moka::sync::Cache::builder().max_capacity(100_000).time_to_idle(minute).build(),
+            given: moka::sync::Cache::new(100_000),
         }
     }
 }
@@ -73,6 +79,16 @@ impl Guests {
             ))),
         }
     }
+
+    /// How a file may be given to whoever holds a link, if it was looked through.
+    pub fn given(&self, id: LinkId, sha256: Sha256) -> Option<Given> {
+        self.given.get(&(id, sha256))
+    }
+
+    /// Remembers how a file may be given.
+    pub fn remember(&self, id: LinkId, sha256: Sha256, given: Given) {
+        self.given.insert((id, sha256), given);
+    }
 }
 
 /// Who comes with this secret. [`Error::LinkNotFound`] for one that is no link's, [`Error::LinkEnded`] for one whose
@@ -95,11 +111,31 @@ pub async fn admit(app: &App, secret: &Secret) -> Result<Arc<Guest>, Error> {
     }
 }
 
+/// Rows that were counted. Those that are not answered are given back, also where nobody waits for the answer any longer.
+#[derive(Debug)]
+#[must_use]
+pub struct Taken {
+    app: Arc<App>,
+    guest: Arc<Guest>,
+    rows: u32,
+}
+
 /// Counts rows that are about to be asked.
-pub async fn take(app: &App, guest: &Guest, n_rows: usize) -> Result<(), Error> {
+pub async fn take(app: &Arc<App>, guest: &Arc<Guest>, n_rows: usize) -> Result<Taken, Error> {
     let rows = NonZeroU32::new(u32::try_from(n_rows).unwrap_or(u32::MAX)).unwrap_or(NonZeroU32::MIN);
     app.guests.check_rate(&guest.link, rows)?;
-    let taken = links::take_calls(&app.store.db, guest.link.id, rows.get().into(), clock::now_ms()).await;
+    let rows = rows.get();
+    let (app_of_task, guest) = (Arc::clone(app), Arc::clone(guest));
+    // In a task of its own: what the database has counted comes back as rows that are given back, whoever left.
+    let taking = app.background.spawn(async move {
+        count(&app_of_task, &guest, rows).await?;
+        Ok(Taken { app: app_of_task, guest, rows })
+    });
+    taking.await.map_err(|_| Error::Internal("count a call"))?
+}
+
+async fn count(app: &App, guest: &Guest, rows: u32) -> Result<(), Error> {
+    let taken = links::take_calls(&app.store.db, guest.link.id, i64::from(rows), clock::now_ms()).await;
     if taken.during("count a call")? {
         return Ok(());
     }
@@ -112,11 +148,36 @@ pub async fn take(app: &App, guest: &Guest, n_rows: usize) -> Result<(), Error> 
     }
 }
 
-/// Gives rows back that were counted and not answered.
-pub async fn give_back(app: &App, guest: &Guest, n_rows: usize) {
-    let rows = i64::try_from(n_rows.max(1)).unwrap_or(i64::MAX);
-    if let Err(error) = links::give_back_calls(&app.store.db, guest.link.id, rows).await {
-        tracing::error!(link = guest.link.id.0, %error, "calls were not given back");
+impl Taken {
+    /// They were answered.
+    pub fn keep(mut self) {
+        self.rows = 0;
+    }
+
+    /// They were not. When this returns they can be asked again.
+    pub async fn give_back(mut self) {
+        if let Some(giving) = self.start_giving() {
+            // A failure is in the log.
+            drop(giving.await);
+        }
+    }
+
+    fn start_giving(&mut self) -> Option<JoinHandle<()>> {
+        let (rows, link) = (std::mem::take(&mut self.rows), self.guest.link.id);
+        let app = Arc::clone(&self.app);
+        (rows > 0).then(|| {
+            self.app.background.spawn(async move {
+                if let Err(error) = links::give_back_calls(&app.store.db, link, i64::from(rows)).await {
+                    tracing::error!(link = link.0, %error, "calls were not given back");
+                }
+            })
+        })
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        drop(self.start_giving());
     }
 }
 

@@ -136,10 +136,10 @@ fn curl(asked: &Asked<'_>) -> Vec<Snippet> {
         let path = format!("v2/models/{model}/generate_stream");
         steps.push(snippet("The answer piece by piece:", &send("-sSN", &path, &named)));
     }
-    let inputs: Vec<Value> = schema.inputs.iter().map(sample::tensor).collect();
-    let path = format!("v2/models/{model}/infer");
-    let body = json!({ "inputs": inputs });
-    steps.push(snippet("By the Open Inference Protocol:", &send("-sS", &path, &body)));
+    if let Some(inputs) = sample::tensors(schema) {
+        let (path, body) = (format!("v2/models/{model}/infer"), json!({ "inputs": inputs }));
+        steps.push(snippet("By the Open Inference Protocol:", &send("-sS", &path, &body)));
+    }
     steps
 }
 
@@ -194,6 +194,10 @@ fn spaced(row: &[Value]) -> String {
 fn in_r(value: &Value) -> String {
     match value {
         Value::Bool(truth) => if *truth { "TRUE" } else { "FALSE" }.to_owned(),
+        Value::Object(fields) => {
+            let one = |(name, value): (&String, &Value)| format!("{name} = {}", in_r(value));
+            format!("list({})", fields.iter().map(one).collect::<Vec<_>>().join(", "))
+        }
         value => value.to_string(),
     }
 }
