@@ -76,7 +76,9 @@ pub async fn health(State(app): State<Arc<App>>, request: Request) -> Response {
     });
     let mut grpc = Grpc::new(ProstCodec::<HealthCheckResponse, HealthCheckRequest>::default())
         .max_decoding_message_size(QUESTION_BYTES);
-    grpc.server_streaming(service, request).await.map(Body::new)
+    let mut response = grpc.server_streaming(service, request).await.map(Body::new);
+    status::note_guess(&mut response);
+    response
 }
 
 impl Watcher {
