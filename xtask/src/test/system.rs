@@ -31,11 +31,14 @@ const NEEDS: &[Need] = &[
 /// What some tests need that are skipped, visibly, where it cannot be had.
 ///
 /// PyPI's PyTorch for Linux comes with all of CUDA, some gigabytes; Debian's is for the CPU alone.
-const WISHES: &[Need] = &[Need {
-    what: "PyTorch for a Python of this machine",
-    package: "python3-torch",
-    is_there: |_| torch_python().is_some(),
-}];
+const WISHES: &[Need] = &[
+    Need {
+        what: "PyTorch for a Python of this machine",
+        package: "python3-torch",
+        is_there: |_| torch_python().is_some(),
+    },
+    Need { what: "R with its client for HTTP", package: "r-cran-httr2", is_there: has_r },
+];
 
 /// Names of browsers that speak the protocol the tests drive.
 const BROWSERS: &[&str] = &["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
@@ -127,6 +130,11 @@ fn torch_python() -> Option<&'static str> {
     let asks = "import importlib.util; assert importlib.util.find_spec('torch')";
     let names = ["python3", "/usr/bin/python3"];
     names.into_iter().find(|name| shell::ask(Command::new(name).args(["-c", asks])).is_some())
+}
+
+/// Whether the code that pages offer for R can be run.
+fn has_r(_: &Workplace) -> bool {
+    shell::ask(Command::new("Rscript").args(["-e", "library(httr2)"])).is_some()
 }
 
 fn found_on_path(program: &str) -> Option<PathBuf> {

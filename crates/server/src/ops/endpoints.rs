@@ -29,6 +29,7 @@ pub mod options;
 pub mod predict;
 mod record;
 pub mod recorded;
+mod standard;
 mod start;
 pub mod targets;
 pub mod usage;
