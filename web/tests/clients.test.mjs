@@ -27,8 +27,8 @@ def predict(prompt: str) -> Iterator[str]:
 `;
 
 // Takes what R writes otherwise than JSON does.
-const LISTS = `def predict(beats: list[float], options: dict, sure: bool) -> int:
-    return 7 if isinstance(beats, list) and options == {} and isinstance(sure, bool) else 0
+const FORM = `def predict(file: bytes, options: dict, sure: bool) -> int:
+    return 7 if isinstance(file, bytes) and options == {} and isinstance(sure, bool) else 0
 `;
 
 before(async () => {
@@ -77,13 +77,13 @@ test("the snippets of an endpoint run as they stand", async () => {
   assert.match(run("javascript", javascript), /\[ '(setosa|versicolor|virginica)' \]/);
 });
 
-const hasR = spawnSync("Rscript", ["-e", "library(httr2)"]).status === 0;
+const hasR = spawnSync("Rscript", ["-e", "library(httr2); library(jsonlite)"]).status === 0;
 
-test("the snippet for R runs as it stands", { skip: hasR ? false : "R with `httr2` is not installed" }, async () => {
-  await push(server, token, "alice/lists", { "predict.py": LISTS });
-  await deploy(server, token, "alice/lists");
+test("the snippet for R runs as it stands", { skip: hasR ? false : "R with `httr2` and `jsonlite` is not installed" }, async () => {
+  await push(server, token, "alice/form", { "predict.py": FORM });
+  await deploy(server, token, "alice/form");
   const page = await visit(browser, server, { javaScriptEnabled: false });
-  for (const [name, answer] of [["iris", /"(setosa|versicolor|virginica)"/], ["lists", /\b7\b/]]) {
+  for (const [name, answer] of [["iris", /"(setosa|versicolor|virginica)"/], ["form", /\b7\b/]]) {
     await page.goto(`/alice/${name}/use`);
     const [code] = await snippets(page, "r");
     const file = join(folder, "snippet.R");

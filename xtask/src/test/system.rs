@@ -37,7 +37,8 @@ const WISHES: &[Need] = &[
         package: "python3-torch",
         is_there: |_| torch_python().is_some(),
     },
-    Need { what: "R with its client for HTTP", package: "r-cran-httr2", is_there: has_r },
+    Need { what: "a client for HTTP for R", package: "r-cran-httr2", is_there: |_| r_has("httr2") },
+    Need { what: "JSON for R", package: "r-cran-jsonlite", is_there: |_| r_has("jsonlite") },
 ];
 
 /// Names of browsers that speak the protocol the tests drive.
@@ -132,9 +133,10 @@ fn torch_python() -> Option<&'static str> {
     names.into_iter().find(|name| shell::ask(Command::new(name).args(["-c", asks])).is_some())
 }
 
-/// Whether the code that pages offer for R can be run.
-fn has_r(_: &Workplace) -> bool {
-    shell::ask(Command::new("Rscript").args(["-e", "library(httr2)"])).is_some()
+/// Whether R has this package, which the code that pages offer for it uses.
+fn r_has(package: &str) -> bool {
+    let asks = format!("library({package})");
+    shell::ask(Command::new("Rscript").args(["-e", &asks])).is_some()
 }
 
 fn found_on_path(program: &str) -> Option<PathBuf> {

@@ -221,7 +221,7 @@ fn describe_file(facts: &Facts, file: &FileFacts, path: &str) -> FileFactsBox {
     let mut say = |name: &str, value: String| pairs.push((name.to_owned(), value));
     if facts.model.as_deref() == Some(file.path.as_str()) {
         say("Role", "what the endpoint serves".to_owned());
-    } else if facts.original.as_deref() == Some(file.path.as_str()) {
+    } else if facts.original.as_deref() == Some(file.path.as_str()) && facts.is_servable() {
         let role = match facts.python {
             Some(_) => "what the handler answers with",
             None => "the original that was converted",

@@ -110,7 +110,7 @@ fn r(asked: &Asked<'_>) -> Vec<Snippet> {
          req_body_json(list(inputs = rows)) |>\n  req_perform() |>\n  resp_body_json()\nprint(answer$predictions)",
         asked.endpoint
     );
-    vec![snippet("With the package `httr2`:", &ask)]
+    vec![snippet("With the packages `httr2` and `jsonlite`:", &ask)]
 }
 
 fn curl(asked: &Asked<'_>) -> Vec<Snippet> {
