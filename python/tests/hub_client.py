@@ -34,7 +34,7 @@ def main(repo: str, folder: Path) -> None:
     branches(api, repo)
     change(api, repo)
     misses(repo)
-    assert any(one.modelId == repo if hasattr(one, "modelId") else one.id == repo for one in api.list_models(author="alice"))
+    assert any(one.id == repo for one in api.list_models(author="alice"))
     data = api.create_repo(f"{repo}-rows", repo_type="dataset")
     assert "/datasets/" in data
     api.upload_file(path_or_fileobj=b"a\n1\n", path_in_repo="train.csv", repo_id=f"{repo}-rows", repo_type="dataset")

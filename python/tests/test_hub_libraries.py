@@ -1,7 +1,8 @@
 """Libraries over `huggingface_hub`, unmodified, each in a process of its own: they read the address once, at import.
 
-Models need PyTorch, which PyPI has for Linux only with all of CUDA. Those with weights are tried by an environment over
-Debian's, with versions of `transformers` and `huggingface_hub` that take it; the newest write configuration and tokenizer.
+Models need PyTorch, which PyPI has for Linux only with all of CUDA. Those with weights are tried by an environment
+over Debian's, with versions of `transformers` and `huggingface_hub` that take it; the newest write configuration and
+tokenizer.
 """
 
 from __future__ import annotations

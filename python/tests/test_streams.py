@@ -274,7 +274,8 @@ def test_a_generator_of_anything_but_text_is_refused_before_anything_is_sent() -
     with pytest.raises(ArgumentError, match="what comes piece by piece is text"):
         rn.push(counting, "alice/counting", requirements=[], url="http://127.0.0.1:1", token="t")
     with pytest.raises(ArgumentError, match="the function fails on the example"):
-        rn.push(wrong, "alice/wrong", input="text", example=["ab"], requirements=[], url="http://127.0.0.1:1", token="t")
+        nowhere = {"url": "http://127.0.0.1:1", "token": "t"}
+        rn.push(wrong, "alice/wrong", input="text", example=["ab"], requirements=[], **nowhere)
 
 
 def test_a_class_that_was_pushed_explains_what_it_predicts(signed_in: None) -> None:

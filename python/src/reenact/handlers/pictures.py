@@ -36,7 +36,7 @@ def files_of(example: Sequence[Any]) -> list[bytes]:
 
 
 def hint_for(preprocess: Callable[..., Any]) -> str | None:
-    """How the function wants a picture: opened by Pillow unless its own hint says an array, or the bytes of the file."""
+    """How the function wants a picture: opened by Pillow unless its own hint says an array, or the file's bytes."""
     hint = next(iter(described.hints_of(preprocess).values()), None)
     if hint is bytes:
         return None
@@ -57,7 +57,8 @@ def _opened(file: bytes, hint: str | None) -> Any:
     try:
         from PIL import Image
     except ImportError as error:
-        raise ArgumentError("pictures are opened by Pillow, which is not installed", hint="`pip install pillow`") from error
+        what = "pictures are opened by Pillow, which is not installed"
+        raise ArgumentError(what, hint="`pip install pillow`") from error
     picture = Image.open(io.BytesIO(file))
     picture.load()
     if hint == _OPENED:
@@ -68,4 +69,5 @@ def _opened(file: bytes, hint: str | None) -> Any:
 
 
 def _is_picture(value: Any) -> bool:
-    return isinstance(value, (bytes, bytearray, str, PathLike)) or (hasattr(value, "save") and hasattr(value, "getbands"))
+    is_file = isinstance(value, (bytes, bytearray, str, PathLike))
+    return is_file or (hasattr(value, "save") and hasattr(value, "getbands"))
