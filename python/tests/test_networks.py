@@ -139,7 +139,7 @@ def test_a_classifier_of_pictures_is_shown_real_pictures(house: House) -> None:
     # What the page's form sends.
     picture = Path(known["paths"][3]).read_bytes()
     body = (
-        b'--x\r\nContent-Disposition: form-data; name="f0"; filename="gray.jpg"\r\nContent-Type: image/jpeg\r\n\r\n'
+        b'--x\r\nContent-Disposition: form-data; name="p0"; filename="gray.jpg"\r\nContent-Type: image/jpeg\r\n\r\n'
         + picture
         + b"\r\n--x--\r\n"
     )
