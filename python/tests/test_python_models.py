@@ -6,9 +6,12 @@ Environments are real and come from the package index. Invariant: every answer i
 from __future__ import annotations
 
 import json
+import pickle
 import socket
 import subprocess
 import urllib.request
+from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
@@ -206,6 +209,46 @@ def test_a_network_of_keras_is_served_by_the_backend_it_was_made_with(
     assert endpoint.schema["outputs"][0]["shape"] == [-1, 3]
     assert np.allclose(endpoint.predict(rows), network.predict(rows, verbose=0), atol=1e-6)
     assert np.allclose(rn.load("alice/network").predict(rows, verbose=0), network.predict(rows, verbose=0))
+
+
+def test_a_keras_archive_that_nobody_described_is_served_by_the_servers_own_handler(
+    house: Running, token: str, iris, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    keras = pytest.importorskip("keras")
+    from huggingface_hub import HfApi
+
+    rows = iris[0].astype(np.float32)
+    layers = [keras.layers.Dense(8, "relu"), keras.layers.Dense(3, "softmax", name="classes")]
+    network = keras.Sequential([keras.Input((4,), name="flower"), *layers])
+    given = tmp_path / "given"
+    given.mkdir()
+    network.save(given / "iris.keras")
+    # Without this file the server takes the Keras that saved it, and JAX, and says so.
+    versions = [f"{name}=={metadata.version(name)}\n" for name in ("keras", "jax", "numpy")]
+    (given / "requirements.txt").write_text("".join(versions))
+    api = HfApi(endpoint=house.url, token=token)
+    api.create_repo("alice/archive", private=False)
+    api.upload_folder(repo_id="alice/archive", folder_path=given)
+    endpoint = rn.deploy("alice/archive")
+    assert [tensor["name"] for tensor in endpoint.schema["outputs"]] == ["classes"]
+    assert np.allclose(endpoint.predict(rows), network.predict(rows, verbose=0), atol=1e-6)
+    with urllib.request.urlopen(f"{house.url}/alice/archive/about", timeout=60) as page:
+        text = page.read().decode()
+    assert "Served by the handler for Keras of this server" in text
+    command = [str(house.binary), "info", "alice/archive"]
+    told = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+    assert "by the server's handler for Keras" in told and "does not say on what Keras computed" in told
+
+
+def test_what_is_not_served_says_what_to_add(house: Running, iris, tmp_path: Path) -> None:
+    (tmp_path / "model.pkl").write_bytes(pickle.dumps(LogisticRegression(max_iter=500).fit(*iris)))
+    rn.push(tmp_path / "model.pkl", "alice/bare-pickle", public=True)
+    with pytest.raises(rn.ReenactError, match="`model.pkl` is a pickle, which is not opened unasked; push the model"):
+        rn.deploy("alice/bare-pickle")
+    with urllib.request.urlopen(f"{house.url}/alice/bare-pickle", timeout=60) as page:
+        text = page.read().decode()
+    assert "It cannot be put live: <code>model.pkl</code> is a pickle" in text
 
 
 def test_a_second_model_with_the_same_packages_takes_the_environment_that_is_there(house: Running, tmp_path: Path) -> None:

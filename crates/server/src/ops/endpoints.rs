@@ -28,6 +28,7 @@ pub mod options;
 pub mod predict;
 mod record;
 pub mod recorded;
+mod standard;
 mod start;
 pub mod targets;
 pub mod usage;

@@ -52,11 +52,12 @@ pub async fn endpoint_box(
     let described = described(app, visitor, opened).await?;
     let newest = opened.revision.oid;
     let obstacle = match facts {
-        Some(facts) if !facts.is_servable() => Some(
-            "It cannot be put live: it has neither an ONNX file nor a `predict.py`. `reenact.push` in Python writes \
-             one or the other."
+        Some(facts) if !facts.is_servable() => Some(match &facts.unserved {
+            Some(reason) => format!("It cannot be put live: {reason}"),
+            None => "It cannot be put live: it has neither an ONNX file nor a `predict.py`. `reenact.push` in Python \
+                     writes one or the other."
                 .to_owned(),
-        ),
+        }),
         _ => None,
     };
     let Some(described) = described else {

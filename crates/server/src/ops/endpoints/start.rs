@@ -233,6 +233,9 @@ pub fn check_servable(repository: &str, facts: &Facts) -> Result<(), Error> {
         let no_schema = || facts.problems.last().cloned().unwrap_or_else(|| "it has no schema".to_owned());
         return if facts.schema.is_some() { Ok(()) } else { refuse(no_schema()) };
     }
+    if let Some(reason) = &facts.unserved {
+        return refuse(reason.clone());
+    }
     let Some(model) = &facts.model else {
         return refuse(
             "it has neither an ONNX file nor a `predict.py`; other files are shown but not served".to_owned(),
