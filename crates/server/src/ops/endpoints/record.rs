@@ -61,7 +61,9 @@ pub(super) fn note(app: &Arc<App>, service: &Service, asked: &Asked<'_>) {
     }
     let live = asked.live;
     let (outcome, response) = match asked.outcome {
-        Outcome::Tensors(tensors) => ("answered", Side::Tensors(live.schema.outputs.clone(), tensors.to_vec())),
+        Outcome::Tensors(tensors) => {
+            ("answered", Side::Tensors(live.schema.outputs.clone(), tensors.to_vec()))
+        }
         Outcome::Text(said) => {
             let name = live.schema.outputs.first().map(|spec| spec.name.as_str()).unwrap_or_default();
             ("answered", Side::Words(json!({ name: [said] }).to_string()))
