@@ -185,7 +185,8 @@ def test_a_deploy_that_fails_late_says_nothing_of_the_one_after_it(house, tmp_pa
     rn.deploy(name)
     until(lambda: "too late" in reenact(house, "endpoints", "logs", name).stdout)
     until(lambda: 'reenact_models{state="starting"} 0' in urllib.request.urlopen(house.url + "/metrics").read().decode())
-    assert api(house, "GET", address)[1]["state"] == "ready"
+    # It may sleep by then, because nobody asked it; it has not failed.
+    assert api(house, "GET", address)[1]["state"] in ("ready", "idle")
     assert answering(house, name, 3).total() == 3
 
 
