@@ -8,6 +8,8 @@ use std::ops::Range;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
 use rustix::net::RecvFlags;
 use spec::frame::{self, Decoder, Frame, FrameError, Id, Infer, Method};
 
@@ -85,10 +87,16 @@ impl Stream<'_> {
 
     /// Reads all that has arrived, and waits for something where there is nothing else to do. False at the end.
     fn read(&mut self, scratch: &mut [u8]) -> Result<bool, Broken> {
-        let mut flags = if self.is_idle() { RecvFlags::empty() } else { RecvFlags::DONTWAIT };
+        if self.is_idle() {
+            // A thread that waits in a read would also be woken each time that the gateway has read an answer.
+            match poll(&mut [PollFd::new(self.socket, PollFlags::IN)], None) {
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(error) => return Err(Broken::Io(error.into())),
+            }
+        }
         let mut n_read = 0;
         while self.queue.n_bytes() + n_read < QUEUE_BYTES {
-            match rustix::net::recv(self.socket, &mut *scratch, flags) {
+            match rustix::net::recv(self.socket, &mut *scratch, RecvFlags::DONTWAIT) {
                 Ok((_, 0)) => return Ok(false),
                 Ok((n, _)) => {
                     self.decoder.push(&scratch[..n]);
@@ -97,11 +105,10 @@ impl Stream<'_> {
                         break;
                     }
                 }
-                Err(rustix::io::Errno::INTR) => continue,
-                Err(rustix::io::Errno::AGAIN) => break,
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => break,
                 Err(error) => return Err(Broken::Io(error.into())),
             }
-            flags = RecvFlags::DONTWAIT;
         }
         Ok(true)
     }

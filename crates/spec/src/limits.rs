@@ -48,7 +48,8 @@ pub const BATCH_ROWS: usize = 64;
 pub const RECEIPT_OUTPUT_BYTES: usize = 64 * 1024;
 /// Longest signed statement that is read, in bytes.
 pub const STATEMENT_BYTES: usize = 1024 * 1024;
-/// Most bytes of tensors that are digested or written as text where other requests wait; more goes to other threads.
+/// Most bytes of a request or an answer that are read, digested or written where other requests wait; more goes to
+/// other threads.
 pub const AT_ONCE_BYTES: usize = 128 * 1024;
 /// Most that a shared answer keeps of its input, and of its output, in bytes of JSON.
 pub const SHARED_ANSWER_BYTES: usize = 1024 * 1024;

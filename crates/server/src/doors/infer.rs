@@ -11,6 +11,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use spec::api::{EndpointState, Target};
+use spec::limits;
 
 use super::Dialect;
 use super::identity;
@@ -37,9 +38,6 @@ pub mod v1;
 pub mod v2;
 
 pub use origins::other_origins;
-
-/// Bodies above this many bytes are read and written where they hold up no other request.
-const LARGE_BODY_BYTES: usize = 128 * 1024;
 
 /// How these protocols write an error: `error` for V1 and V2, `error_code` and `message` for MLflow.
 #[derive(Debug)]
@@ -217,7 +215,7 @@ async fn parse<T: Send + 'static>(
     n_bytes: usize,
     work: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
-    if n_bytes < LARGE_BODY_BYTES {
+    if n_bytes <= limits::AT_ONCE_BYTES {
         return work();
     }
     tokio::task::spawn_blocking(work).await.map_err(|_| Error::Internal("read or write a body"))?

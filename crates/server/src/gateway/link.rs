@@ -1,17 +1,23 @@
 //! One stream to a runtime, used by one reactor: many requests under way at once, each waiting for its answer.
 //!
-//! Knows frames and nothing of schemas, rights or processes. What queues while the writer is busy goes out in
-//! one write, without a timer. Invariants: every request is answered exactly once, by its own answer or by the
-//! news that the stream ended; a request that nobody waits for any longer is cancelled at the runtime.
+//! Knows frames and nothing of schemas, rights or processes. What queues while the reactor is busy goes out in
+//! one write, without a timer; where much queues, in several, so that the model computes while the reactor reads on.
+//! Invariants: every request is answered exactly once, by its own answer or by the news that the stream ended; a
+//! request that nobody waits for any longer is cancelled at the runtime.
+
+mod socket;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use spec::frame::{self, Answer, Decoder, Failure, Frame, Hello, Id, IndexedTensor, Method, Part, Writer};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::UnixStream;
-use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::io::AsyncReadExt;
 use tokio::sync::{Notify, oneshot};
+
+use socket::{Incoming, Outgoing};
+
+/// So many frames that wait are written at once, and do not wait until the reactor has nothing else to do.
+const EARLY_FRAMES: usize = 16;
 
 /// A stream to a runtime. Cheap to clone; the stream ends when the last clone is gone.
 #[derive(Debug, Clone)]
@@ -31,16 +37,21 @@ pub enum Broken {
     TooLarge(frame::EncodeError),
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Shared {
     state: Mutex<State>,
+    socket: Outgoing,
+    /// Something waits to be written.
     wake: Notify,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    /// Whole frames that wait for the writer.
+    /// Frames, of which so many bytes are written.
     outgoing: Vec<u8>,
+    n_written: usize,
+    /// Frames since something was last written.
+    n_frames: usize,
     slots: Vec<Slot>,
     free: Vec<u32>,
     is_closed: bool,
@@ -66,16 +77,16 @@ enum Reply {
 impl Link {
     /// Connects and waits for the runtime's hello. Must be called on the reactor that will use the link.
     pub async fn connect(socket: &Path) -> std::io::Result<(Self, Hello)> {
-        let (mut reader, writer) = UnixStream::connect(socket).await?.into_split();
+        let (mut incoming, socket) = socket::connect(socket).await?;
         let mut decoder = Decoder::new();
-        let hello = match next_frame(&mut reader, &mut decoder).await? {
+        let hello = match next_frame(&mut incoming, &mut decoder).await? {
             Some(Frame::Hello(hello)) if hello.protocol == frame::PROTOCOL => *hello,
             Some(_) => return Err(std::io::Error::other("the runtime speaks another protocol")),
             None => return Err(std::io::ErrorKind::UnexpectedEof.into()),
         };
-        let shared = Arc::new(Shared::default());
-        tokio::spawn(write_frames(Arc::clone(&shared), writer));
-        tokio::spawn(read_answers(Arc::clone(&shared), reader, decoder));
+        let shared = Arc::new(Shared { state: Mutex::default(), socket, wake: Notify::new() });
+        tokio::spawn(write_frames(Arc::clone(&shared)));
+        tokio::spawn(read_answers(Arc::clone(&shared), incoming, decoder));
         let closer = Arc::new(Closer(Arc::clone(&shared)));
         Ok((Self { shared, _closer: closer }, hello))
     }
@@ -116,6 +127,11 @@ impl Link {
         if let Err(error) = write_request(&mut state.outgoing, (id, method), tensors, deadline_ms) {
             state.free_slot(id);
             return Err(Broken::TooLarge(error));
+        }
+        state.n_frames += 1;
+        if state.n_frames == EARLY_FRAMES {
+            // What went wrong, the task that writes the rest will meet.
+            let _ = state.write_outgoing(&self.shared.socket);
         }
         drop(state);
         self.shared.wake.notify_one();
@@ -227,11 +243,27 @@ impl Shared {
         // Dropping a waiter tells its request that the stream ended.
         state.slots.iter_mut().for_each(|slot| slot.waiter = None);
         drop(state);
+        self.socket.end();
         self.wake.notify_one();
     }
 }
 
 impl State {
+    /// Writes what waits, as far as there is room; whether that was all.
+    fn write_outgoing(&mut self, socket: &Outgoing) -> std::io::Result<bool> {
+        if self.outgoing.is_empty() {
+            return Ok(true);
+        }
+        self.n_frames = 0;
+        self.n_written += socket.write(&self.outgoing[self.n_written..])?;
+        // Moved to the front only when that is less than what was written, so that no byte is moved twice.
+        if 2 * self.n_written >= self.outgoing.len() {
+            self.outgoing.drain(..self.n_written);
+            self.n_written = 0;
+        }
+        Ok(self.outgoing.is_empty())
+    }
+
     fn take_slot(&mut self, waiter: Waiter) -> Id {
         let slot = self.free.pop().unwrap_or_else(|| {
             self.slots.push(Slot::default());
@@ -281,32 +313,29 @@ impl Drop for Closer {
     }
 }
 
-async fn write_frames(shared: Arc<Shared>, mut writer: OwnedWriteHalf) {
-    let mut batch = Vec::new();
+async fn write_frames(shared: Arc<Shared>) {
     loop {
         shared.wake.notified().await;
         loop {
-            {
+            let written = {
                 let mut state = shared.lock();
                 if state.is_closed {
                     return;
                 }
-                std::mem::swap(&mut state.outgoing, &mut batch);
+                state.write_outgoing(&shared.socket)
+            };
+            match written {
+                Ok(true) => break,
+                Ok(false) if shared.socket.room().await.is_ok() => {}
+                Ok(false) | Err(_) => return shared.close(),
             }
-            if batch.is_empty() {
-                break;
-            }
-            if writer.write_all(&batch).await.is_err() {
-                return shared.close();
-            }
-            batch.clear();
         }
     }
 }
 
-async fn read_answers(shared: Arc<Shared>, mut reader: OwnedReadHalf, mut decoder: Decoder) {
+async fn read_answers(shared: Arc<Shared>, mut incoming: Incoming, mut decoder: Decoder) {
     loop {
-        let (id, result) = match next_frame(&mut reader, &mut decoder).await {
+        let (id, result) = match next_frame(&mut incoming, &mut decoder).await {
             Ok(Some(Frame::Answer(answer))) => (answer.id, Ok(Reply::Answer(answer))),
             Ok(Some(Frame::Part(part))) => (part.id, Ok(Reply::Part(part))),
             Ok(Some(Frame::Failure(failure))) => (failure.id, Err(failure)),
@@ -324,12 +353,12 @@ async fn read_answers(shared: Arc<Shared>, mut reader: OwnedReadHalf, mut decode
     }
 }
 
-async fn next_frame(reader: &mut OwnedReadHalf, decoder: &mut Decoder) -> std::io::Result<Option<Frame>> {
+async fn next_frame(incoming: &mut Incoming, decoder: &mut Decoder) -> std::io::Result<Option<Frame>> {
     loop {
         if let Some(frame) = decoder.next_frame().map_err(std::io::Error::other)? {
             return Ok(Some(frame));
         }
-        if reader.read_buf(decoder.space()).await? == 0 {
+        if incoming.read_buf(decoder.space()).await? == 0 {
             return Ok(None);
         }
     }
