@@ -3,7 +3,7 @@
 //! Knows paths and facts, never bytes. Invariant: the manifest's word stands where it can be true, and where it
 //! cannot, the problem is named.
 
-use spec::facts::{Facts, FileFacts, Format, Offers, PythonFacts};
+use spec::facts::{EnvironmentFacts, Facts, FileFacts, Format, Offers, PythonFacts};
 use spec::handler::{self, Handler, Serve, Takes};
 use spec::manifest::{Manifest, ManifestError};
 use spec::name::FilePath;
@@ -74,6 +74,13 @@ fn python(
         }
         None => return None,
     };
+    let environment = environment(facts, manifest, paths);
+    Some(PythonFacts { handler, takes, environment, offers: Offers::default() })
+}
+
+/// The Python and the packages that the manifest names, or the usual files.
+pub(crate) fn environment(facts: &mut Facts, manifest: &Manifest, paths: &[String]) -> EnvironmentFacts {
+    let has = |path: &str| paths.iter().any(|known| known == path);
     let environment = manifest.environment.clone().unwrap_or_default();
     let default = |path: &str| has(path).then(|| path.to_owned());
     let is_silent = environment.requirements.is_empty();
@@ -88,8 +95,7 @@ fn python(
     let requirements_file =
         if lock.is_none() && is_silent { default(handler::DEFAULT_REQUIREMENTS) } else { None };
     let (python, requirements) = (environment.python.unwrap_or_default(), environment.requirements);
-    let (interpreter, offers) = (environment.interpreter, Offers::default());
-    Some(PythonFacts { handler, takes, python, interpreter, lock, requirements_file, requirements, offers })
+    EnvironmentFacts { python, interpreter: environment.interpreter, lock, requirements_file, requirements }
 }
 
 /// A handler's examples may lie beside it without being named.
@@ -100,12 +106,21 @@ fn default_examples(facts: &Facts, paths: &[String]) -> Option<FilePath> {
 }
 
 /// A path of the manifest, if there is such a file.
-fn named(facts: &mut Facts, what: &str, path: Option<FilePath>, paths: &[String]) -> Option<String> {
+pub(crate) fn named(
+    facts: &mut Facts,
+    what: &str,
+    path: Option<FilePath>,
+    paths: &[String],
+) -> Option<String> {
     let path = path?;
     if paths.iter().any(|known| known == path.as_str()) {
         return Some(path.into());
     }
-    facts.problems.push(format!("`reenact.toml` names `{path}` as its {what}, and there is no such file"));
+    let problem = format!("`reenact.toml` names `{path}` as its {what}, and there is no such file");
+    // A lock is looked for by the handler and by the app.
+    if !facts.problems.contains(&problem) {
+        facts.problems.push(problem);
+    }
     None
 }
 

@@ -95,6 +95,7 @@ pub async fn card_page(State(app): State<Arc<App>>, Path(place): Path<Place>, ba
         base: base.as_str().to_owned(),
         dangers: Dangers::default(),
         endpoint: None,
+        app: None,
         facts: in_short(&opened.facts).into_iter().map(shown).collect(),
         conversion: None,
         gate: None,
