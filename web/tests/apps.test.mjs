@@ -3,9 +3,9 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { after, afterEach, before, test } from "node:test";
 
-import { barriers, faint, faults, open, visit } from "./browser.mjs";
+import { barriers, faint, faults, open, visit as visitAny } from "./browser.mjs";
 import { admin, push, start, until } from "./server.mjs";
 
 // One list for all, so that their environment is built once.
@@ -64,11 +64,6 @@ def attempt(what):
     except BaseException as error:
         return f"{type(error).__name__}"
 
-def grow():
-    kept = []
-    while True:
-        kept.append(bytearray(1 << 24))
-
 TRIED = {
     "reads /etc/passwd": attempt(lambda: open("/etc/passwd").read()),
     "lists other files": attempt(lambda: os.listdir("/tmp")),
@@ -78,7 +73,7 @@ TRIED = {
     "starts a program": attempt(lambda: subprocess.run(["/bin/true"])),
     "forks": attempt(lambda: os.fork() or os._exit(0)),
     "fills the disk": attempt(lambda: [open(f"f{n}", "wb").write(bytes(1 << 24)) for n in range(40)]),
-    "takes all memory": attempt(grow),
+    "takes all memory": attempt(lambda: bytes(64 << 30)),
 }
 for n in range(40):
     if os.path.exists(f"f{n}"):
@@ -147,7 +142,7 @@ let browser;
 let token;
 
 before(async () => {
-  server = await start({ REENACT_IDLE_AFTER: "4s", REENACT_APP_MEMORY: "3 GiB", REENACT_APP_SCRATCH: "64 MiB" });
+  server = await start({ REENACT_IDLE_AFTER: "4s", REENACT_APP_SCRATCH: "64 MiB" });
   token = admin(server, "user", "add", "alice");
   admin(server, "user", "add", "bob");
   const port = new URL(server.url).port;
@@ -158,10 +153,19 @@ before(async () => {
   browser = await open();
   await Promise.all(["greeter", "counter", "hostile"].map((name) => begin(`alice/${name}`)));
 });
+// A page left open keeps its app from sleeping.
+afterEach(() => Promise.all(browser.contexts().map((context) => context.close())));
 after(async () => {
   await browser?.close();
   await server?.stop();
 });
+
+/** A page with the patience that an app takes that is woken. */
+async function visit(browser, server, options) {
+  const page = await visitAny(browser, server, options);
+  page.context().setDefaultTimeout(60_000);
+  return page;
+}
 
 function ask(path, options = {}) {
   return fetch(server.url + path, { redirect: "manual", ...options, headers: { authorization: `Bearer ${token}`, ...options.headers } });
@@ -208,7 +212,6 @@ test("a Gradio app of a public model is used by whoever opens its page", async (
   await frame.locator("img[src*='/app-of/']").last().waitFor();
   const own = page.frames().find((one) => one.url().includes("/app-of/"));
   assert.equal(await own.evaluate(() => self.origin), "null");
-  await page.context().close();
 });
 
 test("a Streamlit app of a private model counts for who may use it", async () => {
@@ -222,7 +225,6 @@ test("a Streamlit app of a private model counts for who may use it", async () =>
   await frame.getByText("12 bytes came").waitFor();
   const log = await (await ask("/api/v1/apps/alice/counter/logs")).json();
   assert.ok(log.lines.includes("counted to 1"), log.lines.join("\n"));
-  await page.context().close();
 });
 
 test("an app is nobody's who may not know of its model", async () => {
@@ -238,7 +240,6 @@ test("an app is nobody's who may not know of its model", async () => {
   for (const made of [`${Number(repository) - 1}-${rest.join("-")}`, key.slice(0, -1), `${key}0`, other.split("/")[2].replace(/^\d+/, repository)]) {
     assert.equal((await fetch(`${server.url}/${root}/${made}/`)).status, 404, made);
   }
-  await Promise.all([stranger, page].map((one) => one.context().close()));
 });
 
 test("a hostile app gets out of its process nowhere", async () => {
@@ -248,7 +249,6 @@ test("a hostile app gets out of its process nowhere", async () => {
   assert.equal(Object.keys(tried).length, 9);
   for (const [what, came] of Object.entries(tried)) assert.notEqual(came, "done", `it ${what}`);
   assert.equal(tried["takes all memory"], "MemoryError");
-  await page.context().close();
 });
 
 test("a hostile page reaches nothing of ours from its frame", async () => {
@@ -270,7 +270,6 @@ test("a hostile page reaches nothing of ours from its frame", async () => {
   assert.ok(page.url().endsWith("/settings/tokens"), page.url());
   const cookies = await page.context().cookies();
   assert.ok(cookies.every(({ value }) => value !== "stolen"), JSON.stringify(cookies));
-  await page.context().close();
 });
 
 test("an app learns nothing of who visits, and answers through us alone", async () => {
@@ -291,7 +290,6 @@ test("an app learns nothing of who visits, and answers through us alone", async 
   assert.equal(away.headers.get("location"), null);
   const large = await fetch(`${server.url}${own}echo`, { method: "POST", body: Buffer.alloc(33 * 1024 * 1024) }).catch((error) => error);
   assert.ok(large instanceof Error || large.status === 413, String(large.status));
-  await page.context().close();
 });
 
 test("an app that falls is started again for the next visit", async () => {
@@ -299,7 +297,6 @@ test("an app that falls is started again for the next visit", async () => {
   const own = await address(page, "alice/hostile");
   assert.equal((await fetch(`${server.url}${own}fall`)).status, 503);
   assert.equal((await fetch(`${server.url}${own}tried`)).status, 200);
-  await page.context().close();
 });
 
 test("an app sleeps when nobody visits it, and a visit wakes it", async () => {
@@ -308,7 +305,6 @@ test("an app sleeps when nobody visits it, and a visit wakes it", async () => {
   await page.goto("/alice/counter/app");
   await page.frameLocator("iframe.app").getByText("Counted to 0").waitFor();
   assert.equal(await stateOf("alice/counter"), "ready");
-  await page.context().close();
 });
 
 test("its page is started and stopped by who may write, and can be walked through", async () => {
@@ -331,7 +327,6 @@ test("its page is started and stopped by who may write, and can be walked throug
   assert.equal((await reader.goto("/alice/hostile/app")).status(), 404);
   await page.getByRole("button", { name: "Start the app" }).click();
   await page.locator("iframe.app").waitFor();
-  await Promise.all([reader, page].map((one) => one.context().close()));
 });
 
 test("an app that cannot start says why, to who may write", async () => {

@@ -84,7 +84,8 @@ pub async fn start(launcher: &Launcher, order: &Order, log: &Log) -> Result<Proc
     let voice = log.voice();
     voice.push(STARTING);
     let mut child = command(launcher, order, (&socket, &scratch)).spawn().map_err(StartError::Spawn)?;
-    let paths = [format!("{}/", scratch.display()), format!("{}/", order.checkout.path().display())];
+    let own = [scratch.as_path(), order.checkout.path(), &order.environment];
+    let paths: Vec<String> = own.iter().map(|path| format!("{}/", path.display())).collect();
     for pipe in [child.stdout.take().map(boxed), child.stderr.take().map(boxed)].into_iter().flatten() {
         tokio::spawn(keep_printed(pipe, voice.clone(), paths.clone()));
     }
@@ -157,7 +158,7 @@ async fn greet(socket: &Path) {
 }
 
 /// Keeps what an app prints, with its files as their owner knows them. Whoever prints more than is read waits.
-async fn keep_printed(mut from: Box<dyn AsyncRead + Send + Unpin>, voice: Voice, paths: [String; 2]) {
+async fn keep_printed(mut from: Box<dyn AsyncRead + Send + Unpin>, voice: Voice, paths: Vec<String>) {
     let mut line = Vec::new();
     let mut scratch = vec![0; PRINTED_BYTES];
     while let Ok(n @ 1..) = from.read(&mut scratch).await {
@@ -194,7 +195,7 @@ mod tests {
         let log = Log::default();
         let long = "x".repeat(3 * LINE_BYTES);
         let printed = format!("in /tmp/a/app.py\n\u{1b}[31mred\r\n{long}\nlast").into_bytes();
-        let paths = ["/tmp/a/".to_owned(), "/tmp/b/".to_owned()];
+        let paths = vec!["/tmp/a/".to_owned(), "/tmp/b/".to_owned()];
         keep_printed(Box::new(std::io::Cursor::new(printed)), log.voice(), paths).await;
         let lines = log.lines();
         assert_eq!(lines[..2], ["in app.py".to_owned(), "\u{fffd}[31mred".to_owned()]);

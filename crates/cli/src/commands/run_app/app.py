@@ -58,9 +58,18 @@ def place():
 
 
 def keep_going():
-    """Lets files be copied: modes and times cannot be set here, and nobody needs them."""
+    """Keeps libraries from what they may not do here and do not need."""
+    import mimetypes
+    import multiprocessing
     import shutil
+    import threading
 
+    # There is one process, and no memory that it could share with another.
+    for name in ("Lock", "RLock", "Semaphore", "BoundedSemaphore", "Condition", "Event", "Barrier"):
+        setattr(multiprocessing, name, getattr(threading, name))
+    # Lists of the machine, beside the one that comes with Python.
+    mimetypes.knownfiles.clear()
+    # Modes and times cannot be set; a copy does without.
     shutil.copystat = lambda *_, **__: None
     shutil.copymode = lambda *_, **__: None
 
@@ -124,8 +133,11 @@ def gradio(file):
 
 
 def streamlit(file):
+    from streamlit.runtime import metrics_util
     from streamlit.web import bootstrap
 
+    # It would look at what the machine is called.
+    metrics_util._get_machine_id_v3 = lambda: "app"
     # Whichever of its two servers it comes with, it takes this socket for the one that it made.
     try:
         import tornado.tcpserver
