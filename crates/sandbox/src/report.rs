@@ -95,6 +95,7 @@ impl Standing {
     pub(crate) fn and_wholly(self, other: Self) -> Self {
         match other {
             Self::Missing(_) => other,
+            Self::Unwanted => self,
             other => self.and(other),
         }
     }
@@ -176,6 +177,7 @@ mod tests {
         assert_eq!(Standing::Partly("a".into()).and(missing("b")), Standing::Partly("a; b".into()));
         assert_eq!(Standing::Partly("a".into()).and_wholly(missing("b")), missing("b"));
         assert_eq!(missing("a").and_wholly(Standing::Unwanted), missing("a"));
+        assert_eq!(Standing::Enforced.and_wholly(Standing::Unwanted), Standing::Enforced);
     }
 
     #[test]
