@@ -19,6 +19,7 @@ mod pickle;
 mod repository;
 mod safetensors;
 mod shown;
+mod standard;
 pub mod tensors;
 mod torch;
 mod view;
@@ -35,6 +36,7 @@ pub use crate::app::app;
 pub use crate::format::is_model_file;
 pub use crate::handler::{handler, offers};
 pub use crate::repository::repository;
+pub use crate::standard::{CONFIG, Folder};
 
 /// What one model file says.
 ///

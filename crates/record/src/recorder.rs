@@ -57,6 +57,20 @@ pub struct Wanted<'w> {
     pub metrics: Option<&'w Regex>,
 }
 
+impl<'w> Wanted<'w> {
+    /// As it stands in a record.
+    pub(crate) fn recorded(self) -> capsule::Wanted {
+        let metric_pattern = self.metrics.map(|pattern| pattern.as_str().to_owned());
+        capsule::Wanted { outputs: self.outputs.to_vec(), metric_pattern }
+    }
+
+    /// What is wanted here, and what a record says where nothing is.
+    pub(crate) fn or(self, recorded: &'w capsule::Wanted, metrics: Option<&'w Regex>) -> Self {
+        let outputs = if self.outputs.is_empty() { &recorded.outputs } else { self.outputs };
+        Self { outputs, metrics: self.metrics.or(metrics), ..self }
+    }
+}
+
 /// Runs a command and records it.
 pub fn record(means: &Means, recording: &Recording<'_>) -> Result<Capsule, Error> {
     let at_work = recording.folder.canonicalize().map_err(at("find the folder", recording.folder))?;
@@ -75,7 +89,9 @@ pub fn record(means: &Means, recording: &Recording<'_>) -> Result<Capsule, Error
         variables: Some(&record.variables),
         words: &capsule,
     };
-    record.exit = Some(run::run(means, &start, &shim)?);
+    let ended = run::run(means, &start, &shim)?;
+    record.exit = Some(ended.exit);
+    record.warnings.extend(ended.warnings);
     seal(
         &mut record,
         &Place { folder: &at_work, capsule: &capsule, shim: &shim.folder() },
@@ -120,6 +136,8 @@ fn begun(recording: &Recording<'_>, (folder, program): (&Path, &Path), now_ms: i
         outputs: Vec::new(),
         environment: capsule::Environment::default(),
         entropy: capsule::Entropy::default(),
+        wanted: recording.wanted.recorded(),
+        strayed: Vec::new(),
         metrics: BTreeMap::new(),
         warnings,
     }
@@ -163,8 +181,12 @@ pub(crate) struct Place<'p> {
     pub shim: &'p Path,
 }
 
-/// Takes what the shim saw into the record of a run that has ended.
-pub(crate) fn seal(record: &mut Capsule, place: &Place<'_>, wanted: Wanted<'_>) -> Result<(), Error> {
+/// Takes what the shim saw into the record of a run that has ended, and gives which files it opened.
+pub(crate) fn seal(
+    record: &mut Capsule,
+    place: &Place<'_>,
+    wanted: Wanted<'_>,
+) -> Result<Vec<entropy::Opened>, Error> {
     let seen = entropy::seal(&place.capsule.join(folder::ENTROPY))?;
     let program = PathBuf::from(&record.program);
     let gathered = files::gather(&seen.opened, place, wanted, record.started_ms)?;
@@ -175,5 +197,5 @@ pub(crate) fn seal(record: &mut Capsule, place: &Place<'_>, wanted: Wanted<'_>) 
     record.environment = environment::gather(&program, &seen.opened, seen.libraries);
     record.metrics = metrics::read(&place.capsule.join("stdout.txt"), wanted.metrics)?;
     record.entropy = seen.entropy;
-    Ok(())
+    Ok(seen.opened)
 }

@@ -73,11 +73,19 @@ impl Shim {
             ("REENACT_SHIM_SCRIPT", path("script")),
             ("REENACT_SHIM_MODE", self.mode.into()),
             ("REENACT_SHIM_PROCESS", "r".into()),
+            // Nobody's yet.
+            ("REENACT_SHIM_OWNER", "0000000000".into()),
         ];
         if self.is_strict {
             variables.push(("REENACT_SHIM_STRICT", "1".into()));
         }
         variables
+    }
+
+    /// Ends what processes that were left behind write to the logs: they find no way to them from here on.
+    pub(crate) fn close(&self) -> Result<(), Error> {
+        let link = self.folder.path().join("logs");
+        fs::remove_file(&link).map_err(at("delete", &link))
     }
 
     /// Where temporary files of ours lie, which are no outputs of the run.

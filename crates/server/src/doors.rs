@@ -15,6 +15,7 @@ pub mod address;
 pub mod api;
 pub mod apps;
 pub mod browser;
+pub mod cookies;
 pub mod health;
 pub mod hub;
 pub mod identity;

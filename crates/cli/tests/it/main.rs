@@ -17,6 +17,10 @@ mod recording;
 #[cfg(test)]
 mod reenact;
 #[cfg(test)]
+mod replaying;
+#[cfg(test)]
 mod reproducing;
 #[cfg(test)]
 mod server;
+#[cfg(test)]
+mod verifying;

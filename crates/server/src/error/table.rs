@@ -92,7 +92,7 @@ codes! {
     NoApp: "no-app", 409, "The app cannot run", "name it in `reenact.toml`: a table `[app]` with `sdk = \"gradio\"` or `sdk = \"streamlit\"`, and `file` where it is not `app.py`";
     AppDown: "app-down", 503, "The app does not answer", "try again in a moment; `reenact app show OWNER/NAME` says more, and `reenact app start OWNER/NAME` starts it again";
     BadInput: "bad-input", 400, "The input does not fit the model", "the model's page shows its schema with an example";
-    NotOffered: "not-offered", 404, "The model does not offer this", "a handler explains with a function or method `explain` beside `predict`, which takes the same inputs";
+    NotOffered: "not-offered", 404, "The model does not offer this", "explanations need a function or method `explain` beside `predict`, which takes the same inputs; receipts come with predictions that are answered whole";
     Overloaded: "overloaded", 503, "The endpoint is busy", "wait as long as `Retry-After` says and try again";
     PredictTimeout: "predict-timeout", 504, "The prediction took too long", "send fewer rows at once";
     ModelFailed: "model-failed", 500, "The model failed on this input", "try an example from the model's page; the endpoint's log has more";
