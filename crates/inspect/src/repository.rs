@@ -57,7 +57,7 @@ pub fn repository(
             schema(manifest.schema, &mut facts).filter(whole)
         }
         // A file that the handler reads says nothing of what the handler takes.
-        (Some(_), None) => manifest.schema.filter(whole),
+        (Some(_), None) => manifest.schema.map(completed).filter(whole),
         (None, _) => schema(manifest.schema, &mut facts),
     };
     needs_schema(&mut facts);
@@ -129,6 +129,12 @@ fn needs_schema(facts: &mut Facts) {
          `reenact.toml`, each with its datatype and shape"
     ));
     facts.python = None;
+}
+
+/// With the tensors that its parts name, where it names none.
+fn completed(mut schema: Schema) -> Schema {
+    schema.complete_from_parts();
+    schema
 }
 
 fn whole(schema: &Schema) -> bool {
@@ -240,10 +246,7 @@ fn schema(stated: Option<Schema>, facts: &mut Facts) -> Option<Schema> {
     // A pickle has no tensors; a network's archive may.
     let Some(read) = model.or(original).filter(|file| !file.inputs.is_empty() || !file.outputs.is_empty())
     else {
-        return stated.map(|mut schema| {
-            schema.complete_from_parts();
-            schema
-        });
+        return stated.map(completed);
     };
     let feature_names = original.map(|file| file.feature_names.as_slice()).unwrap_or_default();
     let mut schema = stated.unwrap_or_default();

@@ -9,6 +9,7 @@ use axum::extract::State;
 use axum::response::Response;
 use serde::Deserialize;
 use spec::api::{EndpointState, StartApp};
+use spec::app::Sdk;
 use spec::facts::Facts;
 use spec::name::RepositoryKind;
 
@@ -49,7 +50,7 @@ pub async fn app_box(
     }
     let sdk = found.as_ref().and_then(|found| found.facts.as_ref()).or(newest).map(|facts| facts.sdk);
     let mut shown = AppBox {
-        kind: sdk.map(|sdk| sdk.title()).unwrap_or_default(),
+        kind: sdk.map(Sdk::title).unwrap_or_default(),
         may_change: opened.may_write,
         can_start: newest.is_some() && app.settings.apps > 0,
         is_newest: true,
