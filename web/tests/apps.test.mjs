@@ -292,6 +292,49 @@ test("an app learns nothing of who visits, and answers through us alone", async 
   assert.ok(large instanceof Error || large.status === 413, String(large.status));
 });
 
+/** What was answered to a new link, or to its refusal. */
+async function share(name, wanted) {
+  const made = await ask(`/api/v1/models/${name}/links`, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(wanted) });
+  return { status: made.status, ...(await made.json()) };
+}
+
+test("a link opens the app where it was made to, at its revision and as long as it works", async () => {
+  const closed = await share("alice/counter", { files: true });
+  assert.equal((await fetch(`${closed.url}/app`)).status, 404);
+  const page = await visit(browser, server);
+  await page.goto(closed.url);
+  assert.equal(await page.getByRole("link", { name: "App", exact: true }).count(), 0);
+
+  // What the app shows is not looked through: whoever shares without names is told so before.
+  const { traces } = await share("alice/counter", { app: true, anonymous: true, dry_run: true, hide: ["Counter"] });
+  const shown = traces.filter((trace) => trace.shown).map((trace) => trace.place);
+  assert.ok(shown.includes("the app web/count.py: its pages are shown as they are"), JSON.stringify(traces));
+  assert.ok(shown.some((place) => place.startsWith("web/count.py, line ")), JSON.stringify(traces));
+  assert.equal((await share("alice/counter", { app: true, calls: 5 })).status, 400);
+  assert.equal((await share("alice/counter", { app: true, round: 2 })).status, 400);
+
+  const made = await share("alice/counter", { app: true, anonymous: true });
+  await page.goto(made.url);
+  await page.getByRole("link", { name: "App", exact: true }).click();
+  const frame = page.frameLocator("iframe.app");
+  await frame.getByText("Counted to 0").waitFor();
+  await frame.getByRole("button", { name: "One more" }).click();
+  await frame.getByText("Counted to 1").waitFor();
+  assert.ok(!(await page.content()).toLowerCase().includes("alice"), "the page tells whose it is");
+  const own = await page.locator("iframe.app").getAttribute("src");
+  assert.equal((await fetch(server.url + own)).status, 200);
+  assert.deepEqual([...(await faults(page)), ...(await barriers(page)), ...(await faint(page))], []);
+
+  const { link } = made;
+  const extended = await ask(`/api/v1/links/${link.id}`, { method: "PUT", headers: { "content-type": "application/json" }, body: '{"calls": 9}' });
+  assert.equal(extended.status, 400);
+  assert.equal((await ask(`/api/v1/links/${link.id}`, { method: "DELETE" })).status, 204);
+  await until(async () => (await fetch(server.url + own)).status === 404);
+  assert.equal((await fetch(`${made.url}/app`)).status, 410);
+  // What was open ends too, within moments.
+  await frame.getByText(/connection error|connecting/i).first().waitFor();
+});
+
 test("an app that falls is started again for the next visit", async () => {
   const page = await visit(browser, server);
   const own = await address(page, "alice/hostile");
@@ -354,7 +397,13 @@ test("the command starts an app, shows it and reads its log", async () => {
   assert.equal(run("start", "alice/greeter", "--wait").trim(), `${server.url}/alice/greeter/app`);
   assert.match(run("show", "alice/greeter"), /kind +Gradio\n/);
   assert.match(run("logs", "alice/greeter"), /starting the app/);
+  const link = execFileSync(binary, ["share", "alice/greeter", "--allow", "app", "--allow", "files"], { encoding: "utf8", env: { ...process.env, REENACT_URL: server.url, REENACT_TOKEN: token }, stdio: ["ignore", "pipe", "ignore"] }).trim();
+  const other = await visit(browser, server);
+  await other.goto(`${link}/app`);
+  await other.frameLocator("iframe.app").getByLabel("Name").waitFor();
   run("stop", "alice/greeter");
+  await other.reload();
+  await other.getByText("Stopped.").waitFor();
   assert.equal(JSON.parse(run("show", "alice/greeter", "--json")).state, "stopped");
 });
 

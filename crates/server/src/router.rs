@@ -290,6 +290,7 @@ fn people(app: &Arc<App>) -> Router<Arc<App>> {
         .route("/r/{link}", get(pages::review::card_page))
         .route("/r/{link}/use", get(pages::review::use_page))
         .route("/r/{link}/try", get(pages::review::try_page).post(pages::review::predict).layer(files))
+        .route("/r/{link}/app", get(pages::review::apps::page))
         .route("/r/{link}/proof", get(pages::review::proof))
         .route("/r/{link}/a/{answer}", get(pages::answers::page_by_link))
         .route("/r/{link}/a/{answer}/delete", post(pages::answers::delete_by_link))

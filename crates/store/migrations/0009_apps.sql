@@ -11,5 +11,8 @@ CREATE TABLE apps (
 CREATE INDEX apps_by_revision ON apps (revision_id);
 CREATE INDEX apps_by_state ON apps (state);
 
+-- Whether a link opens the app beside its model.
+ALTER TABLE links ADD COLUMN has_app BOOLEAN NOT NULL DEFAULT FALSE;
+
 -- What is read from files tells of apps, too: it is read again when it is next asked for.
 DELETE FROM facts;

@@ -30,6 +30,9 @@ mod document;
 mod headers;
 mod tunnel;
 
+/// How long what stays open goes on before it is asked again whether it may.
+const ASKED_AGAIN: Duration = Duration::from_secs(10);
+
 /// Where the pages of all apps are.
 pub const ROOT: &str = "/app-of";
 
@@ -80,16 +83,32 @@ async fn pass(app: &Arc<App>, (key, place): (&str, &Place), mut request: Request
     let answered = tokio::time::timeout(patience, sender.send_request(asked)).await;
     let answered = answered.map_err(|_| Error::PredictTimeout(Seconds(patience).to_string()))?;
     let mut answered = answered.map_err(|error| down(&guest, &error))?;
-    let until = Duration::from_millis((guest.expires_ms - clock::now_ms()).max(0).unsigned_abs());
+    let end = end(app, key.to_owned(), guest.expires_ms);
     if answered.status() == StatusCode::SWITCHING_PROTOCOLS {
         let upgrade = upgrade.ok_or_else(|| down(&guest, &"it opened a socket without being asked"))?;
         let theirs = hyper::upgrade::on(&mut answered);
-        tunnel::begin(app, guest.visit, (upgrade, theirs), until);
+        tunnel::begin(guest.visit, (upgrade, theirs), end);
         let mut response = StatusCode::SWITCHING_PROTOCOLS.into_response();
         headers::copy_answer(answered.headers(), response.headers_mut(), &headers::SOCKET);
         return Ok(response);
     }
-    answer(app, place, (answered, guest), until).await
+    answer(place, (answered, guest), end).await
+}
+
+/// The end of whatever stays open: of the address, of the right to use the app, of the server.
+fn end(app: &Arc<App>, key: String, expires_ms: i64) -> impl Future<Output = ()> + Send + 'static {
+    let app = Arc::clone(app);
+    async move {
+        let unwelcome = async {
+            while clock::now_ms() < expires_ms && apps::is_welcome(&app, &key).await {
+                tokio::time::sleep(ASKED_AGAIN).await;
+            }
+        };
+        tokio::select! {
+            () = unwelcome => {}
+            () = app.closing.cancelled() => {}
+        }
+    }
 }
 
 /// The address within the app: what follows its own place, and the query.
@@ -137,10 +156,9 @@ async fn connect(guest: &Guest) -> Result<Sender, Error> {
 
 /// The answer for the browser: a page with what its scripts miss in an origin of its own, all else as it comes.
 async fn answer(
-    app: &Arc<App>,
     place: &Place,
     (answered, guest): (hyper::Response<Incoming>, Guest),
-    until: Duration,
+    end: impl Future<Output = ()> + Send + 'static,
 ) -> Result<Response, Error> {
     let (parts, body) = answered.into_parts();
     let mut response = parts.status.into_response();
@@ -155,15 +173,8 @@ async fn answer(
         *response.body_mut() = Body::from(document::complete(&whole));
         return Ok(response);
     }
-    // Whoever reads visits the app, until the address ends or the server does.
-    let closing = app.closing.clone();
-    let ended = async move {
-        tokio::select! {
-            () = tokio::time::sleep(until) => {}
-            () = closing.cancelled_owned() => {}
-        }
-    };
-    let bytes = body.into_data_stream().take_until(Box::pin(ended)).map(move |part| {
+    // Whoever reads visits the app.
+    let bytes = body.into_data_stream().take_until(Box::pin(end)).map(move |part| {
         let _visits = &guest.visit;
         part
     });

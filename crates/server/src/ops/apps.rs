@@ -22,7 +22,7 @@ use crate::jobs;
 mod addresses;
 mod start;
 
-pub use addresses::{Admitted, Guest, admit, issue};
+pub use addresses::{Admitted, Guest, admit, is_welcome, issue, issue_by_link};
 pub use start::run_job;
 
 /// What others than who may write are told of why an app failed.
@@ -130,7 +130,7 @@ fn state_of(row: &Row, stage: &Stage) -> EndpointState {
 }
 
 /// Whether there is an app, in words for the model's owner.
-fn check(repository: &str, facts: &Facts) -> Result<AppFacts, Error> {
+pub(super) fn check(repository: &str, facts: &Facts) -> Result<AppFacts, Error> {
     facts.app.clone().ok_or_else(|| {
         let named = facts.problems.iter().find(|problem| problem.contains("as its app")).cloned();
         let reason = named.unwrap_or_else(|| "neither `reenact.toml` nor the card names one".to_owned());

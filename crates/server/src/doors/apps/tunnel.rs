@@ -2,19 +2,18 @@
 //!
 //! Invariant: it ends with either side, with the address it came by, and with the server.
 
-use std::sync::Arc;
-use std::time::Duration;
-
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::io::copy_bidirectional;
 
-use crate::app::App;
 use crate::gateway::apps::Visit;
 
-/// Joins the two once both have changed to the protocol.
-pub fn begin(app: &Arc<App>, visit: Visit, (ours, theirs): (OnUpgrade, OnUpgrade), until: Duration) {
-    let closing = app.closing.clone();
+/// Joins the two once both have changed to the protocol, until then.
+pub fn begin(
+    visit: Visit,
+    (ours, theirs): (OnUpgrade, OnUpgrade),
+    end: impl Future<Output = ()> + Send + 'static,
+) {
     tokio::spawn(async move {
         let _visits = visit;
         let joined = async {
@@ -28,8 +27,7 @@ pub fn begin(app: &Arc<App>, visit: Visit, (ours, theirs): (OnUpgrade, OnUpgrade
             ended = joined => if let Err(error) = ended {
                 tracing::trace!("a web socket did not open: {error}");
             },
-            () = tokio::time::sleep(until) => {}
-            () = closing.cancelled() => {}
+            () = end => {}
         }
     });
 }

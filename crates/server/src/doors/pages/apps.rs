@@ -69,7 +69,8 @@ pub async fn app_box(
 fn told(described: &Described) -> String {
     match described.state {
         EndpointState::Failed | EndpointState::Crashed => {
-            described.reason.lines().next().unwrap_or_default().chars().take(400).collect()
+            let line = described.reason.lines().next().unwrap_or_default();
+            super::refusal::sentence(&line.chars().take(400).collect::<String>())
         }
         _ => String::new(),
     }
