@@ -385,7 +385,8 @@ test("an app that cannot start says why, to who may write", async () => {
 
 test("a repository without an app says how to name one", async () => {
   await push(server, token, "alice/plain", { "README.md": "# Plain\n" });
-  await until(async () => (await ask("/api/v1/apps/alice/plain", { method: "PUT" })).status === 409);
+  // Before its files were read nobody knows.
+  await until(async () => (await (await ask("/api/v1/models/alice/plain")).json()).facts);
   const refused = await (await ask("/api/v1/apps/alice/plain", { method: "PUT" })).json();
   assert.match(refused.hint, /\[app\]/);
   assert.equal((await ask("/api/v1/apps/alice/plain")).status, 404);

@@ -77,7 +77,7 @@ pub fn run(command: Command, printer: &Printer) -> anyhow::Result<ExitStatus> {
         Command::Launch(args) => launch::run(args),
         Command::Runtime(args) => runtime::run(args),
         Command::Worker(args) => worker::run(args),
-        Command::RunApp(args) => run_app::run(args),
+        Command::RunApp(args) => run_app::run(&args),
         Command::BuildEnvironment(args) => build_environment::run(&args, printer),
         Command::Push(args) => wait_for(push::run(args, printer)),
         Command::Pull(args) => wait_for(pull::run(args, printer)),

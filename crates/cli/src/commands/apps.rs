@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use client::http::Client;
 use spec::api::{App as Told, EndpointState, StartApp};
+use spec::app::Sdk;
 use spec::name::RepositoryName;
 
 use crate::args::apps::{App, AppAction, AppShow, AppStart};
@@ -92,7 +93,7 @@ async fn show(args: AppShow, printer: &Printer) -> anyhow::Result<()> {
     if args.json {
         return printer.answer_json(&app);
     }
-    let sdk = app.sdk.map(|sdk| sdk.title()).unwrap_or_default();
+    let sdk = app.sdk.map(Sdk::title).unwrap_or_default();
     let lines = [
         ("model", app.repository.as_str()),
         ("state", app.state.as_str()),

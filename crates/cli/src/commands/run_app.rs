@@ -30,7 +30,7 @@ const THREADS: [&str; 4] =
 /// Files, folders and links that an app may make.
 const SCRATCH_FILES: u64 = 10_000;
 
-pub fn run(args: RunApp) -> anyhow::Result<ExitStatus> {
+pub fn run(args: &RunApp) -> anyhow::Result<ExitStatus> {
     logging::start("warn", Format::Text)?;
     let folder = whole(&args.folder)?;
     let environment = Locked::open(&whole(&args.environment)?)?;
@@ -51,7 +51,7 @@ pub fn run(args: RunApp) -> anyhow::Result<ExitStatus> {
         "socket": listener.as_raw_fd(),
         "sdk": args.sdk.as_str(),
         "folder": folder,
-        "file": args.file,
+        "file": &args.file,
         "scratch": own,
     });
     let program = environment.python();
