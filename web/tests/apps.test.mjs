@@ -323,6 +323,8 @@ test("a link opens the app where it was made to, at its revision and as long as 
   assert.ok(!(await page.content()).toLowerCase().includes("alice"), "the page tells whose it is");
   const own = await page.locator("iframe.app").getAttribute("src");
   assert.equal((await fetch(server.url + own)).status, 200);
+  // By its number, which the Hub's API tells, a repository could be found out.
+  assert.ok(own.startsWith("/app-of/0-l"), own);
   assert.deepEqual([...(await faults(page)), ...(await barriers(page)), ...(await faint(page))], []);
 
   const { link } = made;

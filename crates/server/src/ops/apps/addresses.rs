@@ -26,6 +26,9 @@ const LIFETIME_MS: i64 = 4 * 3600 * 1000;
 /// How long somebody who may use an app is not asked again.
 const ASKED_AGAIN: Duration = Duration::from_secs(2);
 
+/// In the place of the repository in an address for a link, which may not tell whose the app is.
+const OF_LINK: RepositoryId = RepositoryId(0);
+
 /// What an app is called for those who may not know whose it is.
 const UNNAMED: &str = "the model";
 
@@ -89,7 +92,7 @@ pub async fn issue_by_link(app: &App, link: &Link) -> Result<Option<(Described, 
     let Some(row) = row.filter(|row| link.has_app && row.revision_id == link.revision_id) else {
         return Ok(None);
     };
-    let key = fresh(app, link.repository_id, Who::Link(link.id)).await?;
+    let key = fresh(app, OF_LINK, Who::Link(link.id)).await?;
     Ok(Some((super::describe(app, row, Action::Predict).await?, key)))
 }
 
@@ -159,12 +162,9 @@ async fn check(app: &App, shown: &str) -> Result<Seen, Error> {
 
 async fn by_link(app: &App, ticket: Ticket, id: LinkId) -> Result<Seen, Error> {
     let link = link_rows::by_id(&app.store.db, id).await.during("look up a link")?;
-    let works = |link: &Link| {
-        link.has_app
-            && link.repository_id == ticket.repository
-            && guard::state(link, clock::now_ms()) == guard::OPEN
-    };
+    let works = |link: &Link| link.has_app && guard::state(link, clock::now_ms()) == guard::OPEN;
     let link = link.filter(works).ok_or_else(unknown)?;
+    let ticket = Ticket { repository: link.repository_id, ..ticket };
     Ok(Seen { ticket, link: Some(ByLink { revision: link.revision_id, is_anonymous: link.is_anonymous }) })
 }
 
