@@ -6,12 +6,14 @@ Invariant: of an anonymous link every answer, header and file is looked through 
 from __future__ import annotations
 
 import json
+import sqlite3
 import subprocess
 import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,6 +43,25 @@ import time
 def predict(x: float) -> float:
     time.sleep(1.5)
     return 2 * x
+"""
+
+TELLING = """
+def predict(x: float):
+    return "yes", [0.9, 0.1], [2.0, -0.2]
+"""
+TELLING_SCHEMA = """
+[schema]
+inputs = [{ name = "x", datatype = "FP64", shape = [-1] }]
+outputs = [
+  { name = "answer", datatype = "BYTES", shape = [-1] },
+  { name = "probabilities", datatype = "FP64", shape = [-1, 2] },
+  { name = "logits", datatype = "FP64", shape = [-1, 2] },
+]
+[schema.output]
+kind = "label"
+label = "answer"
+probabilities = "probabilities"
+classes = ["yes", "no"]
 """
 
 
@@ -293,6 +314,26 @@ def test_answers_are_rounded_and_only_the_best_classes_told(iris_model, iris):
     best = exact["probabilities"].max(axis=1)
     assert np.allclose(values["probabilities"].max(axis=1), np.round(best, 2), atol=1e-6)
     assert ((values["probabilities"] > 0).sum(axis=1) == 1).all()
+
+
+def test_a_link_for_the_best_classes_is_refused_where_another_output_tells_of_the_others(signed_in, tmp_path):
+    name = "alice/telling"
+    (folder := tmp_path / "telling").mkdir()
+    (folder / "predict.py").write_text(TELLING)
+    (folder / "reenact.toml").write_text(TELLING_SCHEMA)
+    run(signed_in, "push", str(folder), name)
+    rn.deploy(name)
+    with pytest.raises(rn.ServerError, match="`logits`"):
+        rn.share(name, top_k=1)
+    link = rn.share(name)
+    assert ask(rn.share(name).url, [[2.0]]).status == 200
+    # As a server wrote it that did not look at the outputs yet.
+    with closing(sqlite3.connect(signed_in.data / "reenact.db", timeout=30)) as database, database:
+        database.execute("UPDATE links SET top_k = 1 WHERE id = ?", (link.id,))
+    refused = ask(link.url, [[2.0]])
+    assert refused.status == 400
+    assert "`logits` would tell of the other classes" in refused.text
+    assert rows_of(link)["calls"] == 0
 
 
 def test_a_link_is_extended_and_revoked(signed_in, iris_model, iris):

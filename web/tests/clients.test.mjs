@@ -31,6 +31,13 @@ const FORM = `def predict(file: bytes, options: dict, sure: bool) -> int:
     return 7 if isinstance(file, bytes) and options == {} and isinstance(sure, bool) else 0
 `;
 
+// Takes no rows: a series has no columns.
+const BEATS = `from typing import Annotated
+
+def predict(beats: list[float]) -> Annotated[list, "series"]:
+    return [2 * beat + 1 for beat in beats]
+`;
+
 before(async () => {
   server = await start();
   token = await furnish(server);
@@ -77,13 +84,29 @@ test("the snippets of an endpoint run as they stand", async () => {
   assert.match(run("javascript", javascript), /\[ '(setosa|versicolor|virginica)' \]/);
 });
 
+test("the snippets of a model that takes a series run as they stand", async () => {
+  await push(server, token, "alice/beats", { "predict.py": BEATS });
+  await deploy(server, token, "alice/beats");
+  const page = await visit(browser, server, { javaScriptEnabled: false });
+  await page.goto("/alice/beats/use");
+  const [python, load] = await snippets(page, "python");
+  assert.match(run("python", python), /'data': \[1\.0\]/);
+  assert.ok(!load.includes("predict("), load);
+  const [javascript] = await snippets(page, "javascript");
+  assert.match(run("javascript", javascript), /data: \[ 1 \]/);
+  const [r] = await snippets(page, "r");
+  assert.match(r, /^inputs <- list\(list\(.*"data" = list\(0\.0\)/m);
+});
+
 const hasR = spawnSync("Rscript", ["-e", "library(httr2); library(jsonlite)"]).status === 0;
 
 test("the snippet for R runs as it stands", { skip: hasR ? false : "R with `httr2` and `jsonlite` is not installed" }, async () => {
   await push(server, token, "alice/form", { "predict.py": FORM });
   await deploy(server, token, "alice/form");
   const page = await visit(browser, server, { javaScriptEnabled: false });
-  for (const [name, answer] of [["iris", /"(setosa|versicolor|virginica)"/], ["form", /\b7\b/]]) {
+  await push(server, token, "alice/rhythm", { "predict.py": BEATS });
+  await deploy(server, token, "alice/rhythm");
+  for (const [name, answer] of [["iris", /"(setosa|versicolor|virginica)"/], ["form", /\b7\b/], ["rhythm", /data\[\[1\]\]\s+\[1\] 1\s/]]) {
     await page.goto(`/alice/${name}/use`);
     const [code] = await snippets(page, "r");
     const file = join(folder, "snippet.R");
@@ -137,7 +160,31 @@ test("only what anybody may see is framed", async () => {
   await push(server, token, "alice/hidden-app", { "README.md": "# Hidden" }, "private");
   const response = await fetch(`${server.url}/alice/hidden-app/embed`, { headers: { authorization: `Bearer ${token}` } });
   assert.equal(response.status, 404, "a frame is shown to nobody in particular");
-  assert.match(response.headers.get("content-security-policy"), /frame-ancestors 'none'/);
+});
+
+test("an error in a frame stands there alone", async () => {
+  const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
+  const made = await (await fetch(`${server.url}/api/v1/models/alice/iris/links`, { method: "POST", headers, body: "{}" })).json();
+  const ended = await fetch(`${server.url}/api/v1/links/${made.link.id}`, { method: "DELETE", headers });
+  assert.ok(ended.ok, String(ended.status));
+  const page = await visit(browser, server);
+  for (const [address, status] of [[`${made.url}/embed`, 410], [`${server.url}/alice/nosuch/embed`, 404]]) {
+    const answer = await fetch(address, { headers: { cookie: "reenact_session=x" } });
+    assert.equal(answer.status, status);
+    assert.match(answer.headers.get("content-security-policy"), /frame-ancestors \*/);
+    await page.goto(origin());
+    await page.evaluate((src) => { document.body.innerHTML = `<iframe src="${src}"></iframe>`; }, address);
+    const inside = page.frameLocator("iframe");
+    await inside.locator("h1").waitFor();
+    assert.equal(await inside.locator("header, nav, footer, a[href='/']").count(), 0);
+  }
+  // What cannot be read as a form at all is refused before any page sees it.
+  const unread = await fetch(`${server.url}/alice/iris/embed`, { method: "POST", headers: { "content-type": "text/plain" }, body: "x" });
+  assert.ok(unread.status >= 400 && !(await unread.text()).includes("<header"), String(unread.status));
+  // All other pages keep what stands around them, and nobody frames them.
+  const other = await fetch(`${server.url}/datasets/alice/embed`);
+  assert.match(other.headers.get("content-security-policy"), /frame-ancestors 'none'/);
+  assert.match(await other.text(), /<header/);
 });
 
 test("an answer grows piece by piece, and comes whole without scripts", async () => {

@@ -3,6 +3,7 @@
 //! Invariant: whatever has a form of its own is parsed here, so that a name that cannot be right is refused
 //! before anything is sent.
 
+pub mod apps;
 pub mod endpoints;
 pub mod local;
 pub mod receipts;
@@ -43,6 +44,7 @@ pub enum Command {
     Deploy(remote::Deploy),
     Predict(remote::Predict),
     Endpoints(endpoints::Endpoints),
+    App(apps::App),
     Record(reproducing::Record),
     Replay(reproducing::Replay),
     Verify(reproducing::Verify),
@@ -63,6 +65,8 @@ pub enum Command {
     Runtime(local::Runtime),
     #[command(hide = true)]
     Worker(local::Worker),
+    #[command(hide = true)]
+    RunApp(local::RunApp),
     #[command(hide = true)]
     BuildEnvironment(local::BuildEnvironment),
     #[command(hide = true)]

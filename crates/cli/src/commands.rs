@@ -3,6 +3,7 @@
 //! Knows which command is meant, and makes the threads that it runs on.
 
 mod admin;
+mod apps;
 mod build_environment;
 mod completions;
 mod demo;
@@ -20,6 +21,7 @@ mod receipt;
 mod record;
 mod reference;
 mod replay;
+mod run_app;
 mod runs;
 mod runtime;
 mod serve;
@@ -75,6 +77,7 @@ pub fn run(command: Command, printer: &Printer) -> anyhow::Result<ExitStatus> {
         Command::Launch(args) => launch::run(args),
         Command::Runtime(args) => runtime::run(args),
         Command::Worker(args) => worker::run(args),
+        Command::RunApp(args) => run_app::run(&args),
         Command::BuildEnvironment(args) => build_environment::run(&args, printer),
         Command::Push(args) => wait_for(push::run(args, printer)),
         Command::Pull(args) => wait_for(pull::run(args, printer)),
@@ -82,6 +85,7 @@ pub fn run(command: Command, printer: &Printer) -> anyhow::Result<ExitStatus> {
         Command::Deploy(args) => wait_for(deploy::run(args, printer)),
         Command::Predict(args) => wait_for(predict::run(args, printer)),
         Command::Endpoints(args) => wait_for(endpoints::run(args, printer)),
+        Command::App(args) => wait_for(apps::run(args, printer)),
         Command::Share(args) => wait_for(share::run(args, printer)),
         Command::Grant(args) => wait_for(grant::give(args, printer)),
         Command::Revoke(args) => wait_for(grant::take_back(args, printer)),

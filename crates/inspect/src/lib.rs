@@ -4,6 +4,7 @@
 //! never fails and never panics, whatever the bytes; memory and work are bounded (`limits`); the same bytes
 //! give the same facts.
 
+mod app;
 mod archive;
 mod bounded;
 mod compressed;
@@ -31,6 +32,7 @@ use crate::bounded::Source;
 use crate::error::Error;
 use crate::format::Content;
 
+pub use crate::app::app;
 pub use crate::format::is_model_file;
 pub use crate::handler::{handler, offers};
 pub use crate::repository::repository;

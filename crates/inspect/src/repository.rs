@@ -3,7 +3,7 @@
 //! Knows paths and facts, never bytes. Invariant: the manifest's word stands where it can be true, and where it
 //! cannot, the problem is named.
 
-use spec::facts::{Facts, FileFacts, Format, Library, Offers, PythonFacts};
+use spec::facts::{EnvironmentFacts, Facts, FileFacts, Format, Library, Offers, PythonFacts};
 use spec::handler::{self, Handler, Serve, Takes};
 use spec::manifest::{Manifest, ManifestError};
 use spec::name::FilePath;
@@ -57,7 +57,7 @@ pub fn repository(
             schema(manifest.schema, &mut facts).filter(whole)
         }
         // A file that the handler reads says nothing of what the handler takes.
-        (Some(_), None) => manifest.schema.filter(whole),
+        (Some(_), None) => manifest.schema.map(completed).filter(whole),
         (None, _) => schema(manifest.schema, &mut facts),
     };
     needs_schema(&mut facts);
@@ -93,10 +93,11 @@ fn by_itself(facts: &mut Facts, manifest: &Manifest, folder: &Folder<'_>) -> Opt
         Library::Keras | Library::TorchScript => Takes::Rows,
     };
     let mut python = described(facts, manifest, Serve { handler, takes }, folder.paths);
+    let found = &python.environment;
     let is_declared =
-        python.lock.is_some() || python.requirements_file.is_some() || !python.requirements.is_empty();
+        found.lock.is_some() || found.requirements_file.is_some() || !found.requirements.is_empty();
     let environment = manifest.environment.clone().unwrap_or_default();
-    python.requirements.extend(standard::declare(&mut fit, &environment, is_declared));
+    python.environment.requirements.extend(standard::declare(&mut fit, &environment, is_declared));
     python.standard = Some(fit.standard);
     facts.model = None;
     facts.python = Some(python);
@@ -130,6 +131,12 @@ fn needs_schema(facts: &mut Facts) {
     facts.python = None;
 }
 
+/// With the tensors that its parts name, where it names none.
+fn completed(mut schema: Schema) -> Schema {
+    schema.complete_from_parts();
+    schema
+}
+
 fn whole(schema: &Schema) -> bool {
     !schema.inputs.is_empty() && !schema.outputs.is_empty()
 }
@@ -158,6 +165,12 @@ fn python(
 /// A handler with the environment that the repository declares.
 fn described(facts: &mut Facts, manifest: &Manifest, serve: Serve, paths: &[String]) -> PythonFacts {
     let Serve { handler, takes } = serve;
+    let environment = environment(facts, manifest, paths);
+    PythonFacts { handler, takes, environment, standard: None, offers: Offers::default() }
+}
+
+/// The Python and the packages that the manifest names, or the usual files.
+pub(crate) fn environment(facts: &mut Facts, manifest: &Manifest, paths: &[String]) -> EnvironmentFacts {
     let has = |path: &str| paths.iter().any(|known| known == path);
     let environment = manifest.environment.clone().unwrap_or_default();
     let default = |path: &str| has(path).then(|| path.to_owned());
@@ -173,18 +186,7 @@ fn described(facts: &mut Facts, manifest: &Manifest, serve: Serve, paths: &[Stri
     let requirements_file =
         if lock.is_none() && is_silent { default(handler::DEFAULT_REQUIREMENTS) } else { None };
     let (python, requirements) = (environment.python.unwrap_or_default(), environment.requirements);
-    let (interpreter, offers, standard) = (environment.interpreter, Offers::default(), None);
-    PythonFacts {
-        handler,
-        takes,
-        python,
-        interpreter,
-        lock,
-        requirements_file,
-        requirements,
-        standard,
-        offers,
-    }
+    EnvironmentFacts { python, interpreter: environment.interpreter, lock, requirements_file, requirements }
 }
 
 /// A handler's examples may lie beside it without being named.
@@ -195,12 +197,21 @@ fn default_examples(facts: &Facts, paths: &[String]) -> Option<FilePath> {
 }
 
 /// A path of the manifest, if there is such a file.
-fn named(facts: &mut Facts, what: &str, path: Option<FilePath>, paths: &[String]) -> Option<String> {
+pub(crate) fn named(
+    facts: &mut Facts,
+    what: &str,
+    path: Option<FilePath>,
+    paths: &[String],
+) -> Option<String> {
     let path = path?;
     if paths.iter().any(|known| known == path.as_str()) {
         return Some(path.into());
     }
-    facts.problems.push(format!("`reenact.toml` names `{path}` as its {what}, and there is no such file"));
+    let problem = format!("`reenact.toml` names `{path}` as its {what}, and there is no such file");
+    // A lock is looked for by the handler and by the app.
+    if !facts.problems.contains(&problem) {
+        facts.problems.push(problem);
+    }
     None
 }
 
@@ -235,10 +246,7 @@ fn schema(stated: Option<Schema>, facts: &mut Facts) -> Option<Schema> {
     // A pickle has no tensors; a network's archive may.
     let Some(read) = model.or(original).filter(|file| !file.inputs.is_empty() || !file.outputs.is_empty())
     else {
-        return stated.map(|mut schema| {
-            schema.complete_from_parts();
-            schema
-        });
+        return stated.map(completed);
     };
     let feature_names = original.map(|file| file.feature_names.as_slice()).unwrap_or_default();
     let mut schema = stated.unwrap_or_default();

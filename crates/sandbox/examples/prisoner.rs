@@ -2,7 +2,8 @@
 //!
 //! The tests run it; by hand: `cargo run -p sandbox --example prisoner -- READABLE SCRATCH SECRET PORT LEAKED`.
 //! It prints the report and then a line for each attempt: what, and `done` or the error it got. With `--free`
-//! it does not confine itself, which shows what the attempts are worth.
+//! it does not confine itself, which shows what the attempts are worth. With `--serving` it is what answers on a socket
+//! that it was handed, and may write in memory.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -12,7 +13,7 @@ use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
-use sandbox::{Children, Namespaces, Policy};
+use sandbox::{Children, Namespaces, Policy, Scratch, Sockets};
 
 /// A device of every machine, in the place of one that computes.
 const DEVICE: &str = "/dev/full";
@@ -30,10 +31,12 @@ type Attempt<'a> = (&'static str, Box<dyn Fn() -> io::Result<()> + 'a>);
 fn main() -> ExitCode {
     let Some(cell) = cell() else { return ExitCode::from(2) };
     let has_device = std::env::args().any(|argument| argument == "--device");
+    let is_serving = std::env::args().any(|argument| argument == "--serving");
+    let in_memory = Scratch { folder: cell.scratch.clone(), bytes: 1 << 20, n_files: 64 };
     let policy = Policy {
         readable: vec![cell.readable.clone()],
         executable: Vec::new(),
-        writable: vec![cell.scratch.clone()],
+        writable: if is_serving { Vec::new() } else { vec![cell.scratch.clone()] },
         devices: if has_device { vec![DEVICE.into()] } else { Vec::new() },
         memory_bytes: 2 << 30,
         n_processes: 8,
@@ -43,6 +46,8 @@ fn main() -> ExitCode {
         die_with_parent: true,
         children: Children::None,
         namespaces: Namespaces::Own,
+        sockets: if is_serving { Sockets::Handed } else { Sockets::None },
+        scratch: is_serving.then_some(in_memory),
         kept_descriptors: Vec::new(),
     };
     let is_free = std::env::args().any(|argument| argument == "--free");
@@ -56,7 +61,7 @@ fn main() -> ExitCode {
     };
     // A free one leaves its parent, the test, in peace.
     let processes = if is_free { Vec::new() } else { processes() };
-    for (what, attempt) in attempts(&cell, has_device).into_iter().chain(processes) {
+    for (what, attempt) in attempts(&cell, has_device, is_serving).into_iter().chain(processes) {
         match attempt() {
             Ok(()) => lines += &format!("{what}: done\n"),
             Err(error) => lines += &format!("{what}: {error}\n"),
@@ -69,13 +74,16 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn attempts(cell: &Cell, has_device: bool) -> Vec<Attempt<'_>> {
+fn attempts(cell: &Cell, has_device: bool, is_serving: bool) -> Vec<Attempt<'_>> {
     let given = if has_device {
         devices()
     } else {
         vec![("share 6 GiB of memory with nobody", Box::new(share) as _)]
     };
-    allowed(cell).into_iter().chain(given).chain(files(cell)).chain(kernel(cell)).collect()
+    // It fills its folder, and so comes last.
+    let serving = if is_serving { serving(cell) } else { Vec::new() };
+    let tried = allowed(cell).into_iter().chain(given).chain(files(cell)).chain(kernel(cell));
+    tried.chain(serving).collect()
 }
 
 fn cell() -> Option<Cell> {
@@ -135,6 +143,34 @@ fn share() -> io::Result<()> {
     // SAFETY: the memory is new, where the kernel wants it, and nobody looks into it.
     let got = unsafe { libc::mmap(nowhere, n_bytes, access, kind, -1, 0) };
     if got == libc::MAP_FAILED { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// What one that answers on a socket can do beyond the others, and cannot.
+fn serving(cell: &Cell) -> Vec<Attempt<'_>> {
+    let pair = |domain: i32, kind: i32| {
+        let mut ends = [0_i32; 2];
+        let (domain, kind) = (u64::from(domain.unsigned_abs()), u64::from(kind.unsigned_abs()));
+        // The kernel writes the fourth argument's two numbers.
+        call4(libc::SYS_socketpair, [domain, kind, 0, ends.as_mut_ptr() as u64])
+    };
+    vec![
+        (
+            "may make a pair of streams",
+            Box::new(move || pair(libc::AF_UNIX, libc::SOCK_STREAM | libc::SOCK_CLOEXEC)),
+        ),
+        ("make a pair of datagram sockets", Box::new(move || pair(libc::AF_UNIX, libc::SOCK_DGRAM))),
+        ("make a pair of packet sockets", Box::new(move || pair(libc::AF_UNIX, libc::SOCK_SEQPACKET))),
+        (
+            "write more than its folder holds",
+            Box::new(|| {
+                (0..4).try_for_each(|n| fs::write(cell.scratch.join(format!("part-{n}")), vec![0; 1 << 19]))
+            }),
+        ),
+        (
+            "make more files than its folder holds",
+            Box::new(|| (0..100).try_for_each(|n| fs::create_dir(cell.scratch.join(format!("folder-{n}"))))),
+        ),
+    ]
 }
 
 fn files(cell: &Cell) -> Vec<Attempt<'_>> {
@@ -261,11 +297,15 @@ fn forked(number: libc::c_long, flags: u64) -> io::Result<()> {
     call(number, [flags, 0, 0])
 }
 
-#[expect(unsafe_code, reason = "an attempt goes past every library")]
 fn call(number: libc::c_long, [a, b, c]: [u64; 3]) -> io::Result<()> {
+    call4(number, [a, b, c, 0])
+}
+
+#[expect(unsafe_code, reason = "an attempt goes past every library")]
+fn call4(number: libc::c_long, [a, b, c, d]: [u64; 4]) -> io::Result<()> {
     // SAFETY: the arguments are numbers, null, or point at values that live until the call is over; calls
     // that could change this process are expected to fail, and where one does not the test has failed.
-    let got = unsafe { libc::syscall(number, a, b, c, 0_u64, 0_u64, 0_u64) };
+    let got = unsafe { libc::syscall(number, a, b, c, d, 0_u64, 0_u64) };
     let made_a_process = [libc::SYS_fork, libc::SYS_vfork, libc::SYS_clone].contains(&number);
     match got {
         0 if made_a_process => std::process::exit(0),

@@ -14,7 +14,7 @@ use seccompiler::{
 };
 
 use crate::Error;
-use crate::policy::{Children, Policy};
+use crate::policy::{Children, Policy, Sockets};
 use crate::report::Standing;
 
 /// The newest call that was looked at for this list (`mseal`, Linux 6.10). Numbers of the x32 calling
@@ -63,6 +63,11 @@ fn denied_calls(policy: &Policy) -> Result<BTreeMap<i64, Vec<SeccompRule>>, Back
     if policy.children == Children::Confined {
         FOR_CHILDREN.iter().for_each(|call| drop(denied.remove(call)));
     }
+    if policy.sockets == Sockets::Handed {
+        // Without `socket` and `bind` there is nothing to listen on but what was handed over.
+        denied.remove(&libc::SYS_listen);
+        denied.insert(libc::SYS_socketpair, other_than_streams()?);
+    }
     if policy.executable.is_empty() {
         denied.insert(libc::SYS_execve, Vec::new());
     }
@@ -91,6 +96,19 @@ fn conditional_calls() -> Result<BTreeMap<i64, Vec<SeccompRule>>, BackendError> 
         (libc::SYS_ioctl, any_of(1, &TERMINAL)?),
         (libc::SYS_fcntl, any_of(1, &OWNER)?),
     ]))
+}
+
+/// Pairs of sockets but for connected Unix streams: each message of a datagram can name a socket that it goes to.
+fn other_than_streams() -> Result<Vec<SeccompRule>, BackendError> {
+    const KIND: u64 = 0xf;
+    let unix = libc::AF_UNIX.unsigned_abs().into();
+    let stream = u64::from(libc::SOCK_STREAM.unsigned_abs());
+    let others = (0..=KIND).filter(|kind| *kind != stream);
+    let mut rules = vec![when(0, SeccompCmpOp::Ne, unix)?];
+    for kind in others {
+        rules.push(when(1, SeccompCmpOp::MaskedEq(KIND), kind)?);
+    }
+    Ok(rules)
 }
 
 fn when(argument: u8, is: SeccompCmpOp, value: u64) -> Result<SeccompRule, BackendError> {

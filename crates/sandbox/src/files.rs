@@ -26,7 +26,8 @@ pub(crate) fn restrict(policy: &Policy) -> Result<(Standing, Standing), Error> {
         AccessFs::from_write(WANTED) & !(AccessFs::MakeBlock | AccessFs::MakeChar | AccessFs::IoctlDev);
     let granted = policy.readable.iter().map(|path| (path, read));
     let granted = granted.chain(policy.executable.iter().map(|path| (path, read | AccessFs::Execute)));
-    let granted = granted.chain(policy.writable.iter().map(|path| (path, read | write)));
+    let scratch = policy.scratch.iter().map(|scratch| &scratch.folder);
+    let granted = granted.chain(policy.writable.iter().chain(scratch).map(|path| (path, read | write)));
     let use_device = AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::IoctlDev;
     let granted = granted.chain(policy.devices.iter().map(|path| (path, use_device)));
     for (path, rights) in granted {

@@ -18,9 +18,10 @@ mod policy;
 mod probe;
 mod process;
 mod report;
+mod scratch;
 
 pub use addresses::fix_addresses;
-pub use policy::{Children, Namespaces, Policy};
+pub use policy::{Children, Namespaces, Policy, Scratch, Sockets};
 pub use probe::probe;
 pub use report::{Layer, Report, Standing};
 
@@ -60,8 +61,8 @@ pub fn confine(policy: &Policy) -> Result<Report, Error> {
     let privileges = process::forbid_new_privileges();
     // Each of the following takes away what the ones before it still need: the map of user ids is written
     // with capabilities, rights to files are looked up by path, and the filter ends all of that.
-    let namespaces = namespaces::enter(policy.namespaces);
-    let limits = limits::set(policy, &namespaces);
+    let namespaces = namespaces::enter(policy);
+    let limits = limits::set(policy, &namespaces).and_wholly(scratch::lay(policy, &namespaces));
     let privileges = privileges.and(process::drop_capabilities());
     let (files, scopes) = files::restrict(policy)?;
     let memory = process::hide_memory();

@@ -6,21 +6,25 @@
 use rustix::io::Errno;
 use rustix::thread::UnshareFlags;
 
-use crate::policy::Namespaces;
+use crate::policy::{Namespaces, Policy};
 use crate::report::Standing;
 
+/// What a process of ours never shares.
+const NETWORK_AND_THE_LIKE: UnshareFlags =
+    UnshareFlags::NEWNET.union(UnshareFlags::NEWIPC).union(UnshareFlags::NEWUTS);
+
 /// Enters what the policy names.
-pub(crate) fn enter(wanted: Namespaces) -> Standing {
-    match wanted {
-        Namespaces::Own => leave(),
+pub(crate) fn enter(policy: &Policy) -> Standing {
+    match policy.namespaces {
+        Namespaces::Own if policy.scratch.is_some() => leave(NETWORK_AND_THE_LIKE | UnshareFlags::NEWNS),
+        Namespaces::Own => leave(NETWORK_AND_THE_LIKE),
         Namespaces::Inherited => inherited(),
     }
 }
 
 /// Moves into namespaces of its own, as many as the system grants.
-fn leave() -> Standing {
+fn leave(rest: UnshareFlags) -> Standing {
     let (user, group) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
-    let rest = UnshareFlags::NEWNET | UnshareFlags::NEWIPC | UnshareFlags::NEWUTS;
     match unshare(UnshareFlags::NEWUSER | rest) {
         Ok(()) => Standing::of("user ids", keep_ids(user, group)),
         Err(refused) => match unshare(rest) {

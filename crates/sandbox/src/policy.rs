@@ -36,6 +36,10 @@ pub struct Policy {
     pub children: Children,
     /// Which network, host name and inter-process communication it has.
     pub namespaces: Namespaces,
+    /// Which sockets it may use.
+    pub sockets: Sockets,
+    /// A folder in memory that it may write to, besides those named as writable.
+    pub scratch: Option<Scratch>,
     /// Descriptors that stay open besides 0, 1 and 2 and those this process opened itself.
     pub kept_descriptors: Vec<i32>,
 }
@@ -58,6 +62,26 @@ pub enum Namespaces {
     Inherited,
 }
 
+/// Which sockets a confined process may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sockets {
+    /// Those that are open.
+    None,
+    /// Those, streams that come through them, and pairs of streams with both ends its own: what a program needs that
+    /// answers on a socket it was handed. It makes no socket that leads anywhere, and gives none a name.
+    Handed,
+}
+
+/// A folder that begins empty, holds only so much, and is gone with the process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scratch {
+    /// An empty folder over which it lies; other processes see the empty one.
+    pub folder: PathBuf,
+    pub bytes: u64,
+    /// Files, folders and links.
+    pub n_files: u64,
+}
+
 impl Policy {
     /// For the process that answers for one model, confined when it has its socket and its libraries and
     /// before it looks at the model: it reads `readable`, the model and what belongs to it, and that is all.
@@ -76,6 +100,8 @@ impl Policy {
             die_with_parent: true,
             children: Children::None,
             namespaces: Namespaces::Own,
+            sockets: Sockets::None,
+            scratch: None,
             kept_descriptors: Vec::new(),
         }
     }
@@ -90,5 +116,21 @@ impl Policy {
     /// [`Self::for_watch`] says.
     pub fn for_worker(readable: Vec<PathBuf>, executable: Vec<PathBuf>, memory_bytes: u64) -> Self {
         Self { executable, namespaces: Namespaces::Inherited, ..Self::for_runtime(readable, memory_bytes) }
+    }
+    /// For the process that becomes an interpreter and runs a web app, which answers on a socket that it was handed.
+    pub fn for_app(
+        readable: Vec<PathBuf>,
+        executable: Vec<PathBuf>,
+        scratch: Scratch,
+        (memory_bytes, cpu_s): (u64, u64),
+    ) -> Self {
+        Self {
+            executable,
+            scratch: Some(scratch),
+            sockets: Sockets::Handed,
+            cpu_s: Some(cpu_s),
+            n_open_files: 1024,
+            ..Self::for_runtime(readable, memory_bytes)
+        }
     }
 }

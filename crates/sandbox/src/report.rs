@@ -91,6 +91,15 @@ impl Standing {
         }
     }
 
+    /// The same where the other may not be missing: what has no bound at all outweighs what has one in part.
+    pub(crate) fn and_wholly(self, other: Self) -> Self {
+        match other {
+            Self::Missing(_) => other,
+            Self::Unwanted => self,
+            other => self.and(other),
+        }
+    }
+
     /// Enforced, or missing for the reason that the system gave.
     pub(crate) fn of<E: fmt::Display>(what: &str, result: Result<(), E>) -> Self {
         match result {
@@ -166,6 +175,9 @@ mod tests {
         assert_eq!(Standing::Enforced.and(missing("a")), missing("a"));
         assert_eq!(missing("a").and(missing("b")), missing("a; b"));
         assert_eq!(Standing::Partly("a".into()).and(missing("b")), Standing::Partly("a; b".into()));
+        assert_eq!(Standing::Partly("a".into()).and_wholly(missing("b")), missing("b"));
+        assert_eq!(missing("a").and_wholly(Standing::Unwanted), missing("a"));
+        assert_eq!(Standing::Enforced.and_wholly(Standing::Unwanted), Standing::Enforced);
     }
 
     #[test]

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::gateway::Gateway;
 use crate::oidc::Provider;
 use crate::ops::access::{Actor, Rights};
+use crate::ops::apps::Admitted;
 use crate::ops::endpoints::predict::KnownEndpoints;
 use crate::ops::links::Guests;
 use crate::ops::links::watch::Watches;
@@ -55,6 +56,10 @@ pub struct App {
     pub statement_key: OnceCell<spec::dsse::Key>,
     /// What the keys of webhooks are made from, once it was needed.
     pub webhook_key: OnceCell<Secret>,
+    /// What the addresses of web apps are signed with, once it was needed.
+    pub app_key: OnceCell<Secret>,
+    /// Addresses of web apps that were used a moment ago.
+    pub admitted: Admitted,
     /// How fast things may be tried and made.
     pub rates: Rates,
     /// The way to others over HTTP.
@@ -90,6 +95,8 @@ impl App {
             upload_key: OnceCell::new(),
             statement_key: OnceCell::new(),
             webhook_key: OnceCell::new(),
+            app_key: OnceCell::new(),
+            admitted: Admitted::default(),
             outbound: Outbound::default(),
             oidc: Provider::default(),
             delivery_added: Notify::new(),

@@ -13,6 +13,7 @@ use crate::error::{Code, Error};
 
 pub mod address;
 pub mod api;
+pub mod apps;
 pub mod browser;
 pub mod cookies;
 pub mod health;
@@ -59,7 +60,7 @@ impl<D: Dialect> IntoResponse for Refusal<D> {
         if self.0.code() == Code::LinkTooFast {
             response.headers_mut().insert("retry-after", HeaderValue::from_static("60"));
         }
-        if matches!(self.0.code(), Code::Overloaded | Code::EndpointDown) {
+        if matches!(self.0.code(), Code::Overloaded | Code::EndpointDown | Code::AppDown) {
             response.headers_mut().insert("retry-after", HeaderValue::from_static("1"));
         }
         if self.0.code() == Code::NotSignedIn {

@@ -127,6 +127,12 @@ pub enum Error {
     NotServable { repository: String, reason: String },
     #[error("the endpoint of `{repository}` is {state}: {reason}")]
     EndpointDown { repository: String, state: &'static str, reason: String },
+    #[error("`{0}` has no app that was started")]
+    AppNotFound(String),
+    #[error("`{repository}` has no app that can run: {reason}")]
+    NoApp { repository: String, reason: String },
+    #[error("the app of `{repository}` is {state}: {reason}")]
+    AppDown { repository: String, state: &'static str, reason: String },
     #[error("{0}")]
     BadInput(String),
     #[error("the model offers no {0}")]
@@ -220,6 +226,9 @@ impl Error {
             Self::LastAdmin | Self::LastServerAdmin => Code::LastAdmin,
             Self::NotEmpty(_) => Code::NotEmpty,
             Self::EndpointDown { .. } => Code::EndpointDown,
+            Self::AppNotFound(_) => Code::AppNotFound,
+            Self::NoApp { .. } => Code::NoApp,
+            Self::AppDown { .. } => Code::AppDown,
             Self::BadInput(_) => Code::BadInput,
             Self::NotOffered(_) => Code::NotOffered,
             Self::Overloaded => Code::Overloaded,

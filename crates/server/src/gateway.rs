@@ -11,6 +11,7 @@ use store::db::ids::{RepositoryId, RevisionId};
 use crate::provider::Launcher;
 use crate::settings::Settings;
 
+pub mod apps;
 pub mod link;
 pub mod live;
 pub mod metrics;
@@ -23,6 +24,7 @@ pub use live::{Live, Target};
 pub use service::{Limits, Service};
 pub use slot::Slot;
 
+use apps::Apps;
 use metrics::{Metrics, States};
 
 /// What a slot's runtimes answer for: one revision of a repository, whoever asks it by whichever way.
@@ -38,6 +40,8 @@ pub struct Gateway {
     known: RwLock<Known>,
     pub launcher: Launcher,
     pub metrics: Metrics,
+    /// Web apps beside the models.
+    pub apps: Apps,
     /// The limits of whatever sets none of its own.
     defaults: Limits,
 }
@@ -51,7 +55,8 @@ struct Known {
 impl Gateway {
     pub fn new(launcher: Launcher, settings: &Settings) -> Self {
         let defaults = Limits::of(settings);
-        Self { known: RwLock::default(), launcher, metrics: Metrics::new(), defaults }
+        let apps = Apps::new(settings.apps);
+        Self { known: RwLock::default(), launcher, metrics: Metrics::new(), apps, defaults }
     }
 
     /// The slot of this revision; made when it is first asked for.
@@ -76,6 +81,7 @@ impl Gateway {
 
     /// Ends every runtime of a repository that is gone.
     pub fn forget(&self, id: RepositoryId) {
+        self.apps.forget(id);
         self.forget_runtimes(id);
         self.known.write().unwrap_or_else(PoisonError::into_inner).services.remove(&id);
     }
@@ -99,6 +105,7 @@ impl Gateway {
 
     /// Ends every runtime, as the server stops.
     pub fn close(&self) {
+        self.apps.close();
         self.slots().iter().for_each(|slot| slot.close());
     }
 

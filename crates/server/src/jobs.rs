@@ -20,6 +20,7 @@ pub mod build_environment;
 pub mod deliver_webhook;
 pub mod follow_up;
 pub mod inspect;
+pub mod start_app;
 pub mod start_endpoint;
 pub mod upkeep;
 
@@ -35,7 +36,7 @@ const MAX_ATTEMPTS: i64 = 5;
 const WORKERS: usize = 2;
 
 /// Kinds of jobs that are done in a moment.
-const SHORT: &[&str] = &[follow_up::KIND, inspect::KIND, start_endpoint::KIND];
+const SHORT: &[&str] = &[follow_up::KIND, inspect::KIND, start_endpoint::KIND, start_app::KIND];
 /// Kinds that take minutes, for which one worker is kept, so that they hold up none of the others.
 const LONG: &[&str] = &[build_environment::KIND];
 /// Kinds that wait for others' servers, for which some workers are kept, so that a slow one holds up only these.
@@ -153,6 +154,7 @@ async fn apart(app: &Arc<App>, job: &Job) -> Result<(), Error> {
             deliver_webhook::KIND => deliver_webhook::run(&app, &payload).await,
             follow_up::KIND => follow_up::run(&app, &payload).await,
             inspect::KIND => inspect::run(&app, &payload).await,
+            start_app::KIND => start_app::run(&app, &payload).await,
             start_endpoint::KIND => start_endpoint::run(&app, &payload).await,
             _ => Err(Error::Internal("do a job of an unknown kind")),
         }

@@ -22,6 +22,7 @@ use crate::gateway::link::Link;
 use crate::gateway::rest::End;
 use crate::settings::Gpu;
 
+pub mod app;
 pub mod environment;
 mod log;
 mod processor_time;
@@ -102,6 +103,10 @@ pub enum StartError {
     Ended(String),
     #[error("the model was not loaded within {0:?}")]
     TooSlow(Duration),
+    #[error("the app ended before it answered: {0}")]
+    AppEnded(String),
+    #[error("the app did not answer within {0:?}")]
+    AppTooSlow(Duration),
 }
 
 /// What a runtime's environment keeps: where programs and libraries are.

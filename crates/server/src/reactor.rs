@@ -18,6 +18,7 @@ use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::TcpStream;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
@@ -68,6 +69,8 @@ async fn accept(app: Arc<App>, listener: TcpListener, router: Router, stop: Canc
         Err(error) => return tracing::error!("could not listen on a reactor: {error}"),
     };
     let connections = GracefulShutdown::new();
+    // Those of HTTP/1, which may become web sockets.
+    let (closing, _) = watch::channel(());
     loop {
         let stream = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -94,7 +97,7 @@ async fn accept(app: Arc<App>, listener: TcpListener, router: Router, stop: Canc
                 answered.map(|response| browser::count_guess(&app, from, response))
             }
         });
-        let watcher = connections.watcher();
+        let (watcher, told) = (connections.watcher(), closing.subscribe());
         let stop = stop.clone();
         tokio::spawn(async move {
             // Whoever has said nothing yet must not hold up the end.
@@ -104,7 +107,7 @@ async fn accept(app: Arc<App>, listener: TcpListener, router: Router, stop: Canc
             };
             let ended = match version {
                 Ok(Ok(true)) => watcher.watch(http2(stream, service)).await,
-                Ok(Ok(false)) => watcher.watch(http1(stream, service)).await,
+                Ok(Ok(false)) => until_told(http1(stream, service), told).await,
                 Ok(Err(error)) => return tracing::trace!("a connection ended: {error}"),
                 Err(_) => return,
             };
@@ -115,12 +118,14 @@ async fn accept(app: Arc<App>, listener: TcpListener, router: Router, stop: Canc
     }
     drop(listener);
     app.closing.cancel();
-    if tokio::time::timeout(app.settings.shutdown_timeout.0, connections.shutdown()).await.is_err() {
+    closing.send_replace(());
+    let ended = async { tokio::join!(connections.shutdown(), closing.closed()) };
+    if tokio::time::timeout(app.settings.shutdown_timeout.0, ended).await.is_err() {
         tracing::warn!("some requests did not end in time and were cut off");
     }
 }
 
-fn http1<S>(stream: TcpStream, service: S) -> http1::Connection<TokioIo<TcpStream>, S>
+fn http1<S>(stream: TcpStream, service: S) -> http1::UpgradeableConnection<TokioIo<TcpStream>, S>
 where
     S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible>,
 {
@@ -128,6 +133,24 @@ where
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
         .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades()
+}
+
+/// Answers on a connection until it ends; once the server stops, the request at hand is the last.
+async fn until_told<S>(
+    connection: http1::UpgradeableConnection<TokioIo<TcpStream>, S>,
+    mut told: watch::Receiver<()>,
+) -> hyper::Result<()>
+where
+    S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible>,
+{
+    let mut connection = std::pin::pin!(connection);
+    tokio::select! {
+        biased;
+        ended = connection.as_mut() => return ended,
+        _ = told.changed() => connection.as_mut().graceful_shutdown(),
+    }
+    connection.await
 }
 
 fn http2<S>(stream: TcpStream, service: S) -> http2::Connection<TokioIo<TcpStream>, S, TokioExecutor>

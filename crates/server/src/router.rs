@@ -13,7 +13,7 @@ use axum::{Extension, Router};
 use spec::name::RepositoryKind;
 
 use crate::app::App;
-use crate::doors::{api, health, hub, infer, keys, moved, pages, trace};
+use crate::doors::{api, apps, health, hub, infer, keys, moved, pages, trace};
 
 /// The whole server.
 pub fn router(app: Arc<App>) -> Router {
@@ -31,6 +31,7 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(operators())
         .merge(inference_clients())
         .merge(rpc_clients())
+        .merge(visitors_of_apps())
         .with_state(app)
 }
 
@@ -79,6 +80,11 @@ fn our_api() -> Router<Arc<App>> {
         .route("/api/v1/invitations/accept", post(api::invitations::accept))
         .route("/api/v1/endpoints", get(api::endpoints::list).post(api::endpoints::deploy))
         .nest("/api/v1/endpoints/{owner}/{name}", our_endpoint())
+        .route(
+            "/api/v1/apps/{owner}/{name}",
+            get(api::apps::get).put(api::apps::start).delete(api::apps::stop),
+        )
+        .route("/api/v1/apps/{owner}/{name}/logs", get(api::apps::logs))
 }
 
 /// What our own API knows of one endpoint.
@@ -229,6 +235,21 @@ fn rpc_clients() -> Router<Arc<App>> {
         .route("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", post(grpc::reflect_alpha))
 }
 
+/// Pages of apps that repositories keep, which are foreign. Their addresses are secrets, and stand in no log.
+fn visitors_of_apps() -> Router<Arc<App>> {
+    let all = get(apps::forward)
+        .head(apps::forward)
+        .post(apps::forward)
+        .put(apps::forward)
+        .patch(apps::forward)
+        .delete(apps::forward)
+        .options(apps::forward);
+    Router::new()
+        .route("/app-of/{key}", get(apps::enter))
+        .route("/app-of/{key}/", all.clone())
+        .route("/app-of/{key}/{*path}", all)
+}
+
 /// People, with a browser.
 fn people(app: &Arc<App>) -> Router<Arc<App>> {
     // A web app's form may hold as much as a request to its endpoint.
@@ -269,6 +290,7 @@ fn people(app: &Arc<App>) -> Router<Arc<App>> {
         .route("/r/{link}", get(pages::review::card_page))
         .route("/r/{link}/use", get(pages::review::use_page))
         .route("/r/{link}/try", get(pages::review::try_page).post(pages::review::predict).layer(files))
+        .route("/r/{link}/app", get(pages::review::apps::page))
         .route("/r/{link}/proof", get(pages::review::proof))
         .route("/r/{link}/a/{answer}", get(pages::answers::page_by_link))
         .route("/r/{link}/a/{answer}/delete", post(pages::answers::delete_by_link))
@@ -304,6 +326,7 @@ fn repository_pages(files: DefaultBodyLimit) -> Router<Arc<App>> {
         .route("/use", get(repositories::use_page))
         .route("/try", get(web_app::page).post(web_app::predict).layer(files))
         .route("/embed", get(embed::page).post(embed::predict).layer(files))
+        .route("/app", get(pages::apps::page).post(pages::apps::act))
         .route("/endpoint", get(endpoints::page).post(endpoints::act))
         .route("/endpoint/options", post(endpoints::set_options))
         .route("/endpoint/targets", post(endpoints::set_targets))

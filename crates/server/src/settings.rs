@@ -152,6 +152,14 @@ settings! {
     runtime_memory: Bytes = "4 GiB";
     /// Most runtimes that an endpoint's owner may have for one revision, and may keep from going to sleep.
     replicas: usize = "4";
+    /// Web apps of Gradio and Streamlit that run at a time; of those that nobody visits one sleeps for another. 0: none.
+    apps: usize = "4";
+    /// Memory that one web app may use.
+    app_memory: Bytes = "4 GiB";
+    /// What one web app may write, kept in memory too, until it sleeps.
+    app_scratch: Bytes = "256 MiB";
+    /// Processor time after which a web app is ended; the next visit starts it anew.
+    app_processor_time: Seconds = "1h";
     /// Whether models run where the kernel cannot confine them: `refuse` or `allow`.
     unsandboxed: String = "refuse";
 }

@@ -8,11 +8,13 @@ use serde::{Deserialize, Serialize};
 use crate::facts::Facts;
 use crate::name::RepositoryKind;
 
+mod apps;
 mod endpoints;
 mod people;
 mod sharing;
 pub mod webhooks;
 
+pub use apps::{App, StartApp};
 pub use endpoints::{
     EndpointChange, EndpointMetrics, EndpointOptions, NewTarget, NewTargets, RecordedRequest, Target, Usage,
 };

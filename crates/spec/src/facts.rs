@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::app::AppFacts;
 use crate::handler::interpreter::InterpreterName;
 use crate::handler::{Handler, PythonVersion, Takes};
 use crate::manifest::Conversion;
@@ -24,6 +25,9 @@ pub struct Facts {
     /// The code that would be served, where that is Python; `model` is none then.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub python: Option<PythonFacts>,
+    /// The web app beside the model, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub app: Option<AppFacts>,
     /// The file it was converted from, whose class and hyperparameters are the model's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub original: Option<String>,
@@ -53,9 +57,21 @@ pub struct PythonFacts {
     #[schema(value_type = String)]
     pub handler: Handler,
     pub takes: Takes,
+    #[serde(flatten)]
+    pub environment: EnvironmentFacts,
+    /// The server's own code is run, because the repository has files of a library and no handler.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standard: Option<Standard>,
+    #[serde(flatten)]
+    pub offers: Offers,
+}
+
+/// The Python and the packages that code of a repository needs.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct EnvironmentFacts {
     #[schema(value_type = String)]
     pub python: PythonVersion,
-    /// The interpreter that the operator keeps and that runs it, where it names one.
+    /// The interpreter that the operator keeps and that runs it, where the manifest names one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub interpreter: Option<InterpreterName>,
@@ -68,11 +84,6 @@ pub struct PythonFacts {
     /// Packages asked for, where there is neither.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub requirements: Vec<String>,
-    /// The server's own code is run, because the repository has files of a library and no handler.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub standard: Option<Standard>,
-    #[serde(flatten)]
-    pub offers: Offers,
 }
 
 /// The server's own handler for the files of one library.

@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::app::App;
 use crate::handler::{Environment, Serve};
 use crate::limits;
 use crate::name::FilePath;
@@ -41,6 +42,9 @@ pub struct Manifest {
     /// The code that is served, where the model is Python.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub serve: Option<Serve>,
+    /// The web app beside the model, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub app: Option<App>,
     /// The Python and the packages that the code needs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub environment: Option<Environment>,
@@ -125,6 +129,17 @@ mod tests {
         assert_eq!((serve.handler.object.as_str(), serve.takes), ("predict", crate::handler::Takes::Row));
         assert_eq!(manifest.environment.unwrap().requirements, ["numpy==2.*"]);
         assert!(Manifest::parse(b"[serve]\nhandler = \"predict\"").is_err());
+    }
+
+    #[test]
+    fn an_app_names_what_it_is_written_with() {
+        let app = |text: &str| Manifest::parse(text.as_bytes()).map(|manifest| manifest.app);
+        assert_eq!(app("[app]\nsdk = \"gradio\"").unwrap().unwrap().sdk, crate::app::Sdk::Gradio);
+        let named = app("[app]\nsdk = \"streamlit\"\nfile = \"web/main.py\"").unwrap().unwrap();
+        assert_eq!(named.file.unwrap().as_str(), "web/main.py");
+        for text in ["[app]", "[app]\nsdk = \"shiny\"", "[app]\nsdk = \"gradio\"\nfile = \"../app.py\""] {
+            assert!(app(text).is_err(), "{text}");
+        }
     }
 
     #[test]

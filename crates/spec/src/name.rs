@@ -23,6 +23,7 @@ pub enum NameError {
 pub const RESERVED: &[&str] = &[
     "a",
     "api",
+    "app-of",
     "assets",
     "collections",
     "datasets",

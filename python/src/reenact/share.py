@@ -54,6 +54,7 @@ def share(
     round: int | None = None,
     top_k: int | None = None,
     files: bool = False,
+    app: bool = False,
     revision: str | None = None,
     url: str | None = None,
     token: str | None = None,
@@ -64,6 +65,7 @@ def share(
     `round` is a number of digits after the point, `top_k` of classes. With `anonymous` nothing that is reached through
     the link tells whose the model is, as far as the server knows the names; `hide` adds more words, and the answer's
     `traces` say where each was found. The files stay where they are, unless `files=True`.
+    `app` opens the app beside the model too; its words are its own, and such a link has no limits of rows.
 
     Raises `ServerError` where the server refuses.
     """
@@ -79,6 +81,7 @@ def share(
         "round": round,
         "top_k": top_k,
         "files": files,
+        "app": app,
     }
     asked = {name: value for name, value in wanted.items() if value is not None}
     made = _client.ask(server, Question("POST", f"/api/v1/models/{quote(target.name)}/links", asked)).json()

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use server::settings::Gpu;
+use spec::app::Sdk;
 use spec::digest::Sha256;
 use spec::handler::Takes;
 use spec::name::AccountName;
@@ -283,6 +284,48 @@ pub struct Worker {
     /// The program and its arguments
     #[arg(last = true, required = true)]
     pub command: Vec<OsString>,
+}
+
+/// Confine this process and run a web app in it; the server starts this
+#[derive(Debug, Args)]
+pub struct RunApp {
+    /// What the app is written with
+    #[arg(long, value_parser = sdk)]
+    pub sdk: Sdk,
+    /// Folder with the app and all that lies beside it
+    #[arg(long)]
+    pub folder: PathBuf,
+    /// The app's file in that folder
+    #[arg(long)]
+    pub file: String,
+    /// Folder of its environment
+    #[arg(long)]
+    pub environment: PathBuf,
+    /// Unix socket to answer on
+    #[arg(long)]
+    pub socket: PathBuf,
+    /// Empty folder that it sees as one in memory
+    #[arg(long)]
+    pub scratch: PathBuf,
+    /// How much that holds
+    #[arg(long)]
+    pub scratch_bytes: u64,
+    /// Memory it may use
+    #[arg(long)]
+    pub memory_bytes: u64,
+    /// Processor time it may use
+    #[arg(long)]
+    pub cpu_s: u64,
+    /// Threads that libraries of numbers compute with
+    #[arg(long, default_value_t = 1)]
+    pub threads: usize,
+    /// Go on where the kernel cannot confine it
+    #[arg(long)]
+    pub allow_unsandboxed: bool,
+}
+
+fn sdk(text: &str) -> Result<Sdk, String> {
+    Sdk::from_name(text).ok_or_else(|| "`gradio` or `streamlit` is wanted".to_owned())
 }
 
 /// Make the environment that is described on the standard input; the server starts this

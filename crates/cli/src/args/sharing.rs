@@ -64,9 +64,9 @@ pub struct ShareNew {
     /// How many of the most probable classes are told
     #[arg(long, value_name = "K")]
     pub top_k: Option<i64>,
-    /// What whoever holds the link may do
-    #[arg(long, value_enum, default_value_t = Allow::Predict)]
-    pub allow: Allow,
+    /// What whoever holds the link may do; may be given several times
+    #[arg(long, value_enum, default_value = "predict")]
+    pub allow: Vec<Allow>,
     /// Only list what the model tells of whose it is, and make no link
     #[arg(long, requires = "anonymous")]
     pub dry_run: bool,
@@ -84,6 +84,8 @@ pub enum Allow {
     Predict,
     /// Download its files too, weights included
     Files,
+    /// Use the app beside it too, whose words nobody changes and whose rows nobody counts
+    App,
 }
 
 /// List links: those to a model, or all that you made

@@ -105,7 +105,7 @@ fn watching(worker: &Policy, settings: &Settings) -> Result<Policy, Error> {
     Ok(policy)
 }
 
-fn whole(path: &Path) -> Result<PathBuf, Error> {
+pub(super) fn whole(path: &Path) -> Result<PathBuf, Error> {
     std::path::absolute(path).map_err(|source| Error::File { operation: "find", path: path.into(), source })
 }
 

@@ -34,7 +34,8 @@ async fn create(args: ShareNew, printer: &Printer) -> anyhow::Result<ExitStatus>
         calls_per_minute: args.rate,
         round: args.round,
         top_k: args.top_k,
-        files: args.allow == Allow::Files,
+        files: args.allow.contains(&Allow::Files),
+        app: args.allow.contains(&Allow::App),
         dry_run: args.dry_run,
     };
     let made = client::sharing::create_link(&client, &model.repository, &new).await?;
@@ -113,6 +114,7 @@ async fn show(args: ShareShow, printer: &Printer) -> anyhow::Result<ExitStatus> 
         ("revision", link.revision.clone()),
         ("state", link.state.clone()),
         ("allows", link.action.to_string()),
+        ("app", if link.app { "yes" } else { "" }.to_owned()),
         ("anonymous", if link.anonymous { "yes" } else { "no" }.to_owned()),
         ("expires", link.expires.clone().unwrap_or_else(|| "never".to_owned())),
         ("calls", calls(&link)),

@@ -157,3 +157,19 @@ fn columns_of_their_own_make_a_table() {
     let InputView::Table { features } = facts.schema.unwrap().input else { panic!("no table") };
     assert!(features.iter().all(is_hint_free));
 }
+
+#[test]
+fn parts_alone_say_what_a_handler_takes_and_gives() {
+    let of_parts = |manifest: &str| {
+        let paths = ["predict.py", "reenact.toml"].map(str::to_owned);
+        inspect::repository(Some(Manifest::parse(manifest.as_bytes())), Vec::new(), &of(&paths))
+    };
+    let input = "[schema.input]\nkind = \"parts\"\nparts = [{ name = \"photo\", kind = \"image\" }]\n";
+    let output = "[schema.output]\nkind = \"parts\"\nparts = [{ name = \"found\", kind = \"boxes\" }]\n";
+    let facts = of_parts(&format!("{input}{output}"));
+    let schema = facts.schema.unwrap();
+    assert_eq!((schema.inputs[0].name.as_str(), schema.outputs[0].name.as_str()), ("photo", "found"));
+    assert_eq!((facts.python.is_some(), facts.problems), (true, Vec::<String>::new()));
+    // Half of it says too little.
+    assert_eq!(of_parts(input).schema, None);
+}

@@ -39,7 +39,7 @@ fn a_keras_archive_is_served_by_the_keras_that_saved_it() {
     let python = facts.python.unwrap();
     let standard = python.standard.unwrap();
     assert_eq!((standard.library, standard.file.as_deref()), (Library::Keras, Some("dense.keras")));
-    assert_eq!(python.requirements, ["keras==3.12.0", "jax==0.10.2"]);
+    assert_eq!(python.environment.requirements, ["keras==3.12.0", "jax==0.10.2"]);
     assert!(standard.assumed.iter().any(|one| one.contains("`keras==3.12.0`, `jax==0.10.2` are installed")));
     let schema = facts.schema.unwrap();
     assert_eq!((schema.inputs[0].name.as_str(), schema.outputs[0].name.as_str()), ("image", "scores"));
@@ -51,15 +51,18 @@ fn what_is_declared_is_taken_in_the_place_of_what_is_assumed() {
     let facts = archives("", &["dense.keras"], &["requirements.txt"]);
     let python = facts.python.unwrap();
     assert_eq!(
-        (python.requirements_file.as_deref(), python.requirements.len()),
+        (python.environment.requirements_file.as_deref(), python.environment.requirements.len()),
         (Some("requirements.txt"), 0)
     );
     let assumed = python.standard.unwrap().assumed;
     assert!(assumed.iter().all(|one| !one.contains("installed")), "{assumed:?}");
     let locked = archives("", &["dense.keras"], &["uv.lock", "pyproject.toml"]).python.unwrap();
-    assert_eq!((locked.lock.as_deref(), locked.requirements.len()), (Some("uv.lock"), 0));
+    assert_eq!(
+        (locked.environment.lock.as_deref(), locked.environment.requirements.len()),
+        (Some("uv.lock"), 0)
+    );
     let kept = archives("[environment]\ninterpreter = \"debian\"\n", &["dense.keras"], &["reenact.toml"]);
-    assert_eq!(kept.python.unwrap().requirements, ["keras==3.12.0"]);
+    assert_eq!(kept.python.unwrap().environment.requirements, ["keras==3.12.0"]);
     let own = archives("", &["dense.keras"], &["predict.py"]).python.unwrap();
     assert!(own.standard.is_none());
 }
@@ -87,7 +90,7 @@ fn torchscript_is_served_once_its_inputs_and_outputs_are_told() {
     let facts = archives(manifest, &["script.pt"], &["reenact.toml"]);
     let python = facts.python.unwrap();
     assert_eq!(python.standard.unwrap().library, Library::TorchScript);
-    assert!(python.requirements[0].starts_with("torch==") && facts.schema.is_some());
+    assert!(python.environment.requirements[0].starts_with("torch==") && facts.schema.is_some());
 }
 
 #[test]
@@ -99,14 +102,17 @@ fn a_saved_folder_of_transformers_tells_task_labels_and_version() {
         (standard.library, standard.task.as_deref()),
         (Library::Transformers, Some("text-classification"))
     );
-    assert_eq!(python.requirements[0], "transformers==4.57.1");
+    assert_eq!(python.environment.requirements[0], "transformers==4.57.1");
     let schema = facts.schema.unwrap();
     let OutputView::Label { classes, .. } = &schema.output else { panic!("{schema:?}") };
     assert_eq!(classes, &["bad", "good", "neither", "both"]);
     assert_eq!(schema.outputs[1].shape, [-1, 4]);
     assert_eq!(schema.inconsistencies(), Vec::<String>::new());
     let old = folder(&CLASSIFIER.replace("4.57.1", "4.9.0.dev0"), None, &SAVED).python.unwrap();
-    assert!(old.requirements[0].starts_with("transformers==") && !old.requirements[0].contains("dev"));
+    assert!(
+        old.environment.requirements[0].starts_with("transformers==")
+            && !old.environment.requirements[0].contains("dev")
+    );
     assert!(old.standard.unwrap().assumed[1].contains("names `transformers` 4.9.0.dev0"));
 }
 

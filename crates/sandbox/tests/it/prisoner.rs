@@ -77,6 +77,7 @@ fn check(lines: &[(String, String)], n_gaps: usize) {
         "(os error 13)",
         "(os error 18)",
         "(os error 24)",
+        "(os error 28)",
         "(os error 38)",
     ];
     // Root's threads are not bounded by the kernel, which the report has to say.
@@ -127,6 +128,30 @@ fn a_device_is_open_to_those_who_were_given_it_and_no_other_is() {
     let got = lines(command(&prison).arg("--device"));
     assert!(got.contains(&("may use the device it was given".into(), "done".into())), "{got:?}");
     check(&got, usize::from(is_root()));
+}
+
+#[test]
+fn what_serves_gets_no_further_and_writes_in_memory_alone() {
+    let prison = prison();
+    let got = lines(command(&prison).arg("--serving"));
+    for what in ["may make a pair of streams", "may write in its folder"] {
+        assert!(got.contains(&(what.into(), "done".into())), "{what}: {got:?}");
+    }
+    check(&got, usize::from(is_root()));
+    assert_eq!(fs::read_dir(prison.folder.path().join("scratch")).unwrap().count(), 0);
+}
+
+#[test]
+fn what_serves_gets_no_further_as_an_ordinary_user() {
+    if !is_root() {
+        return skip("only root can start a process as another user; the other tests ran as one");
+    }
+    let prison = prison();
+    for name in ["readable", "secret", "scratch"] {
+        give_to_nobody(&prison.folder.path().join(name));
+    }
+    check(&lines(command(&prison).arg("--serving").uid(NOBODY).gid(NOBODY)), 0);
+    assert_eq!(fs::read_dir(prison.folder.path().join("scratch")).unwrap().count(), 0);
 }
 
 #[test]

@@ -50,6 +50,11 @@ impl Base {
         format!("{}/{name}/try", self.0)
     }
 
+    /// The page of the app beside a model.
+    pub fn app_page(&self, name: &str) -> String {
+        format!("{}/{name}/app", self.0)
+    }
+
     /// The page of a link.
     pub fn link(&self, secret: &str) -> String {
         format!("{}/r/{secret}", self.0)

@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 pub mod access_requests;
 pub mod accounts;
 pub mod answers;
+pub mod apps;
 pub mod assets;
 pub mod discussions;
 pub mod embed;

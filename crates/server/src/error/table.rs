@@ -88,6 +88,9 @@ codes! {
     BadEnvironment: "bad-environment", 409, "The Python environment cannot be built", "name packages of the package index with versions, or push a lock that `uv pip compile --generate-hashes` wrote";
     NotServable: "not-servable", 409, "The model cannot be served", "push an ONNX model or a `predict.py` with type hints, or push with `reenact.push` in Python";
     EndpointDown: "endpoint-down", 503, "The endpoint does not answer", "`reenact endpoints show OWNER/NAME` says why; deploy again to start it";
+    AppNotFound: "app-not-found", 404, "There is no such app", "who may write the model starts its app with `reenact app start OWNER/NAME`";
+    NoApp: "no-app", 409, "The app cannot run", "name it in `reenact.toml`: a table `[app]` with `sdk = \"gradio\"` or `sdk = \"streamlit\"`, and `file` where it is not `app.py`";
+    AppDown: "app-down", 503, "The app does not answer", "try again in a moment; `reenact app show OWNER/NAME` says more, and `reenact app start OWNER/NAME` starts it again";
     BadInput: "bad-input", 400, "The input does not fit the model", "the model's page shows its schema with an example";
     NotOffered: "not-offered", 404, "The model does not offer this", "explanations need a function or method `explain` beside `predict`, which takes the same inputs; receipts come with predictions that are answered whole";
     Overloaded: "overloaded", 503, "The endpoint is busy", "wait as long as `Retry-After` says and try again";

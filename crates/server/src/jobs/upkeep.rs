@@ -42,6 +42,7 @@ pub async fn run(app: Arc<App>, stop: CancellationToken) {
             minute_ms = now_ms;
         }
         note(tend(&app).await);
+        app.gateway.apps.tend(app.settings.idle_after.0);
         if n_looks % LOOKS_BETWEEN_COUNTS == 0 {
             app.gateway.slots().iter().for_each(|slot| slot.count_processor_time());
             note(endpoints::keep_awake(&app).await);

@@ -7,14 +7,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use spec::api::EndpointState;
+use spec::app::AppFacts;
 use spec::digest::Sha256;
-use spec::facts::PythonFacts;
+use spec::facts::EnvironmentFacts;
 use spec::handler::interpreter::{Interpreter, InterpreterName};
 use spec::handler::{PROJECT, Packages, UV_LOCK, Wanted, requirements};
 use store::clock;
 use store::db::environments::{self, Built, Environment, EnvironmentState};
 use store::db::revisions::Revision;
-use store::db::{endpoints, ids::TreeId};
+use store::db::{apps, endpoints, ids::TreeId};
 
 use super::entries;
 use crate::app::App;
@@ -39,7 +40,7 @@ pub enum Standing {
 }
 
 /// What a model wants; why that cannot be, in words for its owner.
-pub async fn wanted(app: &App, revision: &Revision, python: &PythonFacts) -> Result<Wanted, Error> {
+pub async fn wanted(app: &App, revision: &Revision, python: &EnvironmentFacts) -> Result<Wanted, Error> {
     let (name, text) = match (&python.lock, &python.requirements_file) {
         (Some(path), _) | (None, Some(path)) => (path.clone(), read(app, revision.tree_id, path).await?),
         (None, None) => (spec::manifest::PATH.to_owned(), python.requirements.join("\n")),
@@ -57,6 +58,22 @@ pub async fn wanted(app: &App, revision: &Revision, python: &PythonFacts) -> Res
         }
     };
     Ok(Wanted { python: python.python.clone(), interpreter, packages })
+}
+
+/// What an app wants: the same, and its toolkit where the list of packages does not name that.
+pub async fn wanted_by_app(app: &App, revision: &Revision, facts: &AppFacts) -> Result<Wanted, Error> {
+    let mut wanted = wanted(app, revision, &facts.environment).await?;
+    let package = facts.sdk.as_str();
+    match &mut wanted.packages {
+        Packages::Requirements(text) if !requirements::has(text, package) => {
+            *text = format!("{}\n{}\n", text.trim_end(), facts.package).trim_start().to_owned();
+        }
+        Packages::Lock(text) if !requirements::has(text, package) => {
+            return Err(Error::BadEnvironment(format!("the lock does not name `{package}`")));
+        }
+        _ => {}
+    }
+    Ok(wanted)
 }
 
 /// The interpreter that the operator keeps under this name.
@@ -100,7 +117,7 @@ pub async fn log(app: &App, wanted: &Wanted) -> Result<Vec<String>, Error> {
     Ok(row.map(|row| row.log.lines().map(str::to_owned).collect()).unwrap_or_default())
 }
 
-/// Builds it, and has every endpoint that waits for one look again.
+/// Builds it, and has every endpoint and every app that waits for one look again.
 pub async fn build(app: &Arc<App>, digest: &Sha256) -> Result<(), Error> {
     let row = environments::get(&app.store.db, digest).await.during("look up an environment")?;
     let Some(row) = row else { return Ok(()) };
@@ -127,6 +144,10 @@ pub async fn build(app: &Arc<App>, digest: &Sha256) -> Result<(), Error> {
     let waiting = endpoints::in_state(&app.store.db, EndpointState::Building.as_str()).await;
     for repository in waiting.during("find waiting endpoints")? {
         jobs::enqueue(app, &jobs::start_endpoint::task(repository)).await?;
+    }
+    let waiting = apps::in_state(&app.store.db, EndpointState::Building.as_str()).await;
+    for repository in waiting.during("find waiting apps")? {
+        jobs::enqueue(app, &jobs::start_app::task(repository)).await?;
     }
     Ok(())
 }

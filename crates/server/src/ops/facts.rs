@@ -6,6 +6,8 @@
 use std::fs::File;
 
 use inspect::Folder;
+use serde_json::{Map, Value};
+use spec::app::Space;
 use spec::card;
 use spec::facts::{Facts, FileFacts};
 use spec::handler::Takes;
@@ -79,8 +81,11 @@ pub async fn inspect(app: &App, revision: RevisionId) -> Result<Facts, Error> {
         None => None,
     };
     let folder = Folder { paths: &paths, config: config.as_deref(), task: task.as_deref() };
+    let stated = manifest.as_ref().and_then(|manifest| manifest.as_ref().ok()).cloned();
     let mut facts = inspect::repository(manifest, read, &folder);
     read_handler(app, &files, &mut facts).await?;
+    let space = read_space(app, &files).await?;
+    inspect::app(&mut facts, stated.as_ref(), &space, &paths);
     let json = serde_json::to_string(&facts).map_err(|_| Error::Internal("write facts as JSON"))?;
     let row = store::db::facts::Facts { revision_id: revision.id, json, inspected_ms: clock::now_ms() };
     store::db::facts::put(&app.store.db, &row).await.during("store facts")?;
@@ -134,6 +139,32 @@ async fn read_manifest(
     }
     let bytes = read_small(app, entry).await?;
     Ok(Some(Manifest::parse(&bytes)))
+}
+
+/// What the card says of an app, in the words of Hugging Face Spaces.
+async fn read_space(app: &App, files: &[Entry]) -> Result<Space, Error> {
+    let most = i64::try_from(spec::limits::CARD_BYTES).unwrap_or(i64::MAX);
+    let entry = files.iter().find(|entry| entry.path == card::PATH && entry.n_bytes <= most);
+    let Some(entry) = entry else { return Ok(Space::default()) };
+    let text = String::from_utf8_lossy(&read_small(app, entry).await?).into_owned();
+    // That a card cannot be read is told on its own page.
+    let front = cards::front_matter(&text).unwrap_or_default();
+    Ok(space(&front))
+}
+
+fn space(front: &Map<String, Value>) -> Space {
+    let text = |key: &str| match front.get(key)? {
+        Value::String(text) => Some(text.trim().to_owned()),
+        // A version that looks like a number.
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    };
+    Space {
+        sdk: text("sdk").unwrap_or_default(),
+        sdk_version: text("sdk_version"),
+        app_file: text("app_file"),
+        python_version: text("python_version"),
+    }
 }
 
 /// What a handler offers, and its schema, from its type hints, where the manifest has none.

@@ -19,7 +19,7 @@ use super::access::{self, Actor};
 use super::events::{self, Done};
 use super::repositories;
 use super::revisions::{self, At};
-use super::{endpoints, facts};
+use super::{apps, endpoints, facts};
 use crate::app::App;
 use crate::deadline;
 use crate::error::{During, Error};
@@ -43,6 +43,10 @@ const PREFIX: &str = "rl_";
 const ENDING: u32 = 5;
 /// Most digits after the point that a link rounds to.
 const DECIMALS: std::ops::RangeInclusive<i64> = 0..=15;
+
+/// Why a link that opens an app has no limits.
+const APP_UNLIMITED: &str = "an app answers in its own words, and as often as it likes: a link that opens one counts no \
+                             rows, and neither rounds nor shortens answers";
 
 /// Makes a link to a model, or for a dry run only tells what it would give away.
 pub async fn create(
@@ -77,6 +81,7 @@ pub async fn create(
         calls_per_minute: new.calls_per_minute,
         n_decimals: new.round,
         top_k: new.top_k,
+        has_app: new.app,
         created_by: &access::signed_in(actor)?.name,
         created_ms: now_ms,
     };
@@ -133,6 +138,9 @@ pub async fn get(app: &App, actor: &Actor, id: i64) -> Result<Link, Error> {
 pub async fn change(app: &App, actor: &Actor, id: i64, wanted: &LinkChange) -> Result<Link, Error> {
     let link = administered(app, actor, id).await?;
     check_calls(wanted.calls)?;
+    if link.has_app && wanted.calls.is_some() {
+        return Err(Error::BadRequest(APP_UNLIMITED.to_owned()));
+    }
     let expires_ms =
         wanted.expires.as_deref().map(|end| deadline::parse(end, clock::now_ms())).transpose()?;
     let change = links::Change { expires_ms, max_calls: wanted.calls };
@@ -194,6 +202,10 @@ fn check(new: &NewLink) -> Result<(), Error> {
     if new.top_k.is_some_and(|k| k < 1) {
         return Err(Error::BadRequest("at least one class is told".to_owned()));
     }
+    let has_limits = [new.calls, new.calls_per_minute, new.round, new.top_k].iter().any(Option::is_some);
+    if new.app && has_limits {
+        return Err(Error::BadRequest(APP_UNLIMITED.to_owned()));
+    }
     Ok(())
 }
 
@@ -215,7 +227,10 @@ async fn check_servable(
     new: &NewLink,
 ) -> Result<(), Error> {
     let facts = facts::ensure(app, revision.id).await?;
-    if !new.files {
+    if new.app {
+        apps::check(&name.to_string(), &facts)?;
+    }
+    if !new.files && !new.app {
         endpoints::check_servable(&name.to_string(), &facts)?;
     }
     match new.top_k {
@@ -231,7 +246,7 @@ async fn identify(
 ) -> Result<(Vec<String>, Findings), Error> {
     let words = identity::words(app, repository, revision, &new.hide).await?;
     let identity = identity::of(words.clone())?;
-    Ok((words, traces::find(app, revision, &identity, new.files).await?))
+    Ok((words, traces::find(app, revision, &identity, (new.files, new.app)).await?))
 }
 
 fn describe(link: &links::Link) -> Link {
@@ -249,6 +264,7 @@ fn describe(link: &links::Link) -> Link {
         calls_per_minute: link.calls_per_minute,
         round: link.n_decimals,
         top_k: link.top_k,
+        app: link.has_app,
         created_by: link.created_by.clone(),
         created: text::rfc3339(link.created_ms),
         last_used: link.last_used_ms.map(text::rfc3339),

@@ -12,10 +12,13 @@ use std::fmt::Write;
 
 use reqwest::Method;
 use serde_json::json;
-use server::ops::facts;
+use server::ops::access::Actor as Asking;
+use server::ops::repositories::Visibility;
+use server::ops::{apps, facts};
 use spec::digest::Sha256;
-use spec::name::RepositoryKind;
+use spec::name::{RepositoryKind, RepositoryName};
 use store::db::answers::{self, By, NewAnswer};
+use store::db::apps::{self as app_rows, NewApp};
 use store::db::endpoints::{self, NewEndpoint, NewState};
 use store::db::{accounts, links, repositories, revisions};
 
@@ -216,7 +219,7 @@ async fn webhook(server: &Server, path: &str) -> (String, String) {
     (id, sent["id"].to_string())
 }
 
-/// Gives a model of Alice's an endpoint that is stopped.
+/// Gives a model of Alice's an endpoint and an app that are stopped.
 async fn stop_endpoint(server: &Server, name: &str) {
     let db = &server.app.store.db;
     let full_name = format!("alice/{name}").parse().unwrap();
@@ -230,6 +233,33 @@ async fn stop_endpoint(server: &Server, name: &str) {
     endpoints::put(db, &endpoint).await.unwrap();
     let stopped = NewState { state: "stopped", reason: "", now_ms };
     endpoints::stop(db, model.id, &stopped).await.unwrap();
+    let app = NewApp { repository_id: model.id, revision_id: main.id, state: "pending", now_ms };
+    app_rows::put(db, &app).await.unwrap();
+    let stopped = app_rows::NewState { state: "stopped", reason: "", is_stopped: true, now_ms };
+    app_rows::set_state(db, model.id, &stopped).await.unwrap();
+}
+
+/// The secret part of an app's address as somebody who is not signed in was given it while the model was public. Who asks
+/// by it makes no difference: the address says who it is for.
+async fn app_address(server: &Server, name: &str) -> String {
+    let full_name: RepositoryName = format!("alice/{name}").parse().unwrap();
+    let alice = accounts::by_name(&server.app.store.db, "alice").await.unwrap().unwrap();
+    let owner = Asking::Account(server::ops::accounts::known(&alice));
+    let set = async |visibility| {
+        let kind = RepositoryKind::Model;
+        server::ops::repositories::set_visibility(&server.app, &owner, kind, &full_name, visibility)
+            .await
+            .unwrap();
+    };
+    let is_private = name.starts_with("private");
+    if is_private {
+        set(Visibility::Public).await;
+    }
+    let (_, key) = apps::issue(&server.app, &Asking::Nobody, &full_name).await.unwrap();
+    if is_private {
+        set(Visibility::Private).await;
+    }
+    key
 }
 
 /// Repositories that nobody has changed yet, by kind and visibility.
@@ -277,6 +307,9 @@ async fn ask(
             filled = filled.replace("999999", &id);
         }
         filled = filled.replace("{secret}", &secret);
+    }
+    if path.contains("{key}") {
+        filled = filled.replace("{key}", &app_address(server, &name).await);
     }
     if path.contains("{webhook}") {
         let (webhook, delivery) = webhook(server, &format!("/api/v1/{kind}s/alice/{name}/webhooks")).await;
@@ -429,7 +462,7 @@ fn form(method: &Method, path: &str, of: (&str, &str)) -> Option<(&'static str, 
         Some("password") => "password=long-enough&again=long-enough".to_owned(),
         Some("{secret}") => format!("name=grace-{name}&password=long-enough"),
         Some("tokens") => "name=another&scope=read".to_owned(),
-        Some("endpoint") => "action=stop".to_owned(),
+        Some("endpoint" | "app") => "action=stop".to_owned(),
         Some("options") => "concurrency=5".to_owned(),
         Some("targets") => "revision=main&percent=100".to_owned(),
         Some("visibility") => "visibility=private".to_owned(),

@@ -131,6 +131,9 @@ pub struct Link {
     /// How many of the most probable classes are told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub top_k: Option<i64>,
+    /// Whether it opens the app beside the model.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub app: bool,
     pub created_by: String,
     pub created: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -184,6 +187,8 @@ pub struct NewLink {
     pub top_k: Option<i64>,
     /// Whether its holder may download the files, weights included.
     pub files: bool,
+    /// Whether its holder may use the app beside the model, which says what it likes and is not asked in rows.
+    pub app: bool,
     /// Only report what an anonymous link would give away, and make none.
     pub dry_run: bool,
 }
@@ -198,7 +203,7 @@ pub struct Trace {
     /// Whether the link hides it. What is neither hidden nor shown is not given through it at all.
     pub hidden: bool,
     /// Whether it is shown all the same: a model is asked with the names of its inputs and answers with those of its
-    /// classes.
+    /// classes, and what an app shows is its own.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub shown: bool,
 }

@@ -35,6 +35,15 @@ pub fn is_locked(text: &str) -> bool {
     text.contains("--hash=sha256:")
 }
 
+/// Whether a list, locked or not, has a package of this name, which is in lower case.
+pub fn has(text: &str, package: &str) -> bool {
+    text.lines().any(|line| {
+        let is_name = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        let name = line.trim().split(|c: char| !is_name(c)).next().unwrap_or_default();
+        name.replace(['_', '.'], "-").eq_ignore_ascii_case(package)
+    })
+}
+
 fn check_line(line: usize, words: &str, is_continued: bool) -> Result<(), RequirementError> {
     let told = |word: &str| word.chars().take(80).collect::<String>();
     for (place, word) in words.split_whitespace().enumerate() {
@@ -74,6 +83,12 @@ mod tests {
         );
         assert_eq!(check(&text), Ok(()));
         assert!(is_locked(&text) && !is_locked("numpy"));
+    }
+
+    #[test]
+    fn a_package_is_known_by_its_name_alone() {
+        assert!(has("numpy\n Gradio [oauth] >= 5 # pages\n", "gradio") && has("gradio==6.1.0 \\", "gradio"));
+        assert!(!has("gradio-client==2\n# gradio\n", "gradio") && !has("", "gradio"));
     }
 
     #[test]

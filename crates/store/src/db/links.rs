@@ -40,6 +40,8 @@ pub struct Link {
     pub n_decimals: Option<i64>,
     /// How many of the most probable classes are told.
     pub top_k: Option<i64>,
+    /// Whether it opens the app beside the model.
+    pub has_app: bool,
     pub is_revoked: bool,
     pub created_by: String,
     pub created_ms: i64,
@@ -60,6 +62,7 @@ pub struct NewLink<'a> {
     pub calls_per_minute: Option<i64>,
     pub n_decimals: Option<i64>,
     pub top_k: Option<i64>,
+    pub has_app: bool,
     pub created_by: &'a str,
     pub created_ms: i64,
 }
@@ -71,20 +74,21 @@ pub struct Change {
     pub max_calls: Option<i64>,
 }
 
-const SELECT: &str = "SELECT l.id, l.hash, l.repository_id, r.owner_id, a.name AS owner_name, r.kind AS repository_kind,
+const SELECT: &str =
+    "SELECT l.id, l.hash, l.repository_id, r.owner_id, a.name AS owner_name, r.kind AS repository_kind,
     r.name AS repository_name, l.revision_id, v.oid, l.action, l.is_anonymous, l.hidden, l.expires_ms,
-    l.max_calls, l.n_calls, l.calls_per_minute, l.n_decimals, l.top_k, l.is_revoked, l.created_by, l.created_ms,
-    l.last_used_ms
+    l.max_calls, l.n_calls, l.calls_per_minute, l.n_decimals, l.top_k, l.has_app, l.is_revoked, l.created_by,
+    l.created_ms, l.last_used_ms
     FROM links l JOIN repositories r ON r.id = l.repository_id JOIN accounts a ON a.id = r.owner_id
     JOIN revisions v ON v.id = l.revision_id";
 
 /// Creates a link. [`Error::NotFound`] if the revision is not the repository's.
 pub async fn create(db: &Db, new: &NewLink<'_>) -> Result<Link, Error> {
     let sql = "INSERT INTO links (hash, repository_id, revision_id, action, is_anonymous, hidden, expires_ms,
-            max_calls, n_calls, calls_per_minute, n_decimals, top_k, is_revoked, created_by, created_ms)
+            max_calls, n_calls, calls_per_minute, n_decimals, top_k, has_app, is_revoked, created_by, created_ms)
         SELECT CAST($1 AS TEXT), repository_id, id, CAST($4 AS TEXT), CAST($5 AS BOOLEAN), CAST($6 AS TEXT),
             CAST($7 AS BIGINT), CAST($8 AS BIGINT), 0, CAST($9 AS BIGINT), CAST($10 AS BIGINT),
-            CAST($11 AS BIGINT), FALSE, CAST($12 AS TEXT), CAST($13 AS BIGINT)
+            CAST($11 AS BIGINT), CAST($14 AS BOOLEAN), FALSE, CAST($12 AS TEXT), CAST($13 AS BIGINT)
         FROM revisions WHERE repository_id = $2 AND id = $3";
     let n_rows = query("store a link", sql)
         .bind(new.hash)
@@ -100,6 +104,7 @@ pub async fn create(db: &Db, new: &NewLink<'_>) -> Result<Link, Error> {
         .bind(new.top_k)
         .bind(new.created_by)
         .bind(new.created_ms)
+        .bind(new.has_app)
         .run(db.writer())
         .await?;
     let created = if n_rows == 0 { None } else { by_hash(db, new.hash).await? };

@@ -18,6 +18,7 @@ const STEPS: &[(&str, &str)] = &[
     ("trust", include_str!("../../migrations/0006_trust.sql")),
     ("traffic", include_str!("../../migrations/0007_traffic.sql")),
     ("inputs", include_str!("../../migrations/0008_inputs.sql")),
+    ("apps", include_str!("../../migrations/0009_apps.sql")),
     ("sketches", include_str!("../../migrations/0011_sketches.sql")),
 ];
 

@@ -180,6 +180,7 @@ pub async fn delete(db: &Db, id: RepositoryId) -> Result<(), Error> {
         "DELETE FROM grants WHERE repository_id = $1",
         "DELETE FROM tokens WHERE repository_id = $1",
         "DELETE FROM endpoints WHERE repository_id = $1",
+        "DELETE FROM apps WHERE repository_id = $1",
         "DELETE FROM uploads WHERE repository_id = $1",
         "DELETE FROM former_names WHERE repository_id = $1",
         "DELETE FROM likes WHERE repository_id = $1",

@@ -41,6 +41,7 @@ async fn link(db: &Db, to: &Repository, max_calls: Option<i64>) -> Link {
         calls_per_minute: None,
         n_decimals: Some(3),
         top_k: None,
+        has_app: true,
         created_by: "alice",
         created_ms: NOW_MS,
     };
@@ -55,6 +56,7 @@ async fn a_link_leads_to_one_revision(db: Db) {
     assert_eq!(found, made);
     assert_eq!((found.repository_name.as_str(), found.owner_name.as_str()), ("iris", "alice"));
     assert_eq!((found.action, found.n_decimals, found.n_calls), (Action::Predict, Some(3), 0));
+    assert!(found.has_app);
     assert_eq!(links::by_hash(&db, "g").await.unwrap(), None);
     assert_eq!(links::list(&db, iris.id, None, 10).await.unwrap().items, std::slice::from_ref(&made));
 }

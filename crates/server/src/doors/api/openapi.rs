@@ -7,8 +7,8 @@ use utoipa::OpenApi;
 
 use super::endpoints::{traffic, watch};
 use super::{
-    accounts, endpoints, events, grants, invitations, links, organizations, repositories, sessions, tokens,
-    webhooks,
+    accounts, apps, endpoints, events, grants, invitations, links, organizations, repositories, sessions,
+    tokens, webhooks,
 };
 use crate::doors::keys;
 
@@ -37,6 +37,7 @@ use crate::doors::keys;
         endpoints::list, endpoints::deploy, endpoints::get, endpoints::stop,
         traffic::change, traffic::set_targets, traffic::promote, traffic::roll_back,
         watch::logs, watch::metrics, watch::requests,
+        apps::get, apps::start, apps::stop, apps::logs,
         keys::list,
     ),
     tags(
@@ -47,6 +48,7 @@ use crate::doors::keys;
         (name = "webhooks", description = "Addresses that are told of what happens"),
         (name = "organizations", description = "Accounts with members"),
         (name = "endpoints", description = "Where models answer"),
+        (name = "apps", description = "Gradio and Streamlit apps beside models"),
         (name = "receipts", description = "Signed statements of what was answered"),
     )
 )]

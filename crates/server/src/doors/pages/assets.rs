@@ -32,6 +32,7 @@ pub const ASSETS: &[Asset] = assets! {
         "styles/web_app.css"];
     "theme.js", SCRIPT, ["scripts/theme.js"];
     "page.js", SCRIPT, ["scripts/page.js"];
+    "app.js", SCRIPT, ["scripts/app.js"];
     "endpoint.js", SCRIPT, ["scripts/endpoint.js"];
     "web_app.js", SCRIPT, ["scripts/web_app.js"];
     "answer.js", SCRIPT, ["scripts/answer.js"];

@@ -17,6 +17,9 @@ use crate::app::App;
 use crate::doors::address::Base;
 use crate::error::Error;
 
+/// What the routes of such pages end in.
+pub(super) const ROUTE: &str = "/embed";
+
 /// On a response that pages of other sites may show in a frame.
 #[derive(Debug, Clone, Copy)]
 pub struct Framed;

@@ -5,14 +5,15 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 
+use super::views::frame::Frame;
 use super::views::message::ErrorPage;
 use super::visitor::Visitor;
-use super::{go_to, protection, show};
+use super::{embed, go_to, protection, show};
 use crate::app::App;
 use crate::doors::api::Api;
 use crate::doors::trace::RequestId;
@@ -46,11 +47,15 @@ pub struct Asked {
     uri: Uri,
     headers: HeaderMap,
     id: Option<String>,
+    /// Whether the page stands in a frame of another site's.
+    is_framed: bool,
 }
 
 impl Asked {
     pub fn of(request: &Request) -> Self {
+        let route = request.extensions().get::<MatchedPath>();
         Self {
+            is_framed: route.is_some_and(|route| route.as_str().ends_with(embed::ROUTE)),
             method: request.method().clone(),
             uri: request.uri().clone(),
             headers: request.headers().clone(),
@@ -83,15 +88,13 @@ pub async fn complete(app: &App, asked: &Asked, mut response: Response) -> Respo
     if asked.uri.path().starts_with("/api/") || asked.uri.path().starts_with("/endpoints/") {
         return Refusal::<Api>::from(Error::PageNotFound(asked.uri.path().to_owned())).into_response();
     }
-    if waiting.code == Code::NotSignedIn && asked.method.is_safe() {
+    if waiting.code == Code::NotSignedIn && asked.method.is_safe() && !asked.is_framed {
         return go_to(&format!("/sign-in?next={}", super::place::encode(asked.here())));
     }
-    // The page only greets; whoever it was may be unknown by now, and a forged form is nobody's.
-    let actor = identity::recognise(app, &Method::GET, &asked.headers).await.unwrap_or(Actor::Nobody);
-    let visitor = Visitor { actor, here: asked.here().to_owned() };
+    let visitor = visitor(app, asked).await;
     let entry = waiting.code.entry();
     let page = ErrorPage {
-        frame: visitor.frame(entry.title),
+        frame: Frame { is_embedded: asked.is_framed, ..visitor.frame(entry.title) },
         status: entry.status,
         title: entry.title.to_owned(),
         detail: sentence(&waiting.detail),
@@ -100,7 +103,8 @@ pub async fn complete(app: &App, asked: &Asked, mut response: Response) -> Respo
         can_sign_in: visitor.name().is_none() && matches!(entry.status, 401 | 403 | 404),
     };
     match show(&page) {
-        Ok(mut shown) => {
+        Ok(shown) => {
+            let mut shown = if asked.is_framed { embed::framed(shown) } else { shown };
             *shown.status_mut() = response.status();
             if let Some(after) = response.headers().get("retry-after") {
                 shown.headers_mut().insert("retry-after", after.clone());
@@ -109,6 +113,15 @@ pub async fn complete(app: &App, asked: &Asked, mut response: Response) -> Respo
         }
         Err(_) => response,
     }
+}
+
+/// Who is greeted; whoever it was may be unknown by now, and a forged form is nobody's. In a frame nobody is known.
+async fn visitor(app: &App, asked: &Asked) -> Visitor {
+    let actor = match asked.is_framed {
+        true => Actor::Nobody,
+        false => identity::recognise(app, &Method::GET, &asked.headers).await.unwrap_or(Actor::Nobody),
+    };
+    Visitor { actor, here: asked.here().to_owned() }
 }
 
 /// What was wrong with a form that could not be read at all. No handler saw it, so no error of ours was written.

@@ -18,7 +18,7 @@ use super::place::{Place, encode, with_query};
 use super::views::frame::{Frame, Link};
 use super::views::repository::{AboutPage, CardPage, EndpointBox, Head, SettingsPage, Tab, UsePage};
 use super::visitor::Visitor;
-use super::{Answer, Html, Shown, access_requests, embed, endpoints, go_to, show, when};
+use super::{Answer, Html, Shown, access_requests, apps, embed, endpoints, go_to, show, when};
 use crate::app::App;
 use crate::doors::address::Base;
 use crate::error::Error;
@@ -46,6 +46,8 @@ pub struct Opened {
     pub may_write: bool,
     pub may_administer: bool,
     pub is_liked: bool,
+    /// Whether it has an app that visitors find.
+    pub has_app: bool,
 }
 
 /// Opens the repository that the address names at the revision it names.
@@ -57,7 +59,8 @@ pub async fn open(app: &App, visitor: &Visitor, place: &Place, action: Action) -
     let (may_write, may_administer) = (may(Action::Write), may(Action::Administer));
     let path = format!("/{}{name}", repository.kind.web_prefix());
     let is_liked = likes::is_liked(app, &visitor.actor, repository.id).await?;
-    Ok(Opened { repository, revision, path, may_write, may_administer, is_liked })
+    let has_app = ops::apps::is_running(app, repository.id).await?;
+    Ok(Opened { repository, revision, path, may_write, may_administer, is_liked, has_app })
 }
 
 impl Opened {
@@ -77,6 +80,7 @@ impl Opened {
         let tabs = [
             Some(tab("Card", "file", "")),
             is_model.then(|| tab("Try it", "play", "/try")),
+            (is_model && (self.has_app || current == "App")).then(|| tab("App", "model", "/app")),
             Some(tab("Files", "folder", "/tree/main")),
             Some(tab("History", "clock", "/commits/main")),
             Some(tab("Discussions", "pen", "/discussions")),
@@ -119,6 +123,7 @@ pub async fn card_page(State(app): State<Arc<App>>, place: Place, base: Base, vi
     let opened = open(&app, &visitor, &place, Action::See).await?;
     let facts = facts_of(&app, &opened).await?;
     let endpoint = endpoints::endpoint_box(&app, &visitor, &opened, facts.as_ref()).await?;
+    let app_box = apps::app_box(&app, &visitor, &opened, facts.as_ref()).await?;
     let totals = entries::totals(&app, opened.revision.tree_id).await?;
     let tags = ops::repositories::tags(&opened.repository);
     let kind = opened.repository.kind;
@@ -137,6 +142,7 @@ pub async fn card_page(State(app): State<Arc<App>>, place: Place, base: Base, vi
         base: base.as_str().to_owned(),
         dangers: facts.as_ref().map(dangers).unwrap_or_default(),
         endpoint,
+        app: app_box,
         facts: short,
         conversion: facts.as_ref().and_then(about::conversion),
         tags: (tags.iter())

@@ -38,6 +38,8 @@ use crate::ops::{entries, facts, links};
 use crate::secrets::Secret;
 use crate::text;
 
+pub mod apps;
+
 /// What a link's model is called where its card gives it no title.
 const UNTITLED: &str = "A model under review";
 /// Pictures of a card are shown to whoever may see the card.
@@ -96,6 +98,7 @@ pub async fn card_page(State(app): State<Arc<App>>, Path(place): Path<Place>, ba
         base: base.as_str().to_owned(),
         dangers: Dangers::default(),
         endpoint: None,
+        app: None,
         facts: in_short(&opened.facts).into_iter().map(shown).collect(),
         conversion: None,
         gate: None,
@@ -309,6 +312,7 @@ impl Opened {
             Some(tab("Card", "file", "")),
             Some(tab("Try it", "play", "/try")),
             Some(tab("Use", "branch", "/use")),
+            self.guest.link.has_app.then(|| tab("App", "model", "/app")),
             may_read.then(|| tab("Files", "folder", "/files")),
         ];
         Ok(Head {

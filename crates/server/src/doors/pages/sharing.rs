@@ -52,6 +52,7 @@ pub struct SharingForm {
     anonymous: String,
     acknowledged: String,
     files: String,
+    app: String,
     hide: String,
     expires: String,
     calls: String,
@@ -147,6 +148,7 @@ fn new_link(form: &SharingForm) -> Result<NewLink, Error> {
         round: count("digits after the point", &form.round)?,
         top_k: count("classes", &form.top_k)?,
         files: !form.files.is_empty(),
+        app: !form.app.is_empty(),
         dry_run: anonymous && form.acknowledged.is_empty(),
     })
 }
@@ -175,6 +177,7 @@ fn fields(form: SharingForm) -> LinkFields {
     LinkFields {
         is_anonymous: !form.anonymous.is_empty(),
         gives_files: !form.files.is_empty(),
+        opens_app: !form.app.is_empty(),
         hide: form.hide,
         expires: form.expires,
         calls: form.calls,
@@ -249,6 +252,7 @@ fn link_line(link: Link) -> LinkLine {
         of_late: asked.unwrap_or_default(),
         is_anonymous: link.anonymous,
         gives_files: link.action >= Action::Read,
+        opens_app: link.app,
         revision: link.revision.chars().take(SHORT).collect(),
         created: day(link.created),
         expires: link.expires.map(day),

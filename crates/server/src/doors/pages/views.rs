@@ -5,6 +5,7 @@
 
 pub mod access_requests;
 pub mod account;
+pub mod apps;
 pub mod discussions;
 pub mod endpoint;
 pub mod files;
@@ -50,6 +51,7 @@ pages! {
     files::HistoryPage => Ask;
     web_app::WebAppPage => Ask;
     web_app::AnswerPage => Ask;
+    apps::AppPage => Never;
     account::SignInPage => Ask;
     account::SignUpPage => Never;
     account::AccountPage => Ask;

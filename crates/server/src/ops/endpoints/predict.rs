@@ -27,7 +27,7 @@ use crate::gateway::slot::{self, Place};
 use crate::gateway::{Key, Live, Slot};
 use crate::ops::access::{self, Action, Actor, Subject};
 use crate::ops::links::{Guest, guard, watch};
-use crate::predict::blunt::Blunt;
+use crate::predict::blunt::{self, Blunt};
 use crate::predict::rows::Rows;
 use crate::predict::{answers, media};
 
@@ -259,6 +259,11 @@ fn discreet(error: Error, actor: &Actor, subject: &Subject<'_>) -> Error {
 
 /// Asks.
 pub async fn infer(app: &Arc<App>, open: &Open, tensors: &[IndexedTensor]) -> Result<Predicted, Error> {
+    if open.blunt().top_k.is_some() {
+        // It was looked at when the link was made, which may have been before anybody asked this of a model.
+        let refused = blunt::check_best(&open.live.schema);
+        refused.map_err(|reason| open.source.told(Error::BadInput(reason)))?;
+    }
     let outcome = whole(app, open, Method::Predict, tensors).await;
     if open.is_sampled() {
         let (live, outcome) = match &outcome {

@@ -201,7 +201,7 @@ async fn environment(app: &App, name: &str, of: RevisionId) -> Result<Option<(Wa
     let facts = facts::ensure(app, of).await?;
     let Some(python) = &facts.python else { return Ok(None) };
     check_servable(name, &facts)?;
-    let wanted = environments::wanted(app, &revision(app, of).await?, python).await?;
+    let wanted = environments::wanted(app, &revision(app, of).await?, &python.environment).await?;
     let standing = environments::standing(app, &wanted).await?;
     Ok(Some((wanted, standing)))
 }

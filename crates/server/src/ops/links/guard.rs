@@ -261,6 +261,7 @@ mod tests {
             calls_per_minute: None,
             n_decimals: None,
             top_k: None,
+            has_app: false,
             is_revoked: false,
             created_by: "alice".to_owned(),
             created_ms: 0,

@@ -5,6 +5,7 @@
 
 use futures_util::TryStreamExt;
 use spec::api::Trace;
+use spec::app::AppFacts;
 use spec::digest::Sha256;
 use store::db::entries::{self, Entry, Listing};
 use store::db::revisions::Revision;
@@ -42,11 +43,12 @@ pub async fn find(
     app: &App,
     revision: &Revision,
     identity: &Identity,
-    with_files: bool,
+    (with_files, with_app): (bool, bool),
 ) -> Result<Findings, Error> {
     let facts = facts::ensure(app, revision.id).await?;
     let examples = facts::examples(app, revision, Some(&facts)).await?;
-    let mut traces = veil::find(identity, &facts.schema.unwrap_or_default(), &examples);
+    let mut traces: Vec<Trace> = facts.app.iter().filter(|_| with_app).map(of_app).collect();
+    traces.extend(veil::find(identity, &facts.schema.unwrap_or_default(), &examples));
     let mut given = Vec::new();
     let mut n_left = BYTES;
     for entry in files(app, revision).await? {
@@ -54,21 +56,23 @@ pub async fn find(
             let place = format!("the name of the file {}", entry.path);
             traces.push(Trace { word: found.word, place, hidden: true, shown: false });
         }
-        // Without the right to files the card is the only one whose text is shown.
-        let is_shown = with_files || entry.path == spec::card::PATH;
+        // Without files and app the card is the only one whose text is shown.
+        let is_card = entry.path == spec::card::PATH;
+        let is_shown = with_files || with_app || is_card;
         let size = u64::try_from(entry.n_bytes).unwrap_or(u64::MAX);
         if !is_shown || traces.len() >= TRACES {
             continue;
         }
         if size > n_left {
             let place = format!("{}: too large to be looked at", entry.path);
-            traces.push(Trace { word: String::new(), place, hidden: false, shown: false });
+            traces.push(Trace { word: String::new(), place, hidden: false, shown: with_app });
             continue;
         }
         n_left -= size;
         let scan = scan(app, &entry, identity).await?;
         given.extend(entry.sha256.map(|sha256| (sha256, scan.given(&entry))));
-        traces.extend(of_file(&entry, scan));
+        // An app shows of what it reads whatever it likes.
+        traces.extend(of_file(&entry, scan, with_app && !is_card));
     }
     traces.truncate(TRACES);
     Ok(Findings { traces, given })
@@ -81,19 +85,25 @@ pub async fn files(app: &App, revision: &Revision) -> Result<Vec<Entry>, Error> 
     Ok(page.items.into_iter().filter(|entry| !entry.is_folder()).collect())
 }
 
-fn of_file(entry: &Entry, scan: Scan) -> Vec<Trace> {
-    let is_hidden = scan.is_text && is_short(entry);
+/// An app's own words are nobody's to change.
+fn of_app(app: &AppFacts) -> Trace {
+    let place = format!("the app {}: its pages are shown as they are", app.file);
+    Trace { word: String::new(), place, hidden: false, shown: true }
+}
+
+fn of_file(entry: &Entry, scan: Scan, is_of_app: bool) -> Vec<Trace> {
+    let is_hidden = scan.is_text && is_short(entry) && !is_of_app;
     let trace = |(found, line): (Found, usize)| {
         let place = match scan.is_text {
             true => format!("{}, line {line}", entry.path),
             false => format!("{}, byte {}", entry.path, found.at),
         };
-        Trace { word: found.word, place, hidden: is_hidden, shown: false }
+        Trace { word: found.word, place, hidden: is_hidden, shown: is_of_app }
     };
     let mut traces: Vec<Trace> = scan.found.into_iter().map(trace).collect();
     if scan.is_packed {
         let place = format!("{}: packed, so that nothing in it can be looked at", entry.path);
-        traces.push(Trace { word: String::new(), place, hidden: false, shown: false });
+        traces.push(Trace { word: String::new(), place, hidden: false, shown: is_of_app });
     }
     traces
 }

@@ -33,6 +33,17 @@ struct Asked<'a> {
     offers: Offers,
 }
 
+/// What is sent, as a language writes it, and where to.
+struct Sent {
+    /// What the code calls it.
+    name: &'static str,
+    written: String,
+    /// The rest of the address.
+    path: String,
+    /// Where in the response the answer stands.
+    answer: &'static str,
+}
+
 /// All ways, the friendliest first.
 pub(super) fn ways(usage: &Usage<'_>) -> Vec<Way> {
     let (_, model) = usage.name.split_once('/').unwrap_or(("", usage.name));
@@ -68,12 +79,12 @@ pub fn link_ways(endpoint: &str, schema: Option<&Schema>, offers: Offers) -> Vec
 }
 
 fn python(asked: &Asked<'_>) -> String {
-    let rows = rows(asked, |row| format!("[{}]", spaced(row)));
+    let Sent { name, written, path, answer } = sent(asked, in_python);
     let header = if asked.needs_token { ", \"authorization\": \"Bearer …\"" } else { "" };
     format!(
-        "import json, urllib.request\n\nrows = {rows}\nrequest = urllib.request.Request(\n    \"{}invocations\",\n    \
-         json.dumps({{\"inputs\": rows}}).encode(),\n    {{\"content-type\": \"application/json\"{header}}},\n)\n\
-         print(json.load(urllib.request.urlopen(request))[\"predictions\"])",
+        "import json, urllib.request\n\n{name} = {written}\nrequest = urllib.request.Request(\n    \"{}{path}\",\n    \
+         json.dumps({{\"inputs\": {name}}}).encode(),\n    {{\"content-type\": \"application/json\"{header}}},\n)\n\
+         print(json.load(urllib.request.urlopen(request))[\"{answer}\"])",
         asked.endpoint
     )
 }
@@ -82,9 +93,9 @@ fn load(usage: &Usage<'_>) -> Snippet {
     let Usage { base, name, .. } = usage;
     let token = if usage.is_private { ", token=\"…\"" } else { "" };
     let row = usage.schema.as_ref().and_then(sample::row);
-    let row = row.map_or_else(|| "rows".to_owned(), |row| format!("[{}]", spaced(&row)));
+    let ask = row.map(|row| format!("\nmodel.predict([{}])", spaced(&row))).unwrap_or_default();
     let load = format!(
-        "import reenact as rn\n\nrn.login(\"{}\"{token})\nmodel = rn.load(\"{name}\")\nmodel.predict({row})",
+        "import reenact as rn\n\nrn.login(\"{}\"{token})\nmodel = rn.load(\"{name}\"){ask}",
         base.as_str()
     );
     snippet("Or run the model on your own machine, with `pip install reenact`:", &load)
@@ -92,11 +103,11 @@ fn load(usage: &Usage<'_>) -> Snippet {
 
 fn javascript(asked: &Asked<'_>) -> Vec<Snippet> {
     let header = if asked.needs_token { ", authorization: \"Bearer …\"" } else { "" };
-    let rows = rows(asked, |row| Value::from(vec![row]).to_string());
+    let Sent { name, written, path, answer } = sent(asked, Value::to_string);
     let ask = format!(
-        "const rows = {rows};\nconst response = await fetch(\"{}invocations\", {{\n  method: \"POST\",\n  \
-         headers: {{ \"content-type\": \"application/json\"{header} }},\n  body: JSON.stringify({{ inputs: rows }}),\n}});\n\
-         console.log((await response.json()).predictions);",
+        "const {name} = {written};\nconst response = await fetch(\"{}{path}\", {{\n  method: \"POST\",\n  \
+         headers: {{ \"content-type\": \"application/json\"{header} }},\n  body: JSON.stringify({{ inputs: {name} }}),\n}});\n\
+         console.log((await response.json()).{answer});",
         asked.endpoint
     );
     vec![snippet("In a page of any site, or in a module that Node runs:", &ask)]
@@ -104,10 +115,10 @@ fn javascript(asked: &Asked<'_>) -> Vec<Snippet> {
 
 fn r(asked: &Asked<'_>) -> Vec<Snippet> {
     let header = if asked.needs_token { "  req_headers(authorization = \"Bearer …\") |>\n" } else { "" };
-    let rows = rows(asked, |row| format!("list(list({}))", listed(row, in_r)));
+    let Sent { name, written, path, answer } = sent(asked, in_r);
     let ask = format!(
-        "library(httr2)\n\nrows <- {rows}\nanswer <- request(\"{}invocations\") |>\n{header}  \
-         req_body_json(list(inputs = rows)) |>\n  req_perform() |>\n  resp_body_json()\nprint(answer$predictions)",
+        "library(httr2)\n\n{name} <- {written}\nanswer <- request(\"{}{path}\") |>\n{header}  \
+         req_body_json(list(inputs = {name})) |>\n  req_perform() |>\n  resp_body_json()\nprint(answer${answer})",
         asked.endpoint
     );
     vec![snippet("With the packages `httr2` and `jsonlite`:", &ask)]
@@ -142,10 +153,17 @@ fn curl(asked: &Asked<'_>) -> Vec<Snippet> {
     steps
 }
 
-/// One row in a list, as a language writes it; the word `rows` where none can be made up.
-fn rows(asked: &Asked<'_>, write: impl Fn(&[Value]) -> String) -> String {
-    let row = asked.schema.and_then(sample::row);
-    row.map_or_else(|| "rows".to_owned(), |row| write(&row))
+/// One row as MLflow clients send it; tensors for a model that takes no rows, such as series of any length; the word
+/// `rows` where nothing can be made up.
+fn sent(asked: &Asked<'_>, write: impl Fn(&Value) -> String) -> Sent {
+    let row = asked.schema.and_then(sample::row).map(|row| json!([row]));
+    let tensors = || asked.schema.and_then(sample::tensors).map(Value::from);
+    if let (None, Some(tensors)) = (&row, tensors()) {
+        let path = format!("v2/models/{}/infer", asked.model);
+        return Sent { name: "inputs", written: write(&tensors), path, answer: "outputs" };
+    }
+    let written = row.map_or_else(|| "rows".to_owned(), |row| write(&row));
+    Sent { name: "rows", written, path: "invocations".to_owned(), answer: "predictions" }
 }
 
 fn command_line(usage: &Usage<'_>) -> Vec<Snippet> {

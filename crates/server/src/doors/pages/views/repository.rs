@@ -3,6 +3,7 @@
 use askama::Template;
 
 use super::access_requests::GateBox;
+use super::apps::AppBox;
 use super::frame::{Frame, Link};
 use super::front::When;
 
@@ -157,6 +158,7 @@ pub struct CardPage {
     pub base: String,
     pub dangers: Dangers,
     pub endpoint: Option<EndpointBox>,
+    pub app: Option<AppBox>,
     /// Short facts beside the card: name and value.
     pub facts: Vec<(String, String)>,
     pub conversion: Option<Conversion>,

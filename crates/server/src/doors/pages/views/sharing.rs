@@ -22,6 +22,7 @@ pub struct LinkLine {
     pub state: String,
     pub is_anonymous: bool,
     pub gives_files: bool,
+    pub opens_app: bool,
     /// The first digits of the revision.
     pub revision: String,
     pub created: When,
@@ -59,6 +60,7 @@ pub struct TraceLine {
 pub struct LinkFields {
     pub is_anonymous: bool,
     pub gives_files: bool,
+    pub opens_app: bool,
     pub hide: String,
     pub expires: String,
     pub calls: String,
