@@ -47,6 +47,8 @@ pub enum Command {
     Replay(reproducing::Replay),
     Verify(reproducing::Verify),
     Runs(reproducing::Runs),
+    Doctor(reproducing::Doctor),
+    Variance(reproducing::Variance),
     Share(sharing::Share),
     Grant(sharing::Grant),
     Revoke(sharing::Revoke),

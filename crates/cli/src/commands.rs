@@ -7,6 +7,7 @@ mod build_environment;
 mod completions;
 mod demo;
 mod deploy;
+mod doctor;
 mod endpoints;
 mod grant;
 mod info;
@@ -26,6 +27,7 @@ mod serve;
 mod setup;
 mod share;
 mod token;
+mod variance;
 mod verify;
 mod webhook;
 mod worker;
@@ -72,6 +74,8 @@ pub fn run(command: Command, printer: &Printer) -> anyhow::Result<ExitStatus> {
         Command::Replay(args) => replay::run(&args, printer),
         Command::Verify(args) => verify::run(&args, printer),
         Command::Runs(args) => runs::run(&args, printer),
+        Command::Doctor(args) => doctor::run(&args, printer),
+        Command::Variance(args) => variance::run(&args, printer),
         Command::Launch(args) => launch::run(args),
         Command::Runtime(args) => runtime::run(args),
         Command::Worker(args) => worker::run(args),

@@ -48,6 +48,8 @@ pub enum Error {
     Glob { glob: String, source: globset::Error },
     #[error("no run here is called `{0}`")]
     NoRun(String),
+    #[error("there are no runs in `{}` that ended with exit code 0", .0.display())]
+    NoRuns(PathBuf),
     #[error("could not write the record as JSON")]
     Json(#[source] serde_json::Error),
 }
@@ -69,6 +71,7 @@ impl Error {
             Self::Incomplete(_) => {
                 "record it again; the entropy up to the end is in the capsule's folder `entropy`"
             }
+            Self::NoRuns(_) => "name the folder that an earlier `reenact variance -o DIR` wrote",
             Self::Redacted => "run it with that argument by hand, and compare with `reenact verify`",
             _ => return None,
         })

@@ -68,12 +68,11 @@ pub fn replay(means: &Means, replaying: &Replaying<'_>) -> Result<Capsule, Error
         variables: Some(&recorded.variables),
         words: &to,
     };
-    record.exit = Some(run::run(means, &start, &shim)?);
-    recorder::seal(
-        &mut record,
-        &Place { folder: &work, capsule: &to, shim: &shim.folder() },
-        replaying.wanted,
-    )?;
+    let ended = run::run(means, &start, &shim)?;
+    recorder::end(&mut record, ended);
+    // A replay is not profiled, so there is nothing else to be told.
+    let _ =
+        recorder::seal(&mut record, &Place { folder: &work, capsule: &to, shim: &shim }, replaying.wanted)?;
     entropy::account(&mut record.entropy, &script, &to.join(folder::ENTROPY))?;
     record.duration_ms = u64::try_from((means.now_ms)() - record.started_ms).ok();
     record.state = State::Complete;

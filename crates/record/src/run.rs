@@ -1,16 +1,20 @@
 //! Running a command: found, started under the shim, its words passed on and kept, its end waited for.
 //!
-//! Knows neither capsules nor comparisons. Invariant: the command sees its own environment and input; its output
-//! goes to a pipe, so a program that asks whether a terminal is there is told no.
+//! Knows neither capsules nor comparisons. Invariants: the command sees its own environment and input; its output
+//! goes to a pipe, so a program that asks whether a terminal is there is told no. What this program is told by a
+//! signal, the command is told.
+
+pub mod bell;
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Duration;
 use std::{env, thread};
@@ -18,6 +22,7 @@ use std::{env, thread};
 use spec::capsule::Exit;
 
 use crate::error::{Error, at};
+use crate::run::bell::{Bell, Wait};
 use crate::shim::Shim;
 
 /// What the caller lends to a run.
@@ -30,6 +35,17 @@ pub struct Means {
     pub out: fn() -> Box<dyn Write + Send>,
     /// Where its errors go.
     pub err: fn() -> Box<dyn Write + Send>,
+    /// Rung by whoever receives this program's signals.
+    pub bell: Arc<Bell>,
+    /// How long a command may take.
+    pub timeout: Option<Duration>,
+}
+
+/// How a command ended, and whether it was for its time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Ended {
+    pub exit: Exit,
+    pub is_late: bool,
 }
 
 /// What is to be started.
@@ -47,7 +63,7 @@ pub(crate) struct Start<'s> {
 const LINGER: Duration = Duration::from_secs(5);
 
 /// Runs a command to its end.
-pub(crate) fn run(means: &Means, start: &Start<'_>, shim: &Shim) -> Result<Exit, Error> {
+pub(crate) fn run(means: &Means, start: &Start<'_>, shim: &Shim) -> Result<Ended, Error> {
     let Some((launcher, leading)) = means.launcher.split_first() else { return Err(Error::Unsupported) };
     let mut command = Command::new(launcher);
     command.args(leading).arg("--preload");
@@ -59,12 +75,19 @@ pub(crate) fn run(means: &Means, start: &Start<'_>, shim: &Shim) -> Result<Exit,
     command.current_dir(start.folder).env("PWD", start.folder).env_remove("LD_PRELOAD");
     command.envs(shims.into_iter().filter(|(name, _)| *name != "LD_PRELOAD"));
     if let Some(variables) = start.variables {
-        let kept = env::vars_os().filter_map(|(name, _)| name.into_string().ok());
-        kept.filter(|name| spec::capsule::is_kept_variable(name)).for_each(|name| {
+        let ours = env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
+        let is_kept = |name: &str, value: &OsStr| {
+            spec::capsule::is_kept_variable(name)
+                && !value.to_str().is_some_and(spec::capsule::is_secret_value)
+        };
+        ours.filter(|(name, value)| is_kept(name, value)).for_each(|(name, _)| {
             command.env_remove(name);
         });
         command.envs(variables);
     }
+    let own_path = env::var("PYTHONPATH").ok();
+    let python_path = start.variables.map_or(own_path, |variables| variables.get("PYTHONPATH").cloned());
+    command.env("PYTHONPATH", shim.python_path(python_path.as_deref()));
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let failed = |source| Error::Start { program: start.program.display().to_string(), source };
     let mut child = command.spawn().map_err(failed)?;
@@ -75,17 +98,19 @@ pub(crate) fn run(means: &Means, start: &Start<'_>, shim: &Shim) -> Result<Exit,
     if let Some(err) = child.stderr.take() {
         pass_on(err, (means.err)(), create(&start.words.join("stderr.txt"))?, done);
     }
-    let status = child.wait().map_err(failed)?;
+    let wait = Wait { bell: &means.bell, timeout: means.timeout };
+    let (status, is_late) = bell::wait(&mut child, &wait).map_err(failed)?;
     // A process that was left behind may hold the pipes open for ever; what it says then is not part of the run.
     for _ in 0..2 {
         if ends.recv_timeout(LINGER).is_err() {
             break;
         }
     }
-    Ok(match status.signal() {
+    let exit = match status.signal() {
         Some(signal) => Exit::Signal(signal),
         None => Exit::Code(status.code().unwrap_or(1)),
-    })
+    };
+    Ok(Ended { exit, is_late })
 }
 
 fn create(path: &Path) -> Result<File, Error> {

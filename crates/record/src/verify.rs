@@ -7,10 +7,10 @@ mod complete;
 mod environment;
 mod explain;
 mod numbers;
-mod outcome;
+pub(crate) mod outcome;
 mod outputs;
 mod process;
-mod side;
+pub(crate) mod side;
 mod weights;
 
 use std::path::Path;

@@ -2,9 +2,11 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 use regex::Regex;
+use server::settings::Seconds;
 
 /// Record a run, so that it can be run again to the same bits
 ///
@@ -36,7 +38,7 @@ pub struct Record {
     pub command: Vec<String>,
 }
 
-/// What of a run is kept.
+/// What of a run is kept, and how long it may take.
 #[derive(Debug, Args)]
 pub struct Wanted {
     /// Files that are outputs [default: all that the run writes in its folder]
@@ -45,6 +47,14 @@ pub struct Wanted {
     /// Finds metrics in the lines of the output by named groups [default: the usual words, such as `loss=0.5`]
     #[arg(long, value_name = "REGEX")]
     pub metric_pattern: Option<Regex>,
+    /// End the command after this time, such as `90s`, `15m` or `12h`
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub timeout: Option<Duration>,
+}
+
+fn time(text: &str) -> Result<Duration, &'static str> {
+    let time: Result<Seconds, ()> = text.parse();
+    time.map(|time| time.0).map_err(|()| "a time is a number and a unit, such as `90s`, `15m` or `12h`")
 }
 
 /// List, show and delete the capsules that are known here
@@ -150,6 +160,69 @@ pub struct Verify {
     /// Write a page that can be opened without anything else
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
+}
+
+/// Run a command once and say what in it cannot be reproduced, why, and what helps
+///
+/// Names generators without a seed, entropy, orders of sets and folders, pools, threads, instruction sets and the
+/// operations of PyTorch that have no fixed order, with the lines of the program that use them. With `--patch` it
+/// writes a folder that sets what can be set from outside, and runs the command twice with it; it then ends with 0
+/// where both came to the same bits, and with 1 where they did not.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  reenact doctor -- python train.py
+  reenact doctor --patch -- python train.py
+  . ./reenact-patch/env && python train.py")]
+pub struct Doctor {
+    /// Write what to set, and prove it by running again
+    #[arg(long)]
+    pub patch: bool,
+    /// Folder for the patch
+    #[arg(long, value_name = "DIR", default_value = "reenact-patch")]
+    pub patch_folder: PathBuf,
+    /// Folder for the capsules of the runs [default: a new one]
+    #[arg(long, short, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub wanted: Wanted,
+    /// The program and its arguments
+    #[arg(last = true, required = true)]
+    pub command: Vec<String>,
+}
+
+/// Run a command many times as it is, and say how much the results differ
+///
+/// Each run takes place in the folder where you are, one after the other, and is recorded. Of each metric the last
+/// value counts. With `--against` the metrics are compared with those of the runs of another command.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  reenact variance -n 8 -- python train.py
+  reenact variance -n 8 -o before -- python train.py
+  reenact variance -n 8 -o after --against before --html report.html -- python train.py --dropout 0.2")]
+pub struct Variance {
+    /// How often to run it
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(2..=1000))]
+    pub runs: u32,
+    /// Folder for the capsules, which are called 1, 2 and so on in it [default: a new one]
+    #[arg(long, short, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Folder of an earlier `reenact variance -o DIR`, to compare with
+    #[arg(long, value_name = "DIR")]
+    pub against: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Write a page that can be opened without anything else
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+    #[command(flatten)]
+    pub wanted: Wanted,
+    /// The program and its arguments
+    #[arg(last = true, required = true)]
+    pub command: Vec<String>,
 }
 
 /// Switch chance out of addresses and become a program; `record` and `replay` start this

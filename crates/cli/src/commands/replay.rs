@@ -22,12 +22,16 @@ pub fn run(args: &Replay, printer: &Printer) -> anyhow::Result<ExitStatus> {
         Environment::Current => None,
         Environment::Restore => Some(restored::python(&capsule::read(&recorded)?, printer)?),
     };
-    let means = means()?;
+    let means = means(args.wanted.timeout)?;
     let mut n_same = 0;
     for n in 1..=args.times {
         let to = folder(args, &home, &recorded, n)?;
         n_same += u32::from(once((args, &means), (&recorded, &to), program.as_deref(), printer)?);
         printer.note(format_args!("replay: {}", to.display()));
+        if means.bell.has_rung() && n < args.times {
+            printer.warning("a signal came, so the replays end here");
+            break;
+        }
     }
     if args.times > 1 {
         printer.answer(format_args!("{n_same} of {} replays are bitwise the same", args.times))?;

@@ -6,7 +6,7 @@ use std::fmt::Write;
 
 use spec::criteria::{Comparison, Finding, Series, TensorFinding, Verdict};
 
-const STYLE: &str = include_str!("style.css");
+pub(super) const STYLE: &str = include_str!("style.css");
 
 /// The whole page.
 pub fn html(comparison: &Comparison) -> String {
@@ -164,7 +164,7 @@ fn differences(finding: &Finding) -> String {
     text + "</tbody></table></div>\n"
 }
 
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for letter in text.chars() {
         match letter {

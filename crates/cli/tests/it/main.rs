@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod demo;
 #[cfg(test)]
+mod diagnosing;
+#[cfg(test)]
 mod entropy;
 #[cfg(test)]
 mod errors;
@@ -10,6 +12,8 @@ mod errors;
 mod flows;
 #[cfg(test)]
 mod help;
+#[cfg(test)]
+mod hooks;
 #[cfg(test)]
 mod kills;
 #[cfg(test)]
@@ -20,3 +24,5 @@ mod reenact;
 mod reproducing;
 #[cfg(test)]
 mod server;
+#[cfg(test)]
+mod signals;

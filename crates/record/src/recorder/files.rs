@@ -147,7 +147,7 @@ fn is_ignored(path: &Path, place: &Place<'_>) -> bool {
     // A replay works in a folder of its own capsule.
     let is_work = place.folder.starts_with(place.capsule) && path.starts_with(place.folder);
     path.starts_with(place.capsule) && !is_work
-        || path.starts_with(place.shim)
+        || path.starts_with(place.shim.folder())
         || path.components().any(|part| part.as_os_str() == "__pycache__" || part.as_os_str() == ".git")
 }
 

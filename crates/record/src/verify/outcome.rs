@@ -47,6 +47,11 @@ pub(super) fn compare(a: &Side, b: &Side) -> Result<Finding, Error> {
     Ok(Finding { criterion: Criterion::Outcome, standing, summary, differences })
 }
 
+/// All predictions of a run, row by row, by the names of their files.
+pub(crate) fn all(side: &Side) -> Result<Vec<(String, Vec<Vec<u8>>)>, Error> {
+    side.of(Kind::Predictions).map(|(name, path)| Ok((name.clone(), predictions(name, path)?))).collect()
+}
+
 /// The rows of a file of predictions, as bytes.
 fn predictions(name: &str, path: &Path) -> Result<Vec<Vec<u8>>, Error> {
     let mut file = File::open(path).map_err(at("read", path))?;

@@ -12,9 +12,9 @@ use spec::criteria;
 use crate::capsule as folder;
 use crate::error::{Error, at};
 
-pub(super) struct Side {
+pub(crate) struct Side {
     name: String,
-    pub(super) record: Option<Capsule>,
+    pub(crate) record: Option<Capsule>,
     /// All outputs, by their path in the run's folder.
     pub(super) outputs: BTreeMap<String, PathBuf>,
 }
@@ -61,7 +61,7 @@ pub(super) fn kind(path: &str) -> Kind {
 
 impl Side {
     /// Opens a capsule, or a plain folder all of whose files are outputs.
-    pub(super) fn open(path: &Path) -> Result<Self, Error> {
+    pub(crate) fn open(path: &Path) -> Result<Self, Error> {
         let name = path.display().to_string();
         if !folder::is_capsule(path) {
             if !path.is_dir() {

@@ -67,6 +67,8 @@ pub const MATCHED_WEAKLY: u8 = 2;
 pub const FRESH: u8 = 3;
 /// Drawn by a library of cryptography: neither written down nor given again.
 pub const PASSED: u8 = 4;
+/// Made from the key of a task, which was drawn where the task was: neither written down nor given again.
+pub const TASKED: u8 = 5;
 
 /// The stream of a thread whose making was not seen.
 pub const UNKNOWN_STREAM: u64 = u64::MAX;
