@@ -48,7 +48,7 @@ pub(super) fn means(timeout: Option<Duration>) -> anyhow::Result<Means> {
     signals::pass_on(bell.clone())?;
     let own = std::env::current_exe().context("could not find this program")?;
     let launcher = vec![own.into_os_string(), "launch".into()];
-    let (out, err) = (printer::out as fn() -> _, printer::err as fn() -> _);
+    let (out, err) = (printer::out, printer::err);
     Ok(Means { launcher, now_ms: clock::now_ms, out, err, bell, timeout })
 }
 

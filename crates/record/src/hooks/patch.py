@@ -81,9 +81,11 @@ sys.meta_path.insert(0, _Finder())
 
 _here = os.path.dirname(os.path.abspath(__file__))
 sys.path[:] = [folder for folder in sys.path if os.path.abspath(folder) != _here]
-sys.modules.pop("sitecustomize", None)
+_own = sys.modules.pop("sitecustomize")
 try:
     import sitecustomize  # noqa: F401
 except ImportError as _error:
     if _error.name != "sitecustomize":
         raise
+    # Whoever imports us looks for us there.
+    sys.modules["sitecustomize"] = _own

@@ -24,9 +24,11 @@ def _start():
 
 
 _start()
-sys.modules.pop("sitecustomize", None)
+_own = sys.modules.pop("sitecustomize")
 try:
     import sitecustomize  # noqa: F401
 except ImportError as _error:
     if _error.name != "sitecustomize":
         raise
+    # Whoever imports us looks for us there.
+    sys.modules["sitecustomize"] = _own

@@ -8,8 +8,8 @@ import sys
 
 from . import profile
 
-# What processors of the last ten years have in common; NumPy chooses among the rest by what it finds.
-_COMMON = {"X86_V2", "X86_V3", "SSE41", "POPCNT", "SSE42", "AVX", "F16C", "FMA3", "AVX2"}
+# Beyond what processors of the last ten years have in common; NumPy chooses among these by what it finds.
+_BEYOND = ("AVX512", "AVX10", "X86_V4")
 
 
 def libraries():
@@ -30,6 +30,6 @@ def _numpy(numpy):
     core = getattr(numpy, "_core", None) or numpy.core
     inner = core._multiarray_umath
     found = [name for name in inner.__cpu_dispatch__ if inner.__cpu_features__.get(name)]
-    own = [name for name in found if name not in _COMMON]
+    own = [name for name in found if name.startswith(_BEYOND)]
     if own:
         profile.note("library", "numpy", architecture=" ".join(own))

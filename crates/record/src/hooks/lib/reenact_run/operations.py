@@ -10,29 +10,26 @@ import warnings
 
 from . import profile
 
-_ENTRY = re.compile(r"^\s*\* :(?:class|func|meth):`~?([\w.]+)`(.*)$")
-_REMEDIES = (
-    ("act deterministically", "switch"),
-    ("will throw", "replace"),
-    ("CUBLAS_WORKSPACE_CONFIG", "cublas"),
-)
+_ENTRY = re.compile(r":(?:class|func|meth):`~?([\w.]+)`(.*)", re.DOTALL)
+_REMEDIES = (("act deterministically", "switch"), ("throw", "replace"), ("CUBLAS_WORKSPACE_CONFIG", "cublas"))
 
 
 def catalogue(text):
     """Names of operations, with when they are meant and what helps, from a text of the framework's documentation."""
     remedy, entries, last = None, {}, None
-    for line in (text or "").splitlines():
-        for words, found in _REMEDIES:
-            if words in line:
-                remedy, last = found, None
-        entry = _ENTRY.match(line)
-        if entry and remedy:
-            last = entry.group(1)
-            entries.setdefault(last, [entry.group(2).strip(), remedy])
-        elif last and line.strip() and not line.strip().startswith(("-", "*", "..")):
-            entries[last][0] = (entries[last][0] + " " + line.strip()).strip()
-        elif last and line.strip().startswith("-"):
-            entries[last][0] += " " + line.strip("- ").strip("`")
+    for paragraph in re.split(r"\n\s*\n", text or ""):
+        flat = " ".join(paragraph.split())
+        if flat.startswith("* ") and remedy:
+            for item in re.split(r"(?:^|\n)\s*\* ", paragraph):
+                entry = _ENTRY.match(item.strip())
+                if entry:
+                    last = entry.group(1)
+                    entries.setdefault(last, [" ".join(entry.group(2).split()), remedy])
+        elif flat.startswith("- ") and last:
+            entries[last][0] += " " + flat.replace("- ", "").replace("`", "")
+        else:
+            found = [remedy for words, remedy in _REMEDIES if words in flat and flat.endswith(":")]
+            remedy, last = (found or [None])[0], None
     return entries
 
 
@@ -78,7 +75,7 @@ def _complain(torch):
         if named is None:
             return show(message, category, filename, lineno, file, line)
         where = profile.place() or ""
-        profile.note("operation", named.group(1), where, when="said by PyTorch itself", remedy="replace", is_on_gpu=True)
+        profile.note("operation", named.group(1), where, when="(said by PyTorch itself)", remedy="replace", is_on_gpu=True)
 
     warnings.showwarning = shown
     warnings.filterwarnings("always", message=".*does not have a deterministic implementation.*")

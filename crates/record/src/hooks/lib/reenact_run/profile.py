@@ -12,7 +12,7 @@ import sys
 from . import lines
 
 _STANDARD = os.path.dirname(os.__file__) + os.sep
-_OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+_OURS = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))) + os.sep
 _HERE = os.getcwd() + os.sep
 _seeded = set()
 _facts = {}

@@ -4,6 +4,7 @@ It reads sources and runs none. Invariant: what it names is there in the source;
 """
 
 import ast
+import os
 import sys
 
 from . import profile
@@ -16,9 +17,11 @@ _ORDERED = ("sorted", "len", "sum", "min", "max", "any", "all", "set", "frozense
 
 def sources():
     """Looks through all files of the program that were imported."""
-    for module in list(sys.modules.values()):
-        path = getattr(module, "__file__", None)
-        if isinstance(path, str) and path.endswith(".py") and profile.is_own(path):
+    # At the end Python has taken the name of its script from the module.
+    paths = {os.path.abspath(word) for word in sys.argv[:1]}
+    paths.update(getattr(module, "__file__", None) for module in list(sys.modules.values()))
+    for path in sorted(path for path in paths if isinstance(path, str) and path.endswith(".py")):
+        if profile.is_own(path) and os.path.isfile(path):
             with open(path, "rb") as file:
                 tree = ast.parse(file.read(), path)
             for fact, what, line in found(tree):
