@@ -11,12 +11,12 @@ import pytest
 import reenact as rn
 
 
-def test_values_reach_the_capsule_to_the_last_digit(tmp_path: Path) -> None:
+def test_values_reach_the_capsule_to_the_last_digit(binary: Path, tmp_path: Path) -> None:
     script = "import reenact as rn\nfor n in range(3): rn.log(step=n, loss=1 / (n + 3))\n"
     (tmp_path / "train.py").write_text(script)
     package = str(Path(rn.__file__).parent.parent)
     environment = {**os.environ, "PYTHONPATH": package, "REENACT_HOME": str(tmp_path / "home")}
-    command = [os.environ["REENACT_BINARY"], "record", "-o", "a", "--", sys.executable, "train.py"]
+    command = [str(binary), "record", "-o", "a", "--", sys.executable, "train.py"]
     subprocess.run(command, cwd=tmp_path, env=environment, check=True)
     metrics = json.loads((tmp_path / "a/capsule.json").read_text())["metrics"]
     assert metrics == {"loss": [1 / 3, 1 / 4, 1 / 5], "step": [0, 1, 2]}

@@ -20,7 +20,6 @@ def _wanted():
         "sklearn.ensemble._gb": metrics.hook_boosting,
         "sklearn.ensemble._hist_gradient_boosting.gradient_boosting": metrics.hook_histograms,
         "sklearn.neural_network._multilayer_perceptron": metrics.hook_perceptron,
-        "transformers.trainer_callback": metrics.hook_transformers,
         "xgboost.callback": metrics.hook_xgboost,
     }
     if "REENACT_RUN_PROFILE" in os.environ:

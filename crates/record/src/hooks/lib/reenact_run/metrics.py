@@ -104,11 +104,3 @@ def hook_lightgbm(module):
         return train(*args, **kwargs)
 
     module.train = hooked
-
-
-def hook_transformers(module):
-    def then(_handler, _args, _state, _control, logs=None, *_rest, **_kwargs):
-        for name, value in (logs or {}).items():
-            log(name, value)
-
-    _after(module.CallbackHandler, "on_log", then)
