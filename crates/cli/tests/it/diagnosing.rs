@@ -119,7 +119,8 @@ fn runs_that_nobody_seeded_are_measured_and_compared_with_others() {
     home.write("t.py", example("numpy_mlp.py"));
     let command = ["variance", "-n", "4", "--json"];
     let ask = |more: &[&str]| -> Value {
-        let arguments = [&command, more, &["--", &python(), "t.py"]].concat();
+        let python = python();
+        let arguments = [&command, more, &["--", &python, "t.py"]].concat();
         serde_json::from_str(&home.ask(&arguments)).unwrap()
     };
     let found = ask(&["-o", "before"]);
