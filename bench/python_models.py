@@ -206,7 +206,9 @@ def _cold_starts(server: running.Reenact, token: str) -> dict[str, float]:
     Both in the environment that the model runs in: another has other versions, or is not compiled.
     """
     url = server.url
-    (python,) = (server.data / "environments").glob("*/bin/python")
+    # The handler that gives back what it got has an environment of its own.
+    (sklearn,) = (server.data / "environments").glob("*/lib/python*/site-packages/sklearn")
+    python = sklearn.parents[3] / "bin" / "python"
     at = f"{url}/api/v1/endpoints/{REPOSITORY}"
     ours, imports = [], []
     for _ in range(N_STARTS):

@@ -107,6 +107,32 @@ def bob(server: Running) -> Account:
     return Account("bob", server.token("bob"))
 
 
+@pytest.fixture(scope="module")
+def house_flags() -> tuple[str, ...]:
+    """How the module's own server is started; a module says it by a fixture of this name."""
+    return ()
+
+
+@pytest.fixture(scope="module")
+def house(binary: Path, tmp_path_factory: pytest.TempPathFactory, house_flags: tuple[str, ...]) -> Iterator[Running]:
+    """A server for the tests of one module."""
+    with running(binary, tmp_path_factory.mktemp("server"), *house_flags) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def token(house: Running) -> str:
+    """Alice's, on the module's own server."""
+    return house.token("alice")
+
+
+@pytest.fixture
+def signed_in(house: Running, token: str, own_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Alice uses the module's own server."""
+    monkeypatch.setenv("REENACT_URL", house.url)
+    monkeypatch.setenv("REENACT_TOKEN", token)
+
+
 @pytest.fixture
 def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home of its own, without any address or token of the machine's."""

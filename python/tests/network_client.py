@@ -56,6 +56,38 @@ def main(folder: Path, interpreter: str) -> None:
         together = ask(rows)
     np.savez(folder / "module.npz", rows=rows, alone=alone, sixteen=sixteen, together=together)
     (folder / "pipelines.json").write_text(json.dumps(pipelines(folder, interpreter)))
+    (folder / "pictures.json").write_text(json.dumps(pictures(folder, interpreter)))
+
+
+def pictures(folder: Path, interpreter: str) -> dict[str, object]:
+    """Pushes a classifier of pictures with what makes numbers of a picture, and keeps what it says of some."""
+    from PIL import Image
+
+    network = nn.Sequential(
+        nn.Conv2d(3, 4, 3, stride=2), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3)
+    ).eval()
+    names = ["cat", "dog", "neither"]
+    mean, deviation = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
+
+    def preprocess(picture: Image.Image) -> torch.Tensor:
+        small = picture.convert("RGB").resize((32, 32), Image.Resampling.BILINEAR)
+        values = torch.as_tensor(np.asarray(small, dtype="float32") / 255)
+        return ((values - mean) / deviation).permute(2, 0, 1)
+
+    paths = []
+    for number, size in enumerate([(48, 40), (200, 100), (31, 77)]):
+        pixels = np.random.default_rng(number).integers(0, 256, (size[1], size[0], 3), dtype="uint8")
+        paths.append(str(folder / f"{number}.png"))
+        Image.fromarray(pixels).save(paths[-1])
+    Image.open(paths[0]).convert("L").save(folder / "gray.jpg")
+    paths.append(str(folder / "gray.jpg"))
+    rn.push(
+        network, "alice/pets", example=paths[:2], preprocess=preprocess, input="image", output="label", labels=names,
+        interpreter=interpreter, public=True,
+    )  # fmt: skip
+    with torch.no_grad():
+        scores = torch.stack([torch.softmax(network(preprocess(Image.open(path))[None])[0], 0) for path in paths])
+    return {"paths": paths, "names": names, "scores": scores.tolist()}
 
 
 def pipelines(folder: Path, interpreter: str) -> dict[str, object]:
@@ -69,6 +101,7 @@ def pipelines(folder: Path, interpreter: str) -> dict[str, object]:
     config = BertConfig(vocab_size=len(WORDS), id2label=labels, **sizes)
     classifier = pipeline("text-classification", BertForSequenceClassification(config).eval(), tokenizer=tokenizer)
     rn.push(classifier, "alice/classifier", example=["a good film"], interpreter=interpreter, public=True)
+    classifier.save_pretrained(str(folder / "saved"))
     filler = pipeline("fill-mask", BertForMaskedLM(config).eval(), tokenizer=tokenizer)
     filler.save_pretrained(str(folder / "filler"))
     rn.push(folder / "filler", "alice/filler", interpreter=interpreter, public=True)

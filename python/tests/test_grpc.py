@@ -5,16 +5,19 @@ Invariant: every method is tried by every kind of actor, and what is told to who
 
 from __future__ import annotations
 
+import json
 import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import grpc
 import numpy as np
 import pytest
 import tritonclient.grpc as triton
+from conftest import running
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
@@ -57,9 +60,9 @@ def live(server, alice, bob, iris) -> Live:
     return Live(server.url.removeprefix("http://"), model, rows[::10].astype(np.float32), tokens, *names)
 
 
-def put(url: str, token: str, path: str, body: bytes) -> None:
+def put(url: str, token: str, path: str, body: bytes, method: str = "PUT") -> None:
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-    with urllib.request.urlopen(urllib.request.Request(url + path, body, headers, method="PUT"), timeout=30):
+    with urllib.request.urlopen(urllib.request.Request(url + path, body, headers, method=method), timeout=30):
         pass
 
 
@@ -205,7 +208,7 @@ def test_a_links_budget_is_counted_here_too(server, alice, live: Live, stub: Any
         ({"inputs": [{"name": "X", "datatype": "FP32", "shape": [0, 4]}]}, "no rows"),
         ({"outputs": [{"name": "nothing"}]}, "no output `nothing`"),
         ({"outputs": [{"name": "label", "parameters": {"classification": {"int64_param": 1}}}]}, "classification"),
-        ({"model_version": "0123456"}, "version"),
+        ({"model_version": "0123456"}, "target of this endpoint"),
     ],
 )
 def test_what_does_not_fit_is_refused_in_words(live: Live, stub: Any, change: dict[str, Any], words: str) -> None:
@@ -224,12 +227,54 @@ def test_what_does_not_fit_is_refused_in_words(live: Live, stub: Any, change: di
 
 def test_bytes_that_are_no_message_harm_nobody(live: Live, client: Any) -> None:
     with grpc.insecure_channel(live.address) as channel:
-        for path in (f"/{SERVICE}/ModelInfer", f"/{SERVICE}/ModelStreamInfer", "/grpc.health.v1.Health/Watch"):
+        for path in (f"/{SERVICE}/ModelInfer", f"/{SERVICE}/ModelStreamInfer", "/grpc.health.v1.Health/Check"):
             call = channel.unary_unary(path, request_serializer=lambda data: data, response_deserializer=lambda data: data)
             with pytest.raises(grpc.RpcError) as refused:
                 call(b"\xff\xff\xff", timeout=30)
-            assert refused.value.code() in (grpc.StatusCode.INTERNAL, grpc.StatusCode.UNIMPLEMENTED)
+            assert refused.value.code() in (grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.UNIMPLEMENTED)
+        # Four million empty inputs take eight million bytes, and would take more than a thousand in memory.
+        call = channel.unary_unary(f"/{SERVICE}/ModelInfer", request_serializer=lambda data: data)
+        with pytest.raises(grpc.RpcError) as refused:
+            call(b"\x2a\x00" * 4_000_000, timeout=30)
+        assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT and "more than 256" in refused.value.details()
     assert client.is_server_live()
+
+
+def test_a_receipt_comes_with_the_answer(live: Live, stub: Any) -> None:
+    asked = raw("alice/by-grpc", live.rows[:1])
+    assert not stub.ModelInfer(asked).parameters
+    signed = stub.ModelInfer(asked, metadata=[("x-reenact-receipt", "1")])
+    assert "payload" in json.loads(signed.parameters["receipt"].string_param)
+
+
+def test_a_version_that_is_not_served_is_not_there(live: Live, stub: Any) -> None:
+    for model in ("alice/by-grpc", live.link):
+        served = stub.ModelMetadata(service_pb2.ModelMetadataRequest(name=model)).versions[0]
+        for version, wanted in ((served[:8], None), ("0123456", grpc.StatusCode.NOT_FOUND)):
+            asked = [
+                (stub.ModelReady, service_pb2.ModelReadyRequest(name=model, version=version)),
+                (stub.ModelMetadata, service_pb2.ModelMetadataRequest(name=model, version=version)),
+                (stub.ModelInfer, raw(model, live.rows[:1], model_version=version)),
+            ]
+            for method, message in asked:
+                try:
+                    method(message, timeout=30)
+                    told = None
+                except grpc.RpcError as error:
+                    told = error.code()
+                assert told is wanted, (model, version, message)
+
+
+def test_guessed_secrets_are_counted_here_too(binary: Path, tmp_path: Path) -> None:
+    with running(binary, tmp_path / "server", "--guess-rate=3") as server:
+        with grpc.insecure_channel(server.url.removeprefix("http://")) as channel:
+            stub = service_pb2_grpc.GRPCInferenceServiceStub(channel)
+            told = []
+            for guess in range(5):
+                with pytest.raises(grpc.RpcError) as refused:
+                    stub.ModelReady(service_pb2.ModelReadyRequest(name=f"r/rl_{guess}"), timeout=30)
+                told.append(refused.value.code().name)
+        assert told == ["NOT_FOUND"] * 3 + ["RESOURCE_EXHAUSTED"] * 2
 
 
 def test_a_message_over_the_limit_is_refused(live: Live, stub: Any) -> None:
@@ -269,6 +314,35 @@ def test_health_is_told_of_server_service_and_model(live: Live) -> None:
             assert stub.Check(health_pb2.HealthCheckRequest(service=service)).status == 1
         with pytest.raises(grpc.RpcError) as refused:
             stub.Check(health_pb2.HealthCheckRequest(service="no.such.Service"))
+        assert refused.value.code() is grpc.StatusCode.NOT_FOUND
+
+
+def test_health_is_watched_and_told_when_it_changes(server, alice, live: Live, iris) -> None:
+    there = {"url": server.url, "token": alice.token}
+    rn.push(live.model, "alice/by-grpc-watched", example=iris[0][::30], **there)
+    rn.deploy("alice/by-grpc-watched", **there)
+    with grpc.insecure_channel(live.address) as channel:
+        stub = health_pb2_grpc.HealthStub(channel)
+
+        def watch(service: str, token: str | None = None) -> Any:
+            metadata = [("authorization", f"Bearer {token}")] if token else []
+            return stub.Watch(health_pb2.HealthCheckRequest(service=service), metadata=metadata, timeout=60)
+
+        assert next(watch("")).status == health_pb2.HealthCheckResponse.SERVING
+        own, others = watch("alice/by-grpc-watched", alice.token), watch("alice/by-grpc-watched")
+        assert next(own).status == health_pb2.HealthCheckResponse.SERVING
+        # What one may not know of is not there, and may come to be.
+        assert next(others).status == health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
+        put(server.url, alice.token, "/api/models/alice/by-grpc-watched/settings", b'{"private": false}')
+        assert next(others).status == health_pb2.HealthCheckResponse.SERVING
+        put(server.url, alice.token, "/api/v1/endpoints/alice/by-grpc-watched", b"", "DELETE")
+        for watched in (own, others):
+            assert next(watched).status == health_pb2.HealthCheckResponse.NOT_SERVING
+        with pytest.raises(grpc.RpcError) as refused:
+            next(watch("alice/by-grpc", "no-token-of-anybody"))
+        assert refused.value.code() is grpc.StatusCode.UNAUTHENTICATED
+        with pytest.raises(grpc.RpcError) as refused:
+            next(watch("r/no-link-of-anybody"))
         assert refused.value.code() is grpc.StatusCode.NOT_FOUND
 
 

@@ -1,7 +1,8 @@
 """Libraries over `huggingface_hub`, unmodified, each in a process of its own: they read the address once, at import.
 
-Models of `transformers` need PyTorch, which PyPI has for Linux only with all of CUDA; what is tested is how the library
-finds, reads and writes the files of one: configuration and tokenizer.
+Models need PyTorch, which PyPI has for Linux only with all of CUDA. Those with weights are tried by an environment
+over Debian's, with versions of `transformers` and `huggingface_hub` that take it; the newest write configuration and
+tokenizer.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import environments
 import pytest
 from conftest import Account, Running, running
 
@@ -62,8 +64,66 @@ back = load_dataset("alice/pushed")
 assert (back["train"]["n"][:], back["test"]["n"][:]) == ([1, 2, 3], [4]), back
 """
 
+WEIGHTS = """
+import torch
+from transformers import AutoModelForSequenceClassification, AutoTokenizer, BertConfig
+from transformers import BertForSequenceClassification, BertTokenizerFast, pipeline
+import huggingface_hub
+assert huggingface_hub.__version__.startswith("0."), huggingface_hub.__version__
 
-def run(script: str, server: Running, token: str, tmp_path: Path) -> None:
+open("words.txt", "w").write("\\n".join("[PAD] [UNK] [CLS] [SEP] [MASK] a good bad film".split()) + "\\n")
+tokenizer = BertTokenizerFast(vocab_file="words.txt")
+torch.manual_seed(0)
+config = BertConfig(vocab_size=9, hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=16)
+model = BertForSequenceClassification(config).eval()
+model.push_to_hub("alice/weights", private=True)
+tokenizer.push_to_hub("alice/weights")
+model.push_to_hub("alice/shards", private=True, max_shard_size="8KB")
+model.push_to_hub("alice/weights", create_pr=True, safe_serialization=False)
+
+for name in ("alice/weights", "alice/shards"):
+    again = AutoModelForSequenceClassification.from_pretrained(name).eval()
+    own, read = model.state_dict(), again.state_dict()
+    assert own.keys() == read.keys() and all(torch.equal(own[name], read[name]) for name in own)
+with_pickle = AutoModelForSequenceClassification.from_pretrained(
+    "alice/weights", revision="refs/pr/1", use_safetensors=False
+)
+assert torch.equal(with_pickle.classifier.weight, model.classifier.weight)
+ask = pipeline("text-classification", model="alice/weights")
+asked = AutoTokenizer.from_pretrained("alice/weights")("a good film", return_tensors="pt")
+with torch.no_grad():
+    wanted = torch.softmax(model(**asked).logits[0], 0).max().item()
+assert abs(ask("a good film")[0]["score"] - wanted) < 1e-6
+try:
+    AutoModelForSequenceClassification.from_pretrained("alice/none")
+except OSError as error:
+    assert "alice/none" in str(error), error
+else:
+    raise AssertionError("a model that is not there was found")
+"""
+
+EMBEDDINGS = """
+import numpy as np
+import torch
+from sentence_transformers import SentenceTransformer, models
+from transformers import BertConfig, BertModel, BertTokenizerFast
+
+open("words.txt", "w").write("\\n".join("[PAD] [UNK] [CLS] [SEP] [MASK] a good bad film".split()) + "\\n")
+config = BertConfig(vocab_size=9, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16)
+BertModel(config).save_pretrained("base")
+BertTokenizerFast(vocab_file="words.txt").save_pretrained("base")
+words = models.Transformer("base")
+model = SentenceTransformer(modules=[words, models.Pooling(words.get_word_embedding_dimension())])
+model.push_to_hub("alice/sentences", private=True)
+again = SentenceTransformer("alice/sentences")
+assert np.array_equal(model.encode(["a good film"]), again.encode(["a good film"]))
+"""
+
+# The last that take the PyTorch of Debian 12; they ask for a `huggingface_hub` of 0.x.
+OVER_TORCH = ["transformers==4.40.2", "jinja2", "sentence-transformers==2.7.0", "scikit-learn==1.3.2", "scipy==1.11.4"]
+
+
+def run(script: str, server: Running, token: str, tmp_path: Path, python: str = sys.executable) -> None:
     environment = {
         **os.environ,
         "HF_ENDPOINT": server.url,
@@ -73,7 +133,7 @@ def run(script: str, server: Running, token: str, tmp_path: Path) -> None:
         "HF_HUB_DISABLE_XET": "1",
         "HF_HUB_DISABLE_PROGRESS_BARS": "1",
     }
-    command = [sys.executable, "-c", script]
+    command = [python, "-c", script]
     ended = subprocess.run(
         command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=TIME_OUT_S, check=False
     )
@@ -91,6 +151,22 @@ needs_datasets = pytest.mark.skipif(
 @needs_transformers
 def test_transformers_pushes_and_reads_configuration_and_tokenizer(server: Running, alice: Account, tmp_path: Path):
     run(TRANSFORMERS, server, alice.token, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def over_torch(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A Python that has PyTorch and what saves models of it."""
+    system = os.environ.get("REENACT_TEST_TORCH_PYTHON")
+    if not system:
+        pytest.skip("REENACT_TEST_TORCH_PYTHON is not set: no Python of this machine has PyTorch")
+    return str(environments.over(system, tmp_path_factory.mktemp("over-torch"), OVER_TORCH))
+
+
+@pytest.mark.parametrize("script", [WEIGHTS, EMBEDDINGS], ids=["transformers", "sentence-transformers"])
+def test_a_model_with_weights_is_pushed_and_read(
+    server: Running, alice: Account, over_torch: str, tmp_path: Path, script: str
+) -> None:
+    run(script, server, alice.token, tmp_path, over_torch)
 
 
 @needs_datasets

@@ -13,35 +13,24 @@ import struct
 import urllib.error
 import urllib.request
 import wave
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
 import pytest
-from conftest import Running, running
+from conftest import Running
 from PIL import Image
 
 import reenact as rn
 from reenact.errors import ArgumentError
 from reenact.handlers import described
 
-
-@pytest.fixture(scope="module")
-def house(binary: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    with running(binary, tmp_path_factory.mktemp("server"), "--predict-limit=1MiB") as server:
-        yield server
+pytestmark = pytest.mark.usefixtures("signed_in")
 
 
 @pytest.fixture(scope="module")
-def token(house: Running) -> str:
-    return house.token("alice")
-
-
-@pytest.fixture(autouse=True)
-def signed_in(house: Running, token: str, own_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("REENACT_URL", house.url)
-    monkeypatch.setenv("REENACT_TOKEN", token)
+def house_flags() -> tuple[str, ...]:
+    return ("--predict-limit=1MiB",)
 
 
 def png(width: int = 6, height: int = 4) -> bytes:
@@ -158,6 +147,10 @@ def test_the_python_client_speaks_in_files_and_objects(everything, tmp_path):
     assert answer["output_2"] == wav()
     assert list(answer["output_5"]) == [1.0, 2.0]
     assert answer["output_6"] == {"options": {"deep": {"x": 1}}, "n_raw": 1}
+    assert everything.predict(iter([row]), receipt=True).predictions[0]["output_6"] == answer["output_6"]
+    for rows in [[row, row], []]:
+        with pytest.raises(ArgumentError, match=f"for {len(rows)} rows"):
+            everything.predict(rows, receipt=True)
 
 
 def test_what_does_not_fit_is_refused_with_its_name(house, everything):

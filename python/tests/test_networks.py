@@ -1,4 +1,4 @@
-"""Networks of PyTorch and pipelines of `transformers`, pushed by a Python that has them and served on a real server.
+"""Networks of PyTorch and models of `transformers`, pushed by a Python that has them and served on a real server.
 
 The server runs them by an interpreter that its operator keeps, here Debian's with its own PyTorch. Invariant: every
 answer is compared with what the same network gave at home.
@@ -9,14 +9,13 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import subprocess
-import sys
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import environments
 import numpy as np
 import pytest
 from conftest import Running, running
@@ -26,7 +25,17 @@ from reenact import _client, _credentials
 
 SOURCES = Path(rn.__file__).parents[1]
 PUSHING_S = 300.0
-WANTED = ["cloudpickle", "safetensors", "transformers==4.40.2"]
+WANTED = ["cloudpickle", "pillow==11.*", "safetensors", "transformers==4.40.2"]
+KEPT = """
+[environment]
+interpreter = "debian"
+requirements = ["transformers==4.40.2"]
+"""
+SCHEMA = """
+[schema]
+inputs = [{ name = "rows", datatype = "FP32", shape = [-1, 64] }]
+outputs = [{ name = "scores", datatype = "FP32", shape = [-1, 10] }]
+"""
 
 
 @dataclass(frozen=True)
@@ -46,7 +55,7 @@ def house(binary: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ho
     if not system:
         pytest.skip("REENACT_TEST_TORCH_PYTHON is not set: no Python of this machine has PyTorch")
     place = tmp_path_factory.mktemp("networks")
-    python = client(system, place)
+    python = environments.over(system, place, WANTED)
     with running(binary, place / "data", f"--python-interpreters=debian={system}") as server:
         known = place / "known"
         known.mkdir()
@@ -61,24 +70,11 @@ def house(binary: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ho
             yield House(server, known, python, environment)
 
 
-def client(system: str, place: Path) -> Path:
-    """An environment over the system's Python with what a pusher of networks has."""
-    uv = shutil.which("uv") or shutil.which("uv", path=str(Path(sys.executable).parent))
-    assert uv, "the test environment has `uv`"
-    # The system's PyTorch was built for the system's numpy.
-    (place / "kept.txt").write_text("numpy ; sys_platform == 'none'\n")
-    made = place / "client"
-    for command in (
-        ["venv", "--quiet", "--python", system, "--system-site-packages", str(made)],
-        ["pip", "install", "-q", "--override", str(place / "kept.txt"), "--python", str(made / "bin/python"), *WANTED],
-    ):
-        done = subprocess.run([uv, *command], capture_output=True, text=True, timeout=PUSHING_S)
-        assert done.returncode == 0, done.stderr
-    return made / "bin/python"
-
-
-@pytest.mark.parametrize("name", ["module", "script"])
+@pytest.mark.parametrize("name", ["module", "script", "described-script"])
 def test_a_network_of_pytorch_answers_the_same_bytes_as_at_home(house: House, name: str) -> None:
+    if name == "described-script":
+        # The archive as it is, in a folder that only says what goes in and comes out.
+        upload(house, house.known / "script", "alice/described-script", KEPT + SCHEMA)
     endpoint = rn.deploy(f"alice/{name}", timeout_s=120)
     known = np.load(house.known / "module.npz")
     got = np.asarray(endpoint.predict(known["rows"]))
@@ -111,6 +107,59 @@ def test_a_folder_that_transformers_saved_gets_the_handler_of_its_task(house: Ho
     known = json.loads((house.known / "pipelines.json").read_text())
     (filled,) = endpoint.predict(["a good [MASK]"])
     assert [one["token_str"] for one in json.loads(filled)] == known["filled"]
+
+
+def test_a_folder_that_nobody_described_is_served_by_the_servers_own_handler(house: House) -> None:
+    known = json.loads((house.known / "pipelines.json").read_text())
+    upload(house, house.known / "saved", "alice/saved", KEPT)
+    endpoint = rn.deploy("alice/saved", timeout_s=120)
+    assert endpoint.classes == ["negative", "positive", "neutral"]
+    assert np.array_equal(endpoint.predict_proba(known["texts"]), np.asarray(known["scores"]))
+    upload(house, house.known / "filler", "alice/saved-filler", KEPT)
+    (filled,) = rn.deploy("alice/saved-filler", timeout_s=120).predict(["a good [MASK]"])
+    assert [one["token_str"] for one in json.loads(filled)] == known["filled"]
+    with urllib.request.urlopen(f"{house.server.url}/alice/saved/about", timeout=60) as page:
+        text = page.read().decode()
+    assert "Served by the handler for transformers of this server" in text
+    assert "<code>BertForSequenceClassification</code>" in text
+
+
+def test_torchscript_alone_says_what_has_to_be_added(house: House) -> None:
+    upload(house, house.known / "script", "alice/bare-script", "")
+    with pytest.raises(rn.ReenactError, match="name the `inputs` and `outputs`"):
+        rn.deploy("alice/bare-script")
+
+
+def test_a_classifier_of_pictures_is_shown_real_pictures(house: House) -> None:
+    known = json.loads((house.known / "pictures.json").read_text())
+    endpoint = rn.deploy("alice/pets", timeout_s=120)
+    likeliest = [known["names"][int(np.argmax(scores))] for scores in known["scores"]]
+    assert list(endpoint.predict(known["paths"])) == likeliest
+    assert np.allclose(endpoint.predict_proba(known["paths"]), known["scores"], atol=1e-6)
+    # What the page's form sends.
+    picture = Path(known["paths"][3]).read_bytes()
+    body = (
+        b'--x\r\nContent-Disposition: form-data; name="p0"; filename="gray.jpg"\r\nContent-Type: image/jpeg\r\n\r\n'
+        + picture
+        + b"\r\n--x--\r\n"
+    )
+    headers = {"Content-Type": "multipart/form-data; boundary=x"}
+    with urllib.request.urlopen(
+        urllib.request.Request(f"{house.server.url}/alice/pets/try", body, headers), timeout=60
+    ) as page:
+        text = page.read().decode()
+    assert all(name in text for name in known["names"]) and likeliest[3] in text
+
+
+def upload(house: House, folder: Path, name: str, manifest: str) -> None:
+    """Sends a folder by the client of the Hub, with a manifest that somebody wrote by hand."""
+    from huggingface_hub import HfApi
+
+    api = HfApi(endpoint=house.server.url, token=house.environment["REENACT_TOKEN"])
+    api.create_repo(name, private=False)
+    api.upload_folder(repo_id=name, folder_path=folder)
+    if manifest:
+        api.upload_file(path_or_fileobj=manifest.encode(), path_in_repo="reenact.toml", repo_id=name)
 
 
 def test_the_part_of_the_guide_about_pytorch_runs(house: House, tmp_path: Path) -> None:

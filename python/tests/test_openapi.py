@@ -47,7 +47,7 @@ def there(server, alice, iris) -> dict[str, str]:
     return there
 
 
-def check(document: dict[str, Any], token: str = "") -> None:
+def check(document: dict[str, Any], token: str = "", n_least: int = 3) -> None:
     """Every operation that has an example is asked it, and every answer compared with what is said of it."""
     OpenAPIV31SpecValidator(document).validate()
     (base,) = [server["url"] for server in document["servers"]]
@@ -59,13 +59,15 @@ def check(document: dict[str, Any], token: str = "") -> None:
                 assert fetch(base + path, token=token)[0] == 200, path
                 continue
             content = operation["requestBody"]["content"]["application/json"]
+            if "example" not in content:
+                continue
             jsonschema.validate(content["example"], {**content["schema"], **components})
             status, answer = fetch(base + path, content["example"], token)
-            assert status == 200, (path, answer)
+            assert status == 200, (path, content["example"], answer)
             said = operation["responses"]["200"]["content"]["application/json"]["schema"]
             jsonschema.validate(answer, {**said, **components})
             n_asked += 1
-    assert n_asked >= 3
+    assert n_asked >= n_least
 
 
 def test_a_public_models_document_is_valid_and_true(there) -> None:
@@ -117,3 +119,40 @@ def test_a_handlers_document_has_its_choices_and_what_it_offers(there, tmp_path)
     properties = document["components"]["schemas"]["Row"]["properties"]
     assert properties["city"]["enum"] == ["Rome", "Oslo"] and properties["age"]["type"] == "integer"
     assert np.isclose(fetch(f"{there['url']}/endpoints/alice/choosing/invocations", {"inputs": [[4, True, "Rome"]]})[1]["predictions"][0], 2.0)
+
+
+KINDS = """
+import io
+import wave
+from typing import Annotated
+
+def predict(
+    photo: Annotated[bytes, "image"], scan: Annotated[bytes, "image/jpeg"], voice: Annotated[bytes, "audio/wav"],
+    film: Annotated[bytes, "video"], raw: bytes, table: Annotated[str, "table"], options: dict, note: str, gain: float,
+) -> str:
+    with wave.open(io.BytesIO(voice)) as sound:
+        n_frames = sound.getnframes()
+    return f"{photo[1:4].decode()} {scan[:2].hex()} {n_frames} {film[4:8].decode()} {note}"
+"""
+
+
+def test_the_example_of_every_kind_of_input_is_answered(there, tmp_path) -> None:
+    folder = tmp_path / "kinds"
+    folder.mkdir()
+    (folder / "predict.py").write_text(KINDS)
+    rn.push(folder, "alice/kinds", public=True, **there)
+    rn.deploy("alice/kinds", **there)
+    _, document = fetch(f"{there['url']}/endpoints/alice/kinds/openapi.json")
+    check(document)
+    example = document["paths"]["/invocations"]["post"]["requestBody"]["content"]["application/json"]["example"]
+    _, answer = fetch(f"{there['url']}/endpoints/alice/kinds/invocations", example)
+    assert answer["predictions"] == ["PNG ffd8 160 ftyp …"]
+
+
+def test_a_file_that_cannot_be_made_up_and_a_series_leave_examples_out(there, tmp_path) -> None:
+    folder = tmp_path / "series"
+    folder.mkdir()
+    (folder / "predict.py").write_text("def predict(beats: list[float]) -> float:\n    return sum(beats)\n")
+    rn.push(folder, "alice/beats", public=True, **there)
+    rn.deploy("alice/beats", **there)
+    check(fetch(f"{there['url']}/endpoints/alice/beats/openapi.json")[1], n_least=1)

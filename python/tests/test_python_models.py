@@ -6,11 +6,12 @@ Environments are real and come from the package index. Invariant: every answer i
 from __future__ import annotations
 
 import json
+import pickle
 import socket
 import subprocess
-import time
 import urllib.request
 from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
@@ -28,21 +29,12 @@ from reenact.handlers import carry, packages
 SKLEARN = ["scikit-learn==1.9.*"]
 
 
-@pytest.fixture(scope="module")
-def house(binary: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    with running(binary, tmp_path_factory.mktemp("server"), "--predict-timeout=5s") as server:
-        yield server
+pytestmark = pytest.mark.usefixtures("signed_in")
 
 
 @pytest.fixture(scope="module")
-def token(house: Running) -> str:
-    return house.token("alice")
-
-
-@pytest.fixture(autouse=True)
-def signed_in(house: Running, token: str, own_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("REENACT_URL", house.url)
-    monkeypatch.setenv("REENACT_TOKEN", token)
+def house_flags() -> tuple[str, ...]:
+    return ("--predict-timeout=5s",)
 
 
 def folder(at: Path, code: str, **files: str) -> Path:
@@ -219,14 +211,54 @@ def test_a_network_of_keras_is_served_by_the_backend_it_was_made_with(
     assert np.allclose(rn.load("alice/network").predict(rows, verbose=0), network.predict(rows, verbose=0))
 
 
-def test_a_second_model_with_the_same_packages_is_live_at_once(house: Running, tmp_path: Path) -> None:
+def test_a_keras_archive_that_nobody_described_is_served_by_the_servers_own_handler(
+    house: Running, token: str, iris, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    keras = pytest.importorskip("keras")
+    from huggingface_hub import HfApi
+
+    rows = iris[0].astype(np.float32)
+    layers = [keras.layers.Dense(8, "relu"), keras.layers.Dense(3, "softmax", name="classes")]
+    network = keras.Sequential([keras.Input((4,), name="flower"), *layers])
+    given = tmp_path / "given"
+    given.mkdir()
+    network.save(given / "iris.keras")
+    # Without this file the server takes the Keras that saved it, and JAX, and says so.
+    versions = [f"{name}=={metadata.version(name)}\n" for name in ("keras", "jax", "numpy")]
+    (given / "requirements.txt").write_text("".join(versions))
+    api = HfApi(endpoint=house.url, token=token)
+    api.create_repo("alice/archive", private=False)
+    api.upload_folder(repo_id="alice/archive", folder_path=given)
+    endpoint = rn.deploy("alice/archive")
+    assert [tensor["name"] for tensor in endpoint.schema["outputs"]] == ["classes"]
+    assert np.allclose(endpoint.predict(rows), network.predict(rows, verbose=0), atol=1e-6)
+    with urllib.request.urlopen(f"{house.url}/alice/archive/about", timeout=60) as page:
+        text = page.read().decode()
+    assert "Served by the handler for Keras of this server" in text
+    command = [str(house.binary), "info", "alice/archive"]
+    told = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+    assert "by the server's handler for Keras" in told and "does not say on what Keras computed" in told
+
+
+def test_what_is_not_served_says_what_to_add(house: Running, iris, tmp_path: Path) -> None:
+    (tmp_path / "model.pkl").write_bytes(pickle.dumps(LogisticRegression(max_iter=500).fit(*iris)))
+    rn.push(tmp_path / "model.pkl", "alice/bare-pickle", public=True)
+    with pytest.raises(rn.ReenactError, match="`model.pkl` is a pickle, which is not opened unasked; push the model"):
+        rn.deploy("alice/bare-pickle")
+    with urllib.request.urlopen(f"{house.url}/alice/bare-pickle", timeout=60) as page:
+        text = page.read().decode()
+    assert "It cannot be put live: <code>model.pkl</code> is a pickle" in text
+
+
+def test_a_second_model_with_the_same_packages_takes_the_environment_that_is_there(house: Running, tmp_path: Path) -> None:
     for name in ("first", "second"):
         code = f"import numpy\n\ndef predict(a: float) -> float:\n    return float(numpy.sqrt(a)) + len({name!r})\n"
         rn.push(folder(tmp_path / name, code, requirements__txt="numpy==2.*\n"), f"alice/{name}", public=True)
     rn.deploy("alice/first")
-    started = time.monotonic()
+    there = sorted((house.data / "environments").iterdir())
     endpoint = rn.deploy("alice/second")
-    assert time.monotonic() - started < 2.0
+    assert there and sorted((house.data / "environments").iterdir()) == there
     assert list(endpoint.predict([[4.0]])) == [8.0]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import subprocess
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -142,6 +143,88 @@ def test_an_anonymous_link_tells_nothing_of_whose_the_model_is(iris_model, iris)
     for answer in seen:
         lowered = answer.text.lower()
         assert not [name for name in NAMES if name in lowered], answer.text
+
+
+MANIFEST = """
+[schema]
+inputs = [{ name = "note", datatype = "BYTES", shape = [-1] }]
+outputs = [{ name = "answer", datatype = "BYTES", shape = [-1] }]
+
+[schema.input]
+kind = "parts"
+
+[[schema.input.parts]]
+name = "note"
+kind = "text"
+description = "A note as Alice wrote it"
+
+[schema.output]
+kind = "parts"
+
+[[schema.output.parts]]
+name = "answer"
+kind = "text"
+title = "What Alice would say"
+"""
+
+
+def test_a_schema_and_examples_tell_nothing_either(signed_in, tmp_path):
+    import pickle
+
+    name = "alice/telling"
+    (folder := tmp_path / "telling").mkdir()
+    (folder / "predict.py").write_text('def predict(note: str) -> str:\n    if note == "fail":\n        raise ValueError("no file in /data/alice/notes")\n    return note.upper()\n')
+    (folder / "reenact.toml").write_text(MANIFEST)
+    (folder / "examples.json").write_text(json.dumps({"rows": [["hello from Alice"]], "expected": ["HELLO FROM ALICE"]}))
+    (folder / "alice.pkl").write_bytes(pickle.dumps(subprocess.run))
+    run(signed_in, "push", str(folder), name)
+    rn.deploy(name)
+    link = rn.share(name, anonymous=True)
+    places = {trace.place: (trace.hidden, trace.shown) for trace in link.traces}
+    for place in ("the description of the input `note`", "the title of the output `answer`", "example 1"):
+        assert places.get(place) == (True, False), places
+    paths = ("", "/try", "/try?example=0", "/embed", "/use", "/openapi.json", "/v2/models/model")
+    seen = [fetch(f"{link.url}{path}") for path in paths]
+    seen += [fetch(f"{link.url}/{page}", form=form) for page in ("try", "embed") for form in ("p0=hi", "example=0")]
+    assert [answer.status for answer in seen] == [200] * len(seen)
+    shared = fetch(f"{link.url}/try", form="p0=hi&share=1")
+    failed = [fetch(f"{link.url}/try", form="p0=fail"), ask(link.url, [["fail"]])]
+    assert shared.status == 200 and all(answer.status >= 400 and "[hidden]" in answer.text for answer in failed)
+    for answer in (*seen, shared, *failed):
+        assert "alice" not in answer.text.lower(), answer.text
+
+
+def test_a_page_within_another_page_offers_what_works_there(iris_model):
+    link = rn.share(iris_model)
+    alone, framed = fetch(f"{link.url}/try"), fetch(f"{link.url}/embed")
+    assert 'name="share"' in alone.text and 'name="share"' not in framed.text
+    policies = [dict(part.split(" ", 1) for part in seen.headers["content-security-policy"].split("; ")) for seen in (alone, framed)]
+    assert [policy.pop("frame-ancestors") for policy in policies] == ["'none'", "*"]
+    assert policies[0] == policies[1] and "media-src" in policies[0]
+
+
+def test_rows_that_were_answered_are_shown_where_others_were_not(iris_model, iris):
+    link = rn.share(iris_model, calls_per_minute=2)
+    page = fetch(f"{link.url}/try").text
+    header = page.split('id="csv"', 1)[1].split('placeholder="', 1)[1].split("\n", 1)[0].split("&#10;", 1)[0]
+    lines = "\n".join([header, *(",".join(map(str, row)) for row in iris[0][:5])])
+    partial = fetch(f"{link.url}/try", form=urllib.parse.urlencode({"csv": lines}))
+    assert partial.status == 429 and "2 of 5 rows in" in partial.text and "calls a minute" in partial.text
+    assert rows_of(link)["calls"] == 2
+
+
+def test_rows_of_whoever_gives_up_are_given_back(signed_in, tmp_path):
+    name = "alice/slow-to-answer"
+    (folder := tmp_path / "slow").mkdir()
+    (folder / "predict.py").write_text(SLOW)
+    run(signed_in, "push", str(folder), name)
+    rn.deploy(name)
+    link = rn.share(name, calls=1)
+    request = urllib.request.Request(f"{link.url}/v1/models/model:predict", b'{"instances": [[2.0]]}')
+    with pytest.raises(TimeoutError):
+        urllib.request.urlopen(request, timeout=0.5)
+    until(lambda: rows_of(link)["calls"] == 0)
+    assert ask(link.url, [[2.0]]).json == {"predictions": [4.0]}
 
 
 def test_names_are_taken_out_of_files_or_the_files_are_not_given(iris_model):

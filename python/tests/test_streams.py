@@ -18,10 +18,11 @@ from typing import Any
 import joblib
 import numpy as np
 import pytest
-from conftest import Running, running, until
+from conftest import Running, until
 from sklearn.linear_model import LinearRegression
 
 import reenact as rn
+from reenact.errors import ArgumentError
 
 WORDS = """
 import time
@@ -67,14 +68,8 @@ class predict:
 
 
 @pytest.fixture(scope="module")
-def house(binary: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    with running(binary, tmp_path_factory.mktemp("server"), "--predict-timeout=4s") as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def token(house: Running) -> str:
-    return house.token("alice")
+def house_flags() -> tuple[str, ...]:
+    return ("--predict-timeout=4s",)
 
 
 @pytest.fixture(scope="module")
@@ -154,6 +149,25 @@ def test_what_goes_wrong_is_told_before_and_between_pieces(words: rn.Endpoint) -
     assert ask(url, {"text": "fine"})[0] == 200
 
 
+def test_what_a_request_is_called_is_a_short_text(words: rn.Endpoint) -> None:
+    url = f"{words.url}v2/models/words/generate_stream"
+    for strange in ({"a": 1}, 7, "x" * 257):
+        status, (refused,) = ask(url, {"text": "a", "id": strange})
+        assert status == 400 and "`id`" in refused["error"]
+    assert ask(url, {"text": "a", "id": "x" * 256})[1][0]["id"] == "x" * 256
+    for method in ("generate", "generate_stream"):
+        assert ask(f"{words.url}v2/models/words/versions/0123456/{method}", {"text": "a"})[0] == 404
+
+
+def test_a_receipt_comes_with_a_whole_answer_alone(words: rn.Endpoint) -> None:
+    url = f"{words.url}v2/models/words/"
+    status, (whole,) = ask(f"{url}generate?receipt=1", {"text": "a"})
+    assert status == 200 and "payload" in json.loads(whole["receipt"])
+    status, (refused,) = ask(f"{url}generate_stream?receipt=1", {"text": "a"})
+    assert (status, refused["code"]) == (404, "not-offered") and "pieces" in refused["message"]
+    assert "receipt" not in ask(f"{url}generate", {"text": "a"})[1][0]
+
+
 def test_an_answer_without_end_is_ended(words: rn.Endpoint) -> None:
     _, events = ask(f"{words.url}v2/models/words/generate_stream", {"text": "endless"})
     n_bytes = sum(len(event.get("text_output", "")) for event in events)
@@ -194,6 +208,11 @@ def test_a_link_leads_to_pieces_too_and_counts_them_once(house: Running, token: 
         assert (status, len(events)) == (200, 4)
         assert "alice" not in json.dumps(events) and "words" not in json.dumps(events)
     assert ask(url, {"text": "a"})[0] == 429
+    request = urllib.request.Request(f"{house.url}/api/v1/links/{link.id}", headers={"Authorization": f"Bearer {token}"})
+    with urllib.request.urlopen(request, timeout=30) as shown:
+        told = json.load(shown)
+    # Pieces are questions like others: whoever copies a model by them is seen.
+    assert (told["calls"], told["asked"]["rows"], told["asked"]["distinct"]) == (2, 2, 1)
 
 
 @pytest.fixture(scope="module")
@@ -238,3 +257,75 @@ def test_what_does_not_explain_says_so(
     assert ask(f"{open_link.url}/v1/models/model:explain", asked)[0] == 200
     # It would tell the digits that the link leaves out.
     assert ask(f"{blunt.url}/v1/models/model:explain", asked)[0] == 404
+
+
+@pytest.fixture
+def signed_in(house: Running, token: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REENACT_URL", house.url)
+    monkeypatch.setenv("REENACT_TOKEN", token)
+
+
+def test_a_generator_that_was_pushed_as_an_object_streams(signed_in: None) -> None:
+    def spell(text: str) -> Iterator[str]:
+        if not text:
+            raise ValueError("say something")
+        for letter in text:
+            yield letter.upper()
+
+    rn.push(spell, "alice/spell", example=["ab"], requirements=[], public=True)
+    endpoint = rn.deploy("alice/spell")
+    assert list(endpoint.stream("abc")) == ["A", "B", "C"]
+    _, events = ask(f"{endpoint.url}v2/models/spell/generate_stream", {"text": "xy"})
+    assert [event["text_output"] for event in events] == ["X", "Y"]
+    assert list(endpoint.predict(["abc"])) == ["ABC"]
+    with pytest.raises(rn.ReenactError, match="say something"):
+        list(endpoint.stream(""))
+
+
+def test_a_generator_of_anything_but_text_is_refused_before_anything_is_sent() -> None:
+    def counting(text: str) -> Iterator[int]:
+        yield len(text)
+
+    def wrong(text):
+        yield len(text)
+
+    with pytest.raises(ArgumentError, match="what comes piece by piece is text"):
+        rn.push(counting, "alice/counting", requirements=[], url="http://127.0.0.1:1", token="t")
+    with pytest.raises(ArgumentError, match="the function fails on the example"):
+        nowhere = {"url": "http://127.0.0.1:1", "token": "t"}
+        rn.push(wrong, "alice/wrong", input="text", example=["ab"], requirements=[], **nowhere)
+
+
+def test_a_class_that_was_pushed_explains_what_it_predicts(signed_in: None) -> None:
+    class Loan:
+        def __init__(self) -> None:
+            self.weights = {"age": 2.0, "income": 0.5}
+
+        def predict(self, age: float, income: float) -> float:
+            return self.weights["age"] * age + self.weights["income"] * income
+
+        def explain(self, age: float, income: float) -> dict:
+            return {"age": self.weights["age"] * age, "income": self.weights["income"] * income}
+
+    rn.push(Loan, "alice/loan", example=[[1.0, 2.0]], requirements=[], public=True)
+    endpoint = rn.deploy("alice/loan")
+    assert list(endpoint.predict([[1.0, 4.0]])) == [4.0]
+    status, (answer,) = ask(f"{endpoint.url}v1/models/loan:explain", {"instances": [[1.0, 4.0]]})
+    assert (status, answer) == (200, {"explanations": [{"age": 2.0, "income": 2.0}]})
+    Loan.explain = lambda self, age, income: 1 / 0
+    with pytest.raises(ArgumentError, match="`explain` fails on the example"):
+        rn.push(Loan(), "alice/loan", example=[[1.0, 2.0]], requirements=[])
+
+
+def test_an_object_that_takes_all_rows_explains_all_rows(signed_in: None) -> None:
+    class Sums:
+        def predict(self, rows):
+            return rows.sum(axis=1)
+
+        def explain(self, rows):
+            return [{"largest": float(row.max())} for row in rows]
+
+    rn.push(Sums(), "alice/sums", example=np.ones((3, 2)), public=True)
+    endpoint = rn.deploy("alice/sums")
+    status, (answer,) = ask(f"{endpoint.url}v1/models/sums:explain", {"instances": [[1.0, 4.0], [2.0, 0.0]]})
+    assert (status, answer["explanations"]) == (200, [{"largest": 4.0}, {"largest": 2.0}])

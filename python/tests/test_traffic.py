@@ -39,6 +39,17 @@ def predict(seconds: float) -> float:
     return seconds
 """
 
+# The runtime says that it did not start long after another one has.
+LATE = """
+import time
+
+time.sleep(4)
+raise RuntimeError("too late")
+
+def predict(seconds: float) -> float:
+    return seconds
+"""
+
 
 @pytest.fixture(scope="module")
 def house(binary: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
@@ -163,6 +174,22 @@ def test_a_canary_that_does_not_start_leaves_the_requests_where_they_were(house,
     assert (status, told["code"]) == (400, "bad-request")
 
 
+def test_a_deploy_that_fails_late_says_nothing_of_the_one_after_it(house, tmp_path):
+    name = "alice/overtaken"
+    (tmp_path / "predict.py").write_text(LATE)
+    rn.push(tmp_path / "predict.py", name, public=True)
+    assert api(house, "POST", "/api/v1/endpoints", {"repository": name})[0] == 202
+    address = f"/api/v1/endpoints/{name}"
+    until(lambda: api(house, "GET", address)[1]["state"] == "starting")
+    push_adding(tmp_path / "model", name, 1.0)
+    rn.deploy(name)
+    until(lambda: "too late" in reenact(house, "endpoints", "logs", name).stdout)
+    until(lambda: 'reenact_models{state="starting"} 0' in urllib.request.urlopen(house.url + "/metrics").read().decode())
+    # It may sleep by then, because nobody asked it; it has not failed.
+    assert api(house, "GET", address)[1]["state"] in ("ready", "idle")
+    assert answering(house, name, 3).total() == 3
+
+
 def test_limits_hold_within_what_the_operator_allows(house, tokens, tmp_path):
     name = "alice/limited"
     (tmp_path / "predict.py").write_text(SLOW)
@@ -276,6 +303,11 @@ def test_what_is_asked_is_counted_for_those_who_may_change_the_endpoint(house, t
     until(lambda: sum(minute["cpu_s"] for minute in api(house, "GET", address)[1]["minutes"]) > 0)
     assert api(house, "GET", address, token=tokens["bob"])[0] == 403
     assert "REQUESTS" in reenact(house, "endpoints", "metrics", name).stdout
+    # By another name it is the same endpoint.
+    moved = {"fromRepo": name, "toRepo": "alice/counted-on"}
+    assert api(house, "POST", "/api/repos/move", moved)[0] == 200
+    _, told = api(house, "GET", "/api/v1/endpoints/alice/counted-on/metrics")
+    assert sum(minute["requests"] for minute in told["minutes"]) == 7
 
 
 def test_requests_are_recorded_when_their_owner_wants_it_and_never_those_by_a_link(house, tokens, tmp_path):

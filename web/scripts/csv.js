@@ -3,7 +3,6 @@
 import { body, infer } from "./request.js";
 import { complain, duration, element, number, read, wait } from "./answer.js";
 
-const ROWS_AT_A_TIME = 512;
 const SHOWN_ROWS = 100;
 
 /** Reads CSV: a list of rows of texts. */
@@ -71,7 +70,13 @@ export function panel(data, onRequest) {
     try {
       const answers = await predictAll(data, area.value, place, onRequest);
       showTable(place, answers);
-      if (isDownload) save(format([answers.columns, ...answers.rows]), `${data.model}-answers.csv`);
+      const part = answers.rows.length < answers.nAsked ? `-first-${answers.rows.length}-of-${answers.nAsked}` : "";
+      if (isDownload) save(format([answers.columns, ...answers.rows]), `${data.model}-answers${part}.csv`);
+      if (answers.complaint) {
+        const notice = element("div");
+        complain(notice, answers.complaint);
+        place.prepend(notice);
+      }
     } catch (error) {
       complain(place, error.message);
     }
@@ -84,20 +89,31 @@ async function predictAll(data, text, place, onRequest) {
   const table = parse(text);
   const rows = arrange(features, table);
   const began = performance.now();
+  const nAtATime = data.rows_at_a_time;
   const answers = [];
-  for (let at = 0; at < rows.length; at += ROWS_AT_A_TIME) {
-    wait(place, rows.length > ROWS_AT_A_TIME ? `${at} of ${rows.length} rows answered` : `Asking for ${rows.length} rows`);
-    const part = rows.slice(at, at + ROWS_AT_A_TIME);
+  let complaint = null;
+  for (let at = 0; at < rows.length; at += nAtATime) {
+    wait(place, rows.length > nAtATime ? `${at} of ${rows.length} rows answered` : `Asking for ${rows.length} rows`);
+    const part = rows.slice(at, at + nAtATime);
     const request = body(schema, part);
     if (at === 0) onRequest(request);
-    const { outputs } = await infer(data, request);
-    answers.push(...read(schema, outputs, part.length));
+    try {
+      const { outputs } = await infer(data, request);
+      answers.push(...read(schema, outputs, part.length));
+    } catch (error) {
+      // What came before was answered, and counted: it is shown.
+      if (!answers.length) throw error;
+      complaint = error.message;
+      break;
+    }
   }
   const columns = answerColumns(schema, answers[0]);
   return {
     columns: [...table[0], ...columns.names],
     rows: answers.map((answer, i) => [...table[i + 1], ...columns.of(answer)]),
     nShown: columns.names.length,
+    nAsked: rows.length,
+    complaint,
     took: performance.now() - began,
   };
 }
@@ -133,7 +149,7 @@ function showTable(place, answers) {
   box.append(table);
   const n = answers.rows.length;
   const more = n > SHOWN_ROWS ? `; the first ${SHOWN_ROWS} are shown` : "";
-  place.replaceChildren(element("p", "small muted", `${n} ${n === 1 ? "row" : "rows"} in ${duration(answers.took)}${more}`), box);
+  place.replaceChildren(element("p", "small muted", `${n}${n < answers.nAsked ? ` of ${answers.nAsked}` : ""} ${answers.nAsked === 1 ? "row" : "rows"} in ${duration(answers.took)}${more}`), box);
 }
 
 /** Gives the browser a CSV file to save. */

@@ -7,7 +7,8 @@ const LONGEST_S = 120;
 
 /** Offers what this browser can record for this part. */
 export function recorders({ part, ways, seen, take, complain }) {
-  if (!navigator.mediaDevices?.getUserMedia) return;
+  // A page within another page may use neither.
+  if (!navigator.mediaDevices?.getUserMedia || document.body.classList.contains("embedded")) return;
   const fits = (type) => !part.media_types?.length || part.media_types.includes(type);
   if (part.kind === "image" && fits("image/png")) offer(ways, "Camera", (button) => photograph({ button, seen, take, complain }));
   if (part.kind === "audio" && fits("audio/wav")) offer(ways, "Record", recorder({ take, complain }));

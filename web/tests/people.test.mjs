@@ -195,9 +195,10 @@ test("sessions are shown, and ended from another browser", async () => {
   assert.deepEqual(page.problems, []);
 });
 
-test("a webhook is made, tried, seen and taken away on the page", async () => {
+test("a webhook is made, tried, seen and taken away on the page", async (context) => {
   const got = [];
   const receiver = createServer((request, response) => { got.push(request.headers); response.writeHead(204).end(); });
+  context.after(() => receiver.close());
   await new Promise((resolve) => { receiver.listen(0, "127.0.0.1", resolve); });
   const token = admin(server, "user", "add", "olga");
   await push(server, token, "olga/iris", { "README.md": "# Iris\n" });
@@ -215,12 +216,13 @@ test("a webhook is made, tried, seen and taken away on the page", async () => {
   await page.getByRole("button", { name: "Send a test" }).click();
   await until(() => got.length);
   assert.ok(got[0]["webhook-signature"].startsWith("v1,"));
+  // Only the page that follows the click has a row.
+  await page.getByRole("row", { name: /test/ }).waitFor();
   await until(async () => { await page.reload(); return page.getByRole("row", { name: /test.*sent.*204/ }).count(); });
   assert.ok(!(await page.content()).includes(key), "the key is shown again");
   for (const width of [1280, 320]) for (const colorScheme of ["light", "dark"]) await judge(page, width, colorScheme);
   await page.getByRole("button", { name: "Delete webhook" }).click();
   await page.getByRole("heading", { name: /Webhook \d/ }).waitFor({ state: "detached" });
-  receiver.close();
   assert.deepEqual(page.problems, []);
 });
 

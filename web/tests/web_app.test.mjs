@@ -181,6 +181,19 @@ test("many rows come as CSV and go as CSV", async () => {
   await page.getByText("no column sepal length").waitFor();
 });
 
+test("rows that were answered are shown where later ones are refused", async () => {
+  const page = await visit(browser, server);
+  let nAsked = 0;
+  const refuse = { status: 429, contentType: "application/json", body: JSON.stringify({ error: "the link allows 512 calls a minute" }) };
+  await page.route("**/infer", (route) => (nAsked++ === 0 ? route.continue() : route.fulfill(refuse)));
+  await page.goto("/alice/iris/try");
+  const [names, row] = CSV.split("\n");
+  await page.locator("#csv").fill([names, ...Array(600).fill(row)].join("\n"));
+  await page.getByRole("button", { name: "Predict all" }).click();
+  await page.getByText("512 of 600 rows in").waitFor();
+  assert.match(await page.locator("#csv-answer [role=alert]").textContent(), /512 calls a minute/);
+});
+
 test("a number is shown as a number", async () => {
   const page = await visit(browser, server);
   await page.goto("/alice/number/try");

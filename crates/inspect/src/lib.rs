@@ -18,6 +18,7 @@ mod pickle;
 mod repository;
 mod safetensors;
 mod shown;
+mod standard;
 pub mod tensors;
 mod torch;
 mod view;
@@ -33,6 +34,7 @@ use crate::format::Content;
 pub use crate::format::is_model_file;
 pub use crate::handler::{handler, offers};
 pub use crate::repository::repository;
+pub use crate::standard::{CONFIG, Folder};
 
 /// What one model file says.
 ///

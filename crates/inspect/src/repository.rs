@@ -3,23 +3,26 @@
 //! Knows paths and facts, never bytes. Invariant: the manifest's word stands where it can be true, and where it
 //! cannot, the problem is named.
 
-use spec::facts::{Facts, FileFacts, Format, Offers, PythonFacts};
+use spec::facts::{Facts, FileFacts, Format, Library, Offers, PythonFacts};
 use spec::handler::{self, Handler, Serve, Takes};
 use spec::manifest::{Manifest, ManifestError};
 use spec::name::FilePath;
 use spec::schema::{InputView, OutputView, Schema};
+use spec::tensor::TensorSpec;
 
+use crate::standard::{self, Folder};
 use crate::view;
 
 /// Puts together what a revision's files say.
 ///
-/// `files` are the facts of its model files and `paths` all of its paths. Without a manifest the served model is
-/// the first ONNX file by path, or else the handler `predict.py`.
+/// `files` are the facts of its model files and `folder` has the rest. Without a manifest the served model is the first
+/// ONNX file by path, or else the handler `predict.py`, or else what a handler of the server's own fits.
 pub fn repository(
     manifest: Option<Result<Manifest, ManifestError>>,
     mut files: Vec<FileFacts>,
-    paths: &[String],
+    folder: &Folder<'_>,
 ) -> Facts {
+    let paths = folder.paths;
     files.sort_by(|a, b| a.path.cmp(&b.path));
     let mut facts = Facts { files, ..Facts::default() };
     let manifest = match manifest {
@@ -31,10 +34,13 @@ pub fn repository(
         None => Manifest::default(),
     };
     let stated = named(&mut facts, "model", manifest.model.clone(), paths);
-    facts.python = python(&mut facts, &manifest, (stated.is_some(), paths));
+    let is_other = |path: &String| facts.file(path).is_some_and(|file| file.format != Format::Onnx);
+    let has_model = stated.as_ref().is_some_and(|path| !is_other(path));
+    facts.python = python(&mut facts, &manifest, (has_model, paths));
     if facts.python.is_none() {
         facts.model = stated.or_else(|| first_onnx(&facts));
     }
+    let fixed = by_itself(&mut facts, &manifest, folder);
     facts.original = named(&mut facts, "original", manifest.original, paths).or_else(|| original(&facts));
     let examples = manifest.examples.or_else(|| default_examples(&facts, paths));
     facts.examples = named(&mut facts, "examples", examples, paths);
@@ -45,15 +51,87 @@ pub fn repository(
         let problem = format!("the model could not be read to its end: {error}");
         facts.problems.push(problem);
     }
-    facts.schema = match facts.python {
+    facts.schema = match (&facts.python, fixed) {
+        (Some(_), Some(fixed)) => Some(fixed_schema(&mut facts, manifest.schema.as_ref(), fixed)),
+        (Some(python), None) if python.standard.is_some() => {
+            schema(manifest.schema, &mut facts).filter(whole)
+        }
         // A file that the handler reads says nothing of what the handler takes.
-        Some(_) => manifest.schema.filter(|schema| !schema.inputs.is_empty() && !schema.outputs.is_empty()),
-        None => schema(manifest.schema, &mut facts),
+        (Some(_), None) => manifest.schema.filter(whole),
+        (None, _) => schema(manifest.schema, &mut facts),
     };
+    needs_schema(&mut facts);
     if let Some(schema) = &facts.schema {
         facts.problems.extend(schema.inconsistencies());
     }
     facts
+}
+
+/// Looks for a handler of the server's own where nothing else is served; gives its schema where the library has one.
+fn by_itself(facts: &mut Facts, manifest: &Manifest, folder: &Folder<'_>) -> Option<Schema> {
+    let stated = facts.model.clone();
+    let is_onnx = |path: &String| facts.file(path).is_some_and(|file| file.format == Format::Onnx);
+    // A handler that is named and missing is a problem of its own.
+    let is_told = facts.python.is_some() || manifest.serve.is_some();
+    // The server's own would stand in the place of a `predict.py` that is there and not served.
+    let has_own = folder.paths.iter().any(|path| path == handler::DEFAULT_FILE);
+    if is_told || has_own || stated.as_ref().is_some_and(is_onnx) {
+        return None;
+    }
+    let mut fit = match standard::find(&facts.files, folder, stated.as_deref()) {
+        Ok(Some(fit)) => fit,
+        Ok(None) => return None,
+        Err(reason) => {
+            facts.unserved = Some(reason);
+            facts.model = None;
+            return None;
+        }
+    };
+    let handler = Handler { file: handler::DEFAULT_FILE.parse().ok()?, object: "predict".to_owned() };
+    let takes = match fit.standard.library {
+        Library::Transformers => Takes::Row,
+        Library::Keras | Library::TorchScript => Takes::Rows,
+    };
+    let mut python = described(facts, manifest, Serve { handler, takes }, folder.paths);
+    let is_declared =
+        python.lock.is_some() || python.requirements_file.is_some() || !python.requirements.is_empty();
+    let environment = manifest.environment.clone().unwrap_or_default();
+    python.requirements.extend(standard::declare(&mut fit, &environment, is_declared));
+    python.standard = Some(fit.standard);
+    facts.model = None;
+    facts.python = Some(python);
+    fit.schema
+}
+
+/// The schema of a handler whose library alone decides what it takes and gives.
+fn fixed_schema(facts: &mut Facts, stated: Option<&Schema>, fixed: Schema) -> Schema {
+    let says = |stated: &[TensorSpec], fixed: &[TensorSpec]| !stated.is_empty() && stated != fixed;
+    if stated
+        .is_some_and(|stated| says(&stated.inputs, &fixed.inputs) || says(&stated.outputs, &fixed.outputs))
+    {
+        let problem = "the schema in `reenact.toml` is not that of the server's handler for these files; the \
+                       handler's is taken";
+        facts.problems.push(problem.to_owned());
+    }
+    fixed
+}
+
+/// A handler of the server's own that nobody can ask is none.
+fn needs_schema(facts: &mut Facts) {
+    let Some(standard) = facts.python.as_ref().and_then(|python| python.standard.as_ref()) else { return };
+    if facts.schema.is_some() {
+        return;
+    }
+    let file = standard.file.clone().unwrap_or_default();
+    facts.unserved = Some(format!(
+        "`{file}` does not say all that it takes and gives; name the `inputs` and `outputs` in the `[schema]` of \
+         `reenact.toml`, each with its datatype and shape"
+    ));
+    facts.python = None;
+}
+
+fn whole(schema: &Schema) -> bool {
+    !schema.inputs.is_empty() && !schema.outputs.is_empty()
 }
 
 /// The code that is served: what the manifest names, or the usual file where there is no model.
@@ -63,7 +141,7 @@ fn python(
     (has_model, paths): (bool, &[String]),
 ) -> Option<PythonFacts> {
     let has = |path: &str| paths.iter().any(|known| known == path);
-    let Serve { handler, takes } = match &manifest.serve {
+    let serve = match &manifest.serve {
         Some(serve) => {
             named(facts, "handler", Some(serve.handler.file.clone()), paths)?;
             serve.clone()
@@ -74,6 +152,13 @@ fn python(
         }
         None => return None,
     };
+    Some(described(facts, manifest, serve, paths))
+}
+
+/// A handler with the environment that the repository declares.
+fn described(facts: &mut Facts, manifest: &Manifest, serve: Serve, paths: &[String]) -> PythonFacts {
+    let Serve { handler, takes } = serve;
+    let has = |path: &str| paths.iter().any(|known| known == path);
     let environment = manifest.environment.clone().unwrap_or_default();
     let default = |path: &str| has(path).then(|| path.to_owned());
     let is_silent = environment.requirements.is_empty();
@@ -88,8 +173,18 @@ fn python(
     let requirements_file =
         if lock.is_none() && is_silent { default(handler::DEFAULT_REQUIREMENTS) } else { None };
     let (python, requirements) = (environment.python.unwrap_or_default(), environment.requirements);
-    let (interpreter, offers) = (environment.interpreter, Offers::default());
-    Some(PythonFacts { handler, takes, python, interpreter, lock, requirements_file, requirements, offers })
+    let (interpreter, offers, standard) = (environment.interpreter, Offers::default(), None);
+    PythonFacts {
+        handler,
+        takes,
+        python,
+        interpreter,
+        lock,
+        requirements_file,
+        requirements,
+        standard,
+        offers,
+    }
 }
 
 /// A handler's examples may lie beside it without being named.

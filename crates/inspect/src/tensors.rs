@@ -81,6 +81,39 @@ fn read(path: &str, source: &mut dyn Source) -> Option<Tensors> {
     }
 }
 
+/// The pickle in which a file's tensors stand, unpacked: what is no tensor in it can be learned too. None where a
+/// file's form has nothing but tensors in it.
+pub fn pickle<'s>(path: &str, source: &'s mut (impl Read + std::io::Seek)) -> Option<Box<dyn Read + 's>> {
+    unpacked(path, source)
+}
+
+fn unpacked<'s>(path: &str, source: &'s mut dyn Source) -> Option<Box<dyn Read + 's>> {
+    match format::tell(source, path).ok()? {
+        Content::Pickle => {
+            source.rewind().ok()?;
+            Some(Box::new(source))
+        }
+        Content::Compressed(packing) => {
+            source.rewind().ok()?;
+            Some(Box::new(unpacker(source, packing).take(limits::HELD_BYTES)))
+        }
+        Content::Zip => {
+            let mut archive = Archive::open(source).ok()?;
+            let main = torch::main_entry(&archive)?;
+            let bytes = archive.bytes(&main, limits::HELD_BYTES).ok()?;
+            Some(Box::new(std::io::Cursor::new(bytes)))
+        }
+        _ => None,
+    }
+}
+
+fn unpacker<'s>(source: &'s mut dyn Source, packing: Packing) -> Box<dyn Read + 's> {
+    match packing {
+        Packing::Zlib => Box::new(flate2::read::ZlibDecoder::new(source)),
+        Packing::Gzip => Box::new(flate2::read::MultiGzDecoder::new(source)),
+    }
+}
+
 fn zipped(source: &mut dyn Source) -> Option<Tensors> {
     let end = bounded::length(source).ok()?;
     let mut archive = Archive::open(source).ok()?;
@@ -150,11 +183,7 @@ fn of_torch(archive: &mut Archive<'_>, main: &str) -> Option<Tensors> {
 
 fn compressed(source: &mut dyn Source, packing: Packing) -> Option<Tensors> {
     let mut bytes = Vec::new();
-    let unpacked: Box<dyn Read + '_> = match packing {
-        Packing::Zlib => Box::new(flate2::read::ZlibDecoder::new(source)),
-        Packing::Gzip => Box::new(flate2::read::MultiGzDecoder::new(source)),
-    };
-    unpacked.take(limits::HELD_BYTES + 1).read_to_end(&mut bytes).ok()?;
+    unpacker(source, packing).take(limits::HELD_BYTES + 1).read_to_end(&mut bytes).ok()?;
     if bytes.len() as u64 > limits::HELD_BYTES {
         return None;
     }

@@ -15,7 +15,7 @@ use crate::{limits, shown};
 pub(crate) mod tensors;
 
 /// An archive that carries a program beside its weights.
-const SCRIPT: &str = "TorchScript";
+pub(crate) const SCRIPT: &str = "TorchScript";
 
 /// The entry that describes the model: `<name>/data.pkl`.
 pub(crate) fn main_entry(archive: &Archive<'_>) -> Option<String> {

@@ -83,12 +83,17 @@ fn inside(path: &str) -> Result<(), Error> {
 pub fn write(folder: &Path, record: &Capsule) -> Result<(), Error> {
     let mut text = serde_json::to_vec_pretty(record).map_err(Error::Json)?;
     text.push(b'\n');
-    let (path, temporary) = (folder.join(RECORD), folder.join("capsule.json.part"));
+    replace(&folder.join(RECORD), &text)
+}
+
+/// Puts contents in the place of a file, all of them or none; who has the old file open keeps it.
+pub(crate) fn replace(path: &Path, contents: &[u8]) -> Result<(), Error> {
+    let part = path.with_added_extension("part");
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true).mode(0o600);
-    let mut file = options.open(&temporary).map_err(at("write", &temporary))?;
-    file.write_all(&text).and_then(|()| file.sync_all()).map_err(at("write", &temporary))?;
-    fs::rename(&temporary, &path).map_err(at("write", &path))
+    let mut file = options.open(&part).map_err(at("write", &part))?;
+    file.write_all(contents).and_then(|()| file.sync_all()).map_err(at("write", &part))?;
+    fs::rename(&part, path).map_err(at("write", path))
 }
 
 /// Checks every file that a capsule holds against its record.
@@ -123,12 +128,16 @@ pub fn log_name(process: &str) -> String {
 
 /// The digest of a file and its length in bytes.
 pub fn digest(path: &Path) -> Result<(Sha256, u64), Error> {
-    let mut file = File::open(path).map_err(at("read", path))?;
+    let file = File::open(path).map_err(at("read", path))?;
+    digest_of(file).map_err(at("read", path))
+}
+
+pub(crate) fn digest_of(mut from: impl Read) -> io::Result<(Sha256, u64)> {
     let mut digest = sha2::Sha256::new();
     let mut space = vec![0; 1024 * 1024];
     let mut n_bytes = 0;
     loop {
-        match file.read(&mut space).map_err(at("read", path))? {
+        match from.read(&mut space)? {
             0 => return Ok((Sha256::from_bytes(digest.finalize().into()), n_bytes)),
             n => {
                 digest.update(space.get(..n).unwrap_or_default());

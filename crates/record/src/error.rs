@@ -46,6 +46,8 @@ pub enum Error {
     Redacted,
     #[error("`{glob}` is no pattern for paths")]
     Glob { glob: String, source: globset::Error },
+    #[error("`{pattern}` in the capsule is no pattern for metrics")]
+    Pattern { pattern: String, source: regex::Error },
     #[error("no run here is called `{0}`")]
     NoRun(String),
     #[error("there are no runs in `{}` that ended with exit code 0", .0.display())]
@@ -68,6 +70,7 @@ impl Error {
             Self::InputChanged { .. } | Self::NoInput(_) => {
                 "put the file that was recorded in its place; its digest is in `capsule.json`"
             }
+            Self::Pattern { .. } => "give another with `--metric-pattern`",
             Self::Incomplete(_) => {
                 "record it again; the entropy up to the end is in the capsule's folder `entropy`"
             }

@@ -61,6 +61,20 @@ pub struct Wanted<'w> {
     pub metrics: Option<&'w Regex>,
 }
 
+impl<'w> Wanted<'w> {
+    /// As it stands in a record.
+    pub(crate) fn recorded(self) -> capsule::Wanted {
+        let metric_pattern = self.metrics.map(|pattern| pattern.as_str().to_owned());
+        capsule::Wanted { outputs: self.outputs.to_vec(), metric_pattern }
+    }
+
+    /// What is wanted here, and what a record says where nothing is.
+    pub(crate) fn or(self, recorded: &'w capsule::Wanted, metrics: Option<&'w Regex>) -> Self {
+        let outputs = if self.outputs.is_empty() { &recorded.outputs } else { self.outputs };
+        Self { outputs, metrics: self.metrics.or(metrics), ..self }
+    }
+}
+
 /// Runs a command and records it.
 pub fn record(means: &Means, recording: &Recording<'_>) -> Result<Capsule, Error> {
     run_under(means, recording, Task::Record).map(|(record, _)| record)
@@ -94,7 +108,7 @@ fn run_under(
     };
     let ended = run::run(means, &start, &shim)?;
     end(&mut record, ended);
-    let facts =
+    let (_, facts) =
         seal(&mut record, &Place { folder: &at_work, capsule: &capsule, shim: &shim }, recording.wanted)?;
     record.duration_ms = u64::try_from((means.now_ms)() - record.started_ms).ok();
     record.state = State::Complete;
@@ -135,6 +149,8 @@ fn begun(recording: &Recording<'_>, (folder, program): (&Path, &Path), now_ms: i
         outputs: Vec::new(),
         environment: capsule::Environment::default(),
         entropy: capsule::Entropy::default(),
+        wanted: recording.wanted.recorded(),
+        strayed: Vec::new(),
         metrics: BTreeMap::new(),
         warnings,
     }
@@ -187,13 +203,19 @@ pub(crate) struct Place<'p> {
 /// Writes down how a command ended.
 pub(crate) fn end(record: &mut Capsule, ended: Ended) {
     record.exit = Some(ended.exit);
+    record.warnings.extend(ended.warnings);
     if ended.is_late {
         record.warnings.push("the command's time was over before its end, so it was ended".to_owned());
     }
 }
 
-/// Takes what the shim and the hooks saw into the record of a run that has ended; what belongs in none is given back.
-pub(crate) fn seal(record: &mut Capsule, place: &Place<'_>, wanted: Wanted<'_>) -> Result<Vec<Fact>, Error> {
+/// Takes what the shim and the hooks saw into the record of a run that has ended; gives which files it opened, and
+/// what of the hooks belongs in no record.
+pub(crate) fn seal(
+    record: &mut Capsule,
+    place: &Place<'_>,
+    wanted: Wanted<'_>,
+) -> Result<(Vec<entropy::Opened>, Vec<Fact>), Error> {
     let seen = entropy::seal(&place.capsule.join(folder::ENTROPY))?;
     let program = PathBuf::from(&record.program);
     let gathered = files::gather(&seen.opened, place, wanted, record.started_ms)?;
@@ -214,5 +236,5 @@ pub(crate) fn seal(record: &mut Capsule, place: &Place<'_>, wanted: Wanted<'_>) 
     }
     record.warnings.extend(python::warning(&program, &record.command));
     record.entropy = seen.entropy;
-    Ok(hooked.facts)
+    Ok((seen.opened, hooked.facts))
 }

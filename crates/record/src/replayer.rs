@@ -10,6 +10,7 @@ pub mod files;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use regex::Regex;
 use spec::capsule::{Capsule, Kind, REDACTED, State};
 use spec::digest::Sha256;
 
@@ -46,6 +47,9 @@ pub fn replay(means: &Means, replaying: &Replaying<'_>) -> Result<Capsule, Error
     if recorded.command.iter().any(|word| word.contains(REDACTED)) {
         return Err(Error::Redacted);
     }
+    let own = recorded.wanted.metric_pattern.as_deref().filter(|_| replaying.wanted.metrics.is_none());
+    let pattern = own.map(pattern).transpose()?;
+    let wanted = replaying.wanted.or(&recorded.wanted, pattern.as_ref());
     folder::create(replaying.to)?;
     let to = replaying.to.canonicalize().map_err(at("find the folder", replaying.to))?;
     let work = to.join(folder::WORK);
@@ -55,7 +59,7 @@ pub fn replay(means: &Means, replaying: &Replaying<'_>) -> Result<Capsule, Error
         Some(program) => program.to_owned(),
         None => environment::program(&recorded, &work)?,
     };
-    let mut record = begun(&recorded, (&work, &program), (means.now_ms)());
+    let mut record = begun((&recorded, wanted), (&work, &program), (means.now_ms)());
     folder::write(&to, &record)?;
 
     let script = source.join(folder::ENTROPY);
@@ -63,16 +67,17 @@ pub fn replay(means: &Means, replaying: &Replaying<'_>) -> Result<Capsule, Error
     let shim = Shim::place(&to.join(folder::ENTROPY), task)?;
     let start = Start {
         program: &program,
-        arguments: recorded.command.get(1..).unwrap_or_default(),
+        arguments: record.command.get(1..).unwrap_or_default(),
         folder: &work,
-        variables: Some(&recorded.variables),
+        variables: Some(&record.variables),
         words: &to,
     };
     let ended = run::run(means, &start, &shim)?;
     recorder::end(&mut record, ended);
-    // A replay is not profiled, so there is nothing else to be told.
-    let _ =
-        recorder::seal(&mut record, &Place { folder: &work, capsule: &to, shim: &shim }, replaying.wanted)?;
+    let place = Place { folder: &work, capsule: &to, shim: &shim };
+    // A replay is not profiled, so the hooks have nothing else to tell.
+    let (opened, _) = recorder::seal(&mut record, &place, wanted)?;
+    files::stray(&mut record, &opened, Path::new(&recorded.folder), &place);
     entropy::account(&mut record.entropy, &script, &to.join(folder::ENTROPY))?;
     record.duration_ms = u64::try_from((means.now_ms)() - record.started_ms).ok();
     record.state = State::Complete;
@@ -80,7 +85,21 @@ pub fn replay(means: &Means, replaying: &Replaying<'_>) -> Result<Capsule, Error
     Ok(record)
 }
 
-fn begun(recorded: &Capsule, (work, program): (&PathBuf, &PathBuf), now_ms: i64) -> Capsule {
+/// A recorded pattern for metrics.
+fn pattern(text: &str) -> Result<Regex, Error> {
+    Regex::new(text).map_err(|source| Error::Pattern { pattern: text.to_owned(), source })
+}
+
+/// What is known of a replay before it starts. Where the command and its variables name the folder of the recording,
+/// they name the replay's own.
+fn begun(
+    (recorded, wanted): (&Capsule, Wanted<'_>),
+    (work, program): (&PathBuf, &PathBuf),
+    now_ms: i64,
+) -> Capsule {
+    let folder = work.display().to_string();
+    let is_moved = |path: &str| files::is_given(path, Path::new(&recorded.folder), work);
+    let moved = |text: &String| spec::capsule::moved(text, &recorded.folder, &folder, is_moved);
     let identity = format!("{now_ms}\0{}\0{}\0{}", std::process::id(), recorded.id, work.display());
     let mut id = Sha256::of(identity.as_bytes()).to_string();
     id.truncate(12);
@@ -90,8 +109,10 @@ fn begun(recorded: &Capsule, (work, program): (&PathBuf, &PathBuf), now_ms: i64)
         kind: Kind::Replay,
         replay_of: Some(recorded.id.clone()),
         state: State::Incomplete,
+        command: recorded.command.iter().map(moved).collect(),
+        variables: recorded.variables.iter().map(|(name, value)| (name.clone(), moved(value))).collect(),
         program: program.display().to_string(),
-        folder: work.display().to_string(),
+        folder: folder.clone(),
         started_ms: now_ms,
         duration_ms: None,
         exit: None,
@@ -100,6 +121,8 @@ fn begun(recorded: &Capsule, (work, program): (&PathBuf, &PathBuf), now_ms: i64)
         outputs: Vec::new(),
         environment: spec::capsule::Environment::default(),
         entropy: spec::capsule::Entropy::default(),
+        wanted: wanted.recorded(),
+        strayed: Vec::new(),
         metrics: std::collections::BTreeMap::new(),
         warnings: Vec::new(),
         ..recorded.clone()

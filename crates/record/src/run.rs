@@ -41,13 +41,6 @@ pub struct Means {
     pub timeout: Option<Duration>,
 }
 
-/// How a command ended, and whether it was for its time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Ended {
-    pub exit: Exit,
-    pub is_late: bool,
-}
-
 /// What is to be started.
 pub(crate) struct Start<'s> {
     pub program: &'s Path,
@@ -61,6 +54,15 @@ pub(crate) struct Start<'s> {
 
 /// How long the output of what the command left running is waited for.
 const LINGER: Duration = Duration::from_secs(5);
+
+/// How a command ended.
+pub(crate) struct Ended {
+    pub exit: Exit,
+    /// Whether it was ended because its time was over.
+    pub is_late: bool,
+    /// What of its words is missing in the record.
+    pub warnings: Vec<String>,
+}
 
 /// Runs a command to its end.
 pub(crate) fn run(means: &Means, start: &Start<'_>, shim: &Shim) -> Result<Ended, Error> {
@@ -89,53 +91,66 @@ pub(crate) fn run(means: &Means, start: &Start<'_>, shim: &Shim) -> Result<Ended
     let python_path = start.variables.map_or(own_path, |variables| variables.get("PYTHONPATH").cloned());
     command.env("PYTHONPATH", shim.python_path(python_path.as_deref()));
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    // Before the command is there, which nobody would end if they could not be made.
+    let (said, complained) =
+        (Kept::create(start.words, "stdout.txt")?, Kept::create(start.words, "stderr.txt")?);
     let failed = |source| Error::Start { program: start.program.display().to_string(), source };
     let mut child = command.spawn().map_err(failed)?;
     let (done, ends) = mpsc::channel();
     if let Some(out) = child.stdout.take() {
-        pass_on(out, (means.out)(), create(&start.words.join("stdout.txt"))?, done.clone());
+        pass_on(out, (means.out)(), said, done.clone());
     }
     if let Some(err) = child.stderr.take() {
-        pass_on(err, (means.err)(), create(&start.words.join("stderr.txt"))?, done);
+        pass_on(err, (means.err)(), complained, done);
     }
     let wait = Wait { bell: &means.bell, timeout: means.timeout };
     let (status, is_late) = bell::wait(&mut child, &wait).map_err(failed)?;
     // A process that was left behind may hold the pipes open for ever; what it says then is not part of the run.
-    for _ in 0..2 {
-        if ends.recv_timeout(LINGER).is_err() {
-            break;
-        }
-    }
+    let heard = (0..2).map_while(|_| ends.recv_timeout(LINGER).ok());
+    let warnings = heard.flatten().collect();
+    shim.close()?;
     let exit = match status.signal() {
         Some(signal) => Exit::Signal(signal),
         None => Exit::Code(status.code().unwrap_or(1)),
     };
-    Ok(Ended { exit, is_late })
+    Ok(Ended { exit, is_late, warnings })
 }
 
-fn create(path: &Path) -> Result<File, Error> {
-    File::create(path).map_err(at("write", path))
+/// A file of the record for what a command says.
+struct Kept {
+    file: File,
+    name: &'static str,
+}
+
+impl Kept {
+    fn create(folder: &Path, name: &'static str) -> Result<Self, Error> {
+        let path = folder.join(name);
+        Ok(Self { file: File::create(&path).map_err(at("write", &path))?, name })
+    }
 }
 
 /// Copies what a command says, as it says it, to whoever watches and to the record.
 fn pass_on(
     mut from: impl Read + Send + 'static,
     mut to: Box<dyn Write + Send>,
-    mut kept: File,
-    done: mpsc::Sender<()>,
+    mut kept: Kept,
+    done: mpsc::Sender<Option<String>>,
 ) {
     thread::spawn(move || {
         let mut space = vec![0; 64 * 1024];
+        let mut cut = None;
         while let Ok(n @ 1..) = from.read(&mut space) {
             let bytes = space.get(..n).unwrap_or_default();
             // Whoever watched may have gone; the record goes on.
             let _ = to.write_all(bytes).and_then(|()| to.flush());
-            if kept.write_all(bytes).is_err() {
-                break;
+            // A command whose words nobody takes would be ended; it goes on, and the record says that it is cut.
+            if cut.is_none() {
+                let written = kept.file.write_all(bytes);
+                cut = written.err().map(|error| format!("`{}` is cut: {error}", kept.name));
             }
         }
         // The receiver is gone where the run was given up on.
-        let _ = done.send(());
+        let _ = done.send(cut);
     });
 }
 

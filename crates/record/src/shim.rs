@@ -99,6 +99,8 @@ impl Shim {
             ("REENACT_SHIM_MODE", self.mode.into()),
             ("REENACT_SHIM_PROCESS", "r".into()),
             ("REENACT_RUN_LINES", self.lines().into_os_string()),
+            // Nobody's yet.
+            ("REENACT_SHIM_OWNER", "0000000000".into()),
         ];
         if self.is_profiled {
             variables.push(("REENACT_RUN_PROFILE", "1".into()));
@@ -122,6 +124,12 @@ impl Shim {
     /// The file to which the hooks write what they have to say.
     pub(crate) fn lines(&self) -> PathBuf {
         self.folder.path().join("lines")
+    }
+
+    /// Ends what processes that were left behind write to the logs: they find no way to them from here on.
+    pub(crate) fn close(&self) -> Result<(), Error> {
+        let link = self.folder.path().join("logs");
+        fs::remove_file(&link).map_err(at("delete", &link))
     }
 
     /// Where temporary files of ours lie, which are no outputs of the run.

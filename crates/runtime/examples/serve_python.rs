@@ -1,7 +1,7 @@
 //! A runtime of a handler, whose worker is not confined: `serve_python HANDLER SOCKET ROW|ROWS [EXAMPLES]`.
 //!
-//! The handler takes rows of two FP32 numbers and gives an FP64 number. `PYTHON` is the interpreter; a call has three
-//! seconds.
+//! The handler takes rows of two FP32 numbers and gives an FP64 number. `PYTHON` is the interpreter, and
+//! `MEMORY_BYTES` what a worker may hold; a call has three seconds.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -34,6 +34,7 @@ fn main() -> ExitCode {
         launcher: vec![std::env::var_os("PYTHON").unwrap_or_else(|| "python3".into())],
         call_timeout: Duration::from_secs(3),
         load_timeout: Duration::from_secs(60),
+        watched_memory_bytes: std::env::var("MEMORY_BYTES").ok().and_then(|bytes| bytes.parse().ok()),
     };
     let mut settings = Settings::new(handler, socket.into());
     settings.python = Some(python);

@@ -6,6 +6,7 @@
 
 mod keeper;
 mod log;
+mod memory;
 mod worker;
 
 use std::ffi::OsString;
@@ -49,6 +50,8 @@ pub struct Python {
     pub call_timeout: Duration,
     /// How long loading may take.
     pub load_timeout: Duration,
+    /// What a worker may hold in memory, where its launcher cannot bound all of it.
+    pub watched_memory_bytes: Option<u64>,
 }
 
 /// Starts the first worker.

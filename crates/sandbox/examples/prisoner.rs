@@ -56,10 +56,7 @@ fn main() -> ExitCode {
     };
     // A free one leaves its parent, the test, in peace.
     let processes = if is_free { Vec::new() } else { processes() };
-    let given = if has_device { devices() } else { Vec::new() };
-    for (what, attempt) in
-        allowed(&cell).into_iter().chain(given).chain(files(&cell)).chain(kernel(&cell)).chain(processes)
-    {
+    for (what, attempt) in attempts(&cell, has_device).into_iter().chain(processes) {
         match attempt() {
             Ok(()) => lines += &format!("{what}: done\n"),
             Err(error) => lines += &format!("{what}: {error}\n"),
@@ -70,6 +67,15 @@ fn main() -> ExitCode {
         std::thread::sleep(std::time::Duration::from_secs(600));
     }
     ExitCode::SUCCESS
+}
+
+fn attempts(cell: &Cell, has_device: bool) -> Vec<Attempt<'_>> {
+    let given = if has_device {
+        devices()
+    } else {
+        vec![("share 6 GiB of memory with nobody", Box::new(share) as _)]
+    };
+    allowed(cell).into_iter().chain(given).chain(files(cell)).chain(kernel(cell)).collect()
 }
 
 fn cell() -> Option<Cell> {
@@ -104,18 +110,31 @@ fn allowed(cell: &Cell) -> Vec<Attempt<'_>> {
 
 /// What one that was given a device can do with it.
 fn devices() -> Vec<Attempt<'static>> {
-    vec![(
-        "may use the device it was given",
-        Box::new(|| {
-            let device = OpenOptions::new().read(true).write(true).open(DEVICE)?;
-            let descriptor = u64::from(std::os::fd::AsRawFd::as_raw_fd(&device).unsigned_abs());
-            // It is no terminal, which it says only to those who may ask.
-            match call(libc::SYS_ioctl, [descriptor, libc::TCGETS, 0]) {
-                Err(error) if error.raw_os_error() == Some(libc::ENOTTY) => Ok(()),
-                other => other,
-            }
-        }),
-    )]
+    vec![
+        (
+            "may use the device it was given",
+            Box::new(|| {
+                let device = OpenOptions::new().read(true).write(true).open(DEVICE)?;
+                let descriptor = u64::from(std::os::fd::AsRawFd::as_raw_fd(&device).unsigned_abs());
+                // It is no terminal, which it says only to those who may ask.
+                match call(libc::SYS_ioctl, [descriptor, libc::TCGETS, 0]) {
+                    Err(error) if error.raw_os_error() == Some(libc::ENOTTY) => Ok(()),
+                    other => other,
+                }
+            }),
+        ),
+        // Drivers do so too; whoever started it has to look.
+        ("may share 6 GiB of memory with nobody", Box::new(share)),
+    ]
+}
+
+#[expect(unsafe_code, reason = "an attempt goes past every library")]
+fn share() -> io::Result<()> {
+    let (n_bytes, nowhere) = (6 << 30, std::ptr::null_mut());
+    let (access, kind) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED | libc::MAP_ANONYMOUS);
+    // SAFETY: the memory is new, where the kernel wants it, and nobody looks into it.
+    let got = unsafe { libc::mmap(nowhere, n_bytes, access, kind, -1, 0) };
+    if got == libc::MAP_FAILED { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
 fn files(cell: &Cell) -> Vec<Attempt<'_>> {

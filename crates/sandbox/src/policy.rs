@@ -15,8 +15,10 @@ pub struct Policy {
     pub writable: Vec<PathBuf>,
     /// Devices that may be read, written and controlled.
     pub devices: Vec<PathBuf>,
-    /// Address space in bytes, which bounds memory; libraries and thread stacks count. With devices it is the
-    /// memory that can be written that is bounded: drivers reserve addresses beyond all bounds.
+    /// Address space in bytes, which bounds memory; libraries and thread stacks count. With devices it bounds what is
+    /// private and can be written, since drivers reserve addresses beyond all bounds. Memory mapped as shared is not
+    /// bounded then, and neither are mappings that grow down: whoever starts such a process has to look at what it
+    /// holds.
     pub memory_bytes: u64,
     /// Threads. Not bounded where the kernel can only count all processes of the user together.
     pub n_processes: u64,

@@ -14,6 +14,7 @@ use crate::error::{Code, Error};
 pub mod address;
 pub mod api;
 pub mod browser;
+pub mod cookies;
 pub mod health;
 pub mod hub;
 pub mod identity;

@@ -76,8 +76,13 @@ impl Gateway {
 
     /// Ends every runtime of a repository that is gone.
     pub fn forget(&self, id: RepositoryId) {
+        self.forget_runtimes(id);
+        self.known.write().unwrap_or_else(PoisonError::into_inner).services.remove(&id);
+    }
+
+    /// Ends every runtime of a repository, which may be started anew. What was counted and logged of it stays.
+    pub fn forget_runtimes(&self, id: RepositoryId) {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        known.services.remove(&id);
         known.slots.retain(|key, slot| {
             let is_kept = key.repository != id;
             if !is_kept {

@@ -180,31 +180,36 @@ fn hub_lfs() -> Router<Arc<App>> {
 /// Clients of the Open Inference Protocol, of KServe V1 and of MLflow scoring. Nothing but what they need is
 /// layered over these: they are what people wait for most.
 fn inference_clients() -> Router<Arc<App>> {
-    let routes = Router::new()
-        .route("/v2", get(infer::v2::server))
-        .route("/v2/health/live", get(infer::v2::live))
-        .route("/v2/health/ready", get(infer::v2::ready))
-        .route("/v2/models/{model}", get(infer::v2::metadata))
-        .route("/v2/models/{model}/ready", get(infer::v2::model_ready))
-        .route("/v2/models/{model}/infer", post(infer::v2::infer))
-        .route("/v2/models/{model}/generate", post(infer::generate::whole))
-        .route("/v2/models/{model}/generate_stream", post(infer::generate::in_pieces))
-        .route("/v2/models/{model}/versions/{version}", get(infer::v2::metadata))
-        .route("/v2/models/{model}/versions/{version}/ready", get(infer::v2::model_ready))
-        .route("/v2/models/{model}/versions/{version}/infer", post(infer::v2::infer))
-        .route("/v2/models/{model}/versions/{version}/generate", post(infer::generate::whole))
-        .route("/v2/models/{model}/versions/{version}/generate_stream", post(infer::generate::in_pieces))
-        .route("/v2/repository/index", post(infer::v2::index))
-        .route("/v2/repository/models/{model}/{verb}", post(infer::v2::refuse_load))
-        .route("/v1/models", get(infer::v1::models))
-        .route("/v1/models/{verb}", get(infer::v1::model).post(infer::v1::ask))
-        .route("/ping", get(infer::mlflow::ping))
-        .route("/health", get(infer::mlflow::ping))
-        .route("/version", get(infer::mlflow::version))
-        .route("/openapi.json", get(infer::openapi::document))
-        .route("/invocations", post(infer::mlflow::invocations))
-        .layer(infer::other_origins());
-    Router::new().nest("/endpoints/{owner}/{name}", routes.clone()).nest("/r/{link}", routes)
+    inference_below("/endpoints/{owner}/{name}").merge(inference_below("/r/{link}"))
+}
+
+/// The same below an address. Each route is written out whole, since a nested one takes the address apart twice.
+fn inference_below(address: &str) -> Router<Arc<App>> {
+    let at = |path: &str| format!("{address}{path}");
+    Router::new()
+        .route(&at("/v2"), get(infer::v2::server))
+        .route(&at("/v2/health/live"), get(infer::v2::live))
+        .route(&at("/v2/health/ready"), get(infer::v2::ready))
+        .route(&at("/v2/models/{model}"), get(infer::v2::metadata))
+        .route(&at("/v2/models/{model}/ready"), get(infer::v2::model_ready))
+        .route(&at("/v2/models/{model}/infer"), post(infer::v2::infer))
+        .route(&at("/v2/models/{model}/generate"), post(infer::generate::whole))
+        .route(&at("/v2/models/{model}/generate_stream"), post(infer::generate::in_pieces))
+        .route(&at("/v2/models/{model}/versions/{version}"), get(infer::v2::metadata))
+        .route(&at("/v2/models/{model}/versions/{version}/ready"), get(infer::v2::model_ready))
+        .route(&at("/v2/models/{model}/versions/{version}/infer"), post(infer::v2::infer))
+        .route(&at("/v2/models/{model}/versions/{version}/generate"), post(infer::generate::whole))
+        .route(&at("/v2/models/{model}/versions/{version}/generate_stream"), post(infer::generate::in_pieces))
+        .route(&at("/v2/repository/index"), post(infer::v2::index))
+        .route(&at("/v2/repository/models/{model}/{verb}"), post(infer::v2::refuse_load))
+        .route(&at("/v1/models"), get(infer::v1::models))
+        .route(&at("/v1/models/{verb}"), get(infer::v1::model).post(infer::v1::ask))
+        .route(&at("/ping"), get(infer::mlflow::ping))
+        .route(&at("/health"), get(infer::mlflow::ping))
+        .route(&at("/version"), get(infer::mlflow::version))
+        .route(&at("/openapi.json"), get(infer::openapi::document))
+        .route(&at("/invocations"), post(infer::mlflow::invocations))
+        .layer(infer::other_origins())
 }
 
 /// Clients of the Open Inference Protocol over gRPC, whose addresses are those of its methods.
@@ -219,7 +224,7 @@ fn rpc_clients() -> Router<Arc<App>> {
         .route("/inference.GRPCInferenceService/ModelInfer", post(grpc::model_infer))
         .route("/inference.GRPCInferenceService/{verb}", post(grpc::unknown_method))
         .route("/grpc.health.v1.Health/Check", post(grpc::check_health))
-        .route("/grpc.health.v1.Health/Watch", post(grpc::refuse_watch))
+        .route("/grpc.health.v1.Health/Watch", post(grpc::watch::health))
         .route("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", post(grpc::reflect))
         .route("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", post(grpc::reflect_alpha))
 }

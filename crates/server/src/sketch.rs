@@ -6,10 +6,15 @@
 /// Bits of a hash that choose a register.
 const BITS: u32 = 10;
 const N_REGISTERS: usize = 1 << BITS;
+/// The greatest rank that there is: of a hash whose other bits are all zero.
+const MOST: u8 = 64 - 10 + 1;
 
 /// About how many different hashes were seen.
 #[derive(Debug, Clone)]
 pub struct Sketch(Box<[u8; N_REGISTERS]>);
+
+/// What a register that holds nothing is written as; a rank is so many characters after it, and all of them are ASCII.
+const EMPTY: u8 = b'0';
 
 impl Default for Sketch {
     fn default() -> Self {
@@ -24,6 +29,18 @@ impl Sketch {
         let rest = (hash << BITS) | (1 << (BITS - 1));
         let rank = u8::try_from(rest.leading_zeros() + 1).unwrap_or(u8::MAX);
         self.0[place] = self.0[place].max(rank);
+    }
+
+    /// The registers, one character each: of two of the same place the greater has seen more.
+    pub fn text(&self) -> String {
+        self.0.iter().map(|rank| char::from(EMPTY + rank)).collect()
+    }
+
+    /// Adds what another sketch counted, as that one was written.
+    pub fn merge(&mut self, text: &str) {
+        for (rank, written) in self.0.iter_mut().zip(text.bytes()) {
+            *rank = (*rank).max(written.saturating_sub(EMPTY).min(MOST));
+        }
     }
 
     /// About how many different hashes were counted.
@@ -59,5 +76,25 @@ mod tests {
             let (seen, n) = (sketch.count() as f64, n as f64);
             assert!((seen - n).abs() <= 0.1 * n, "{seen} of {n}");
         }
+    }
+
+    #[test]
+    fn sketches_of_the_same_things_tell_no_more_together() {
+        let of = |numbers: std::ops::Range<u64>| {
+            let mut sketch = Sketch::default();
+            numbers.for_each(|n| sketch.add(hash(n)));
+            sketch
+        };
+        let mut all = Sketch::default();
+        for day in [of(0..500), of(0..500), of(250..750)] {
+            let text = day.text();
+            assert!(text.is_ascii() && text.len() == N_REGISTERS);
+            all.merge(&text);
+        }
+        assert_eq!(all.count(), of(0..750).count());
+        // What was never written says nothing, and nonsense is no more than everything.
+        all.merge("");
+        all.merge("~~~");
+        assert!(all.0.iter().all(|rank| *rank <= MOST));
     }
 }

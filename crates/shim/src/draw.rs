@@ -20,7 +20,7 @@ pub fn draw(source: u8, space: &mut [u8], caller: usize, real: impl FnOnce(&mut 
     }
     let site = site::of(caller);
     let stream = stream::current();
-    if site.is_cryptography() {
+    if site.is_cryptography(source) {
         let n = real(space);
         let wanted = space.len() as u32;
         let record = Record { outcome: layout::PASSED, wanted, ..of(source, stream, 0) };

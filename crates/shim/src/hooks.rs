@@ -4,6 +4,6 @@
 //! function would, `errno` included.
 
 mod entropy;
-mod files;
+pub mod files;
 mod processes;
 mod threads;

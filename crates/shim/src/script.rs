@@ -83,7 +83,8 @@ pub fn take(asked: &Asked<'_>, space: &mut [u8]) -> Answer {
         }
         let next = next_of_stream(script, asked.stream);
         if let Some(found) = next.filter(|found| found.wanted as usize == space.len()) {
-            let is_exact = found.sequence == asked.sequence;
+            let is_known = asked.stream != layout::UNKNOWN_STREAM && !state::is_stranger();
+            let is_exact = is_known && found.sequence == asked.sequence;
             return give(script, found, is_exact, space);
         }
         let alike = draws(script).find(|draw| {

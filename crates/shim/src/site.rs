@@ -1,10 +1,14 @@
 //! Where in the program a draw was asked for: a library and an offset in it, which no change of addresses moves.
 //!
-//! Knows which libraries do cryptography: what they draw may become a key, and is nobody's business.
+//! Knows which libraries do cryptography, by their names and by what is linked into them: what they draw may become a
+//! key, and is nobody's business. Invariant: a library is looked into once, and the same in every run.
 
 use core::ffi::c_void;
+use core::sync::atomic::{AtomicU64, Ordering};
 
-use crate::{sys, text};
+use crate::layout;
+use crate::sys::{self, Mapping};
+use crate::text::{self, Text};
 
 pub struct Site {
     pub module: &'static [u8],
@@ -23,6 +27,17 @@ const CRYPTOGRAPHY: [&[u8]; 9] = [
     b"libmbedcrypto",
     b"libkrb5",
 ];
+
+/// What stands in a file that such a library was linked into.
+const MARKERS: [&[u8]; 7] =
+    [b"OpenSSL ", b"BoringSSL", b"AWS-LC", b"aws-lc", b"aws_lc", b"rustls", b"ring_core"];
+/// Beginnings of the names of interpreters, which draw for the scripts that they run too.
+const INTERPRETERS: [&[u8]; 5] = [b"python", b"libpython", b"pypy", b"libpypy", b"node"];
+/// Longer files are not looked into. Libraries for networks are shorter, those of frameworks may be longer.
+const LOOKED_BYTES: usize = 256 * 1024 * 1024;
+
+/// Digests of the files that were looked into; the lowest bit says what was found.
+static LOOKED: [AtomicU64; 256] = [const { AtomicU64::new(0) }; 256];
 
 /// The place that a return address points to.
 pub fn of(address: usize) -> Site {
@@ -46,8 +61,62 @@ pub fn file_name(path: &[u8]) -> &[u8] {
 }
 
 impl Site {
-    pub fn is_cryptography(&self) -> bool {
+    /// Whether what is drawn here from this source is for cryptography.
+    pub fn is_cryptography(&self, source: u8) -> bool {
         let name = file_name(self.module);
-        CRYPTOGRAPHY.iter().any(|beginning| name.starts_with(beginning))
+        let is_one_of = |names: &[&[u8]]| names.iter().any(|beginning| name.starts_with(beginning));
+        match source {
+            _ if is_one_of(&CRYPTOGRAPHY) => true,
+            // C++'s own, which such libraries have no use for and numbers have.
+            layout::RANDOM_DEVICE => false,
+            // By this OpenSSL asks where it can, and by another function the interpreter does.
+            layout::GETENTROPY => has_cryptography(self.module),
+            _ => !is_one_of(&INTERPRETERS) && has_cryptography(self.module),
+        }
     }
+}
+
+/// Whether a library of cryptography is linked into this one.
+fn has_cryptography(module: &[u8]) -> bool {
+    if module.is_empty() {
+        return false;
+    }
+    let digest = (layout::fnv1a(layout::FNV_START, module) & !1).max(2);
+    for place in &LOOKED {
+        match place.load(Ordering::Acquire) {
+            0 => {
+                let found = has_marker(module);
+                let kept = digest | u64::from(found);
+                // Where another thread was faster, this one is looked into again when it is next met.
+                let _ = place.compare_exchange(0, kept, Ordering::AcqRel, Ordering::Relaxed);
+                return found;
+            }
+            known if known & !1 == digest => return known & 1 == 1,
+            _ => {}
+        }
+    }
+    has_marker(module)
+}
+
+fn has_marker(module: &[u8]) -> bool {
+    let mut path = Text::new();
+    // The program itself goes by the name that it was called by, which may lead nowhere from here.
+    let is_path = module.contains(&b'/') && path.push(module);
+    let opened = if is_path { sys::open(path.as_c(), 0) } else { -1 };
+    let opened = if opened < 0 { sys::open(c"/proc/self/exe", 0) } else { opened };
+    let Ok(descriptor @ 0..) = i32::try_from(opened) else { return false };
+    let n = sys::length(descriptor).filter(|n| (1..=LOOKED_BYTES).contains(n)).unwrap_or(0);
+    let mapped = if n > 0 { sys::map(n, Mapping::Private { descriptor }) } else { None };
+    sys::close(descriptor);
+    let Some(start) = mapped else { return false };
+    // SAFETY: so many bytes were mapped, and nobody else knows of them.
+    let mut left = unsafe { core::slice::from_raw_parts(start, n) };
+    let mut is_found = false;
+    while let Some((first, rest)) = left.split_first().filter(|_| !is_found) {
+        is_found = matches!(first, b'O' | b'B' | b'A' | b'a' | b'r')
+            && MARKERS.iter().any(|marker| left.starts_with(marker));
+        left = rest;
+    }
+    sys::unmap(start, n);
+    is_found
 }

@@ -7,6 +7,7 @@ use core::ffi::{CStr, c_char};
 use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, Ordering};
 
 use crate::cell::Locked;
+use crate::hooks::files;
 use crate::text::{self, Text};
 use crate::{layout, log, script, stream, sys};
 
@@ -17,6 +18,8 @@ pub const LOGS: &[u8] = b"REENACT_SHIM_LOGS";
 pub const SCRIPT: &[u8] = b"REENACT_SHIM_SCRIPT";
 /// The path of this process in its run.
 pub const PROCESS: &[u8] = b"REENACT_SHIM_PROCESS";
+/// The process that this path was told to, in ten digits: none yet, or a number that no process has.
+pub const OWNER: &[u8] = b"REENACT_SHIM_OWNER";
 /// The path of this very library.
 pub const LIBRARY: &[u8] = b"REENACT_SHIM_LIBRARY";
 /// `record` or `replay`.
@@ -43,6 +46,8 @@ const REPLAY: u8 = 4;
 static MODE: AtomicU8 = AtomicU8::new(UNREAD);
 static IS_STRICT: AtomicBool = AtomicBool::new(false);
 static PID: AtomicI32 = AtomicI32::new(0);
+/// Whether this process was made past the hooks, so that another may have its path too.
+static IS_STRANGER: AtomicBool = AtomicBool::new(false);
 
 /// Where things are. Its own copies: a program may change its environment at any time.
 pub struct Places {
@@ -75,6 +80,53 @@ pub fn is_strict() -> bool {
     IS_STRICT.load(Ordering::Relaxed)
 }
 
+/// Whether this process came to its path by chance.
+pub fn is_stranger() -> bool {
+    IS_STRANGER.load(Ordering::Relaxed)
+}
+
+/// How an owner is written, always as long, since the environment's size moves what lies behind it.
+pub struct Owner([u8; Owner::DIGITS]);
+
+impl Owner {
+    const DIGITS: usize = 10;
+    /// The process that is made next.
+    pub const NEXT: Self = Self([b'0'; Self::DIGITS]);
+    /// Of what a stranger makes nobody knows the path either.
+    pub const NOBODY: Self = Self([b'9'; Self::DIGITS]);
+
+    /// This process.
+    pub fn own() -> Self {
+        let mut digits = [b'0'; Self::DIGITS];
+        let mut left = sys::getpid().unsigned_abs();
+        for digit in digits.iter_mut().rev() {
+            *digit = b'0' + (left % 10) as u8;
+            left /= 10;
+        }
+        Self(digits)
+    }
+
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// Takes the path that the environment names, where it was meant for this process.
+fn own(environment: *const *const c_char) {
+    let own = Owner::own();
+    let Some(told) = text::variable(environment, OWNER) else { return };
+    let is_meant = told == Owner::NEXT.bytes() || told == own.bytes();
+    IS_STRANGER.store(!is_meant, Ordering::Relaxed);
+    let owner = if is_meant { own } else { Owner::NOBODY };
+    if told.len() == owner.bytes().len() {
+        // SAFETY: the kernel put the texts of the environment into memory of this process that can be written, and
+        // before the program's own code runs nobody else has them.
+        unsafe {
+            core::ptr::copy_nonoverlapping(owner.bytes().as_ptr(), told.as_ptr().cast_mut(), told.len());
+        }
+    }
+}
+
 /// Notices a child that was made past the hooks, which must not write to its parent's log.
 fn known(mode: Mode) -> Mode {
     if PID.load(Ordering::Relaxed) != sys::getpid() {
@@ -103,7 +155,9 @@ fn read() -> Mode {
     });
     IS_STRICT.store(value(STRICT).is_some(), Ordering::Relaxed);
     PID.store(sys::getpid(), Ordering::Relaxed);
+    own(environment);
     stream::begin();
+    files::begin();
     log::open();
     if is_replay {
         script::open();
@@ -140,6 +194,7 @@ pub fn become_forked(stream: u64, ordinal: u32) {
 
 fn become_child(name: &[u8]) {
     open_locks();
+    IS_STRANGER.store(true, Ordering::Relaxed);
     PLACES.with(|places| {
         places.process.push(b".");
         places.process.push(name);

@@ -4,7 +4,7 @@
 //! when; a thread whose making was not seen has a number of its own, which all such threads share.
 
 use core::ffi::c_void;
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use crate::layout::UNKNOWN_STREAM;
 use crate::sys;
@@ -18,6 +18,9 @@ pub struct Stream {
     n_threads: AtomicU32,
     /// Blocks that were drawn in the task that is under way.
     n_blocks: AtomicU32,
+    /// Whether a thread has it, and how often the end of that was told.
+    is_taken: AtomicBool,
+    n_ends: AtomicU32,
 }
 
 impl Stream {
@@ -29,6 +32,8 @@ impl Stream {
             n_children: zero(0),
             n_threads: zero(0),
             n_blocks: zero(0),
+            is_taken: AtomicBool::new(false),
+            n_ends: zero(0),
         }
     }
 
@@ -66,6 +71,15 @@ impl Stream {
         self.n_children.store(0, Ordering::Relaxed);
         self.n_threads.store(0, Ordering::Relaxed);
         self.restart_blocks();
+        self.n_ends.store(0, Ordering::Relaxed);
+    }
+
+    fn take(&self) -> bool {
+        self.is_taken.compare_exchange(false, true, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+    }
+
+    fn give_back(&self) {
+        self.is_taken.store(false, Ordering::Release);
     }
 }
 
@@ -75,7 +89,8 @@ const MOST: usize = 4096;
 static UNKNOWN: Stream = Stream::new(UNKNOWN_STREAM);
 static MAIN: Stream = Stream::new(0);
 static STREAMS: [Stream; MOST] = [const { Stream::new(0) }; MOST];
-static N_STREAMS: AtomicU32 = AtomicU32::new(0);
+/// Where a free one is looked for first.
+static NEXT: AtomicU32 = AtomicU32::new(0);
 /// The key under which a thread finds its stream, plus one; zero while there is none.
 static KEY: AtomicU32 = AtomicU32::new(0);
 
@@ -83,14 +98,28 @@ static KEY: AtomicU32 = AtomicU32::new(0);
 pub fn begin() {
     if KEY.load(Ordering::Acquire) == 0 {
         let mut key = 0;
-        // SAFETY: `key` is ours to be written to; there is no function to be called at a thread's end.
-        if unsafe { sys::pthread_key_create(&raw mut key, None) } == 0 {
+        // SAFETY: `key` is ours to be written to, and `end` has the type that is called at a thread's end.
+        if unsafe { sys::pthread_key_create(&raw mut key, Some(end)) } == 0 {
             KEY.store(key + 1, Ordering::Release);
         }
     }
     MAIN.restart();
-    N_STREAMS.store(0, Ordering::Relaxed);
+    // In a forked child there is no other thread.
+    STREAMS.iter().for_each(Stream::give_back);
+    NEXT.store(0, Ordering::Relaxed);
     enter(&MAIN);
+}
+
+/// Called at a thread's end, and again where it kept its stream, as often as the C library's other keys are given up:
+/// what those draw is the thread's own still.
+extern "C" fn end(stream: *mut c_void) {
+    const ROUNDS: u32 = 3;
+    // SAFETY: nothing is kept under the key but the streams of this file, which live as long as the process.
+    let Some(stream) = (unsafe { stream.cast::<Stream>().as_ref() }) else { return };
+    match stream.n_ends.fetch_add(1, Ordering::Relaxed) + 1 {
+        ROUNDS.. => stream.give_back(),
+        _ => enter(stream),
+    }
 }
 
 /// The calling thread's stream.
@@ -108,8 +137,9 @@ pub fn of_child(parent: &Stream, ordinal: u32) -> &'static Stream {
         above if above >> 48 == 0 && ordinal < 0xffff => (above << 16) | u64::from(ordinal + 1),
         _ => return &UNKNOWN,
     };
-    let at = N_STREAMS.fetch_add(1, Ordering::Relaxed) as usize;
-    let Some(stream) = STREAMS.get(at) else { return &UNKNOWN };
+    let first = NEXT.fetch_add(1, Ordering::Relaxed) as usize % MOST;
+    let (before, after) = STREAMS.split_at_checked(first).unwrap_or_default();
+    let Some(stream) = after.iter().chain(before).find(|stream| stream.take()) else { return &UNKNOWN };
     stream.restart();
     stream.number.store(number, Ordering::Relaxed);
     stream

@@ -2,7 +2,7 @@
 //!
 //! The key was drawn where the task was made, and so is recorded there; which process computes the task, and
 //! what that one did before, then matters to nothing. It knows no pool. Invariants: a thread draws the same in a
-//! task however its draws are cut, and a child that a task forks gets a key that nobody else has.
+//! task in whichever process it is computed, and a child that a task forks gets a key that nobody else has.
 
 use core::sync::atomic::{AtomicBool, Ordering};
 

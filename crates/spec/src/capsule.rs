@@ -53,12 +53,35 @@ pub struct Capsule {
     pub outputs: Vec<File>,
     pub environment: Environment,
     pub entropy: Entropy,
+    /// What was asked for besides the command, which a replay asks for too.
+    #[serde(default, skip_serializing_if = "Wanted::is_nothing")]
+    pub wanted: Wanted,
+    /// In a replay: files of the folder where the run was recorded that were opened, in place of the capsule's own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub strayed: Vec<String>,
     /// What was measured while it ran, by name.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty", with = "crate::floats::lists")]
     pub metrics: BTreeMap<String, Vec<f64>>,
     /// What a reader should know before relying on this capsule, as sentences.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
+}
+
+/// What is kept of a run beside what it read and wrote.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wanted {
+    /// Patterns for the outputs; with none, those are all files that the run wrote in its folder.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outputs: Vec<String>,
+    /// Finds metrics in the lines of the output.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metric_pattern: Option<String>,
+}
+
+impl Wanted {
+    fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// Which run this is the record of.
@@ -294,6 +317,29 @@ fn is_header(argument: &str) -> bool {
 /// How keys of well-known services begin.
 const KEY_BEGINNINGS: &[&str] = &["hf_", "ghp_", "github_pat_", "glpat-", "sk-", "AKIA", "xoxb-", "rn_"];
 
+/// A text with a folder, and what is named below it, called otherwise; `is_moved` is asked with the path from that
+/// folder. A path begins where the text does or behind `=`, `:` or `,`, and ends before `:`, `,`, a space or with it.
+pub fn moved(text: &str, from: &str, to: &str, is_moved: impl Fn(&str) -> bool) -> String {
+    let from = from.trim_end_matches('/');
+    if from.is_empty() {
+        return text.to_owned();
+    }
+    let (mut moved, mut done) = (String::new(), 0);
+    for (at, _) in text.match_indices(from) {
+        let (before, behind) =
+            (text.get(..at).unwrap_or_default(), text.get(at + from.len()..).unwrap_or_default());
+        let begins = before.is_empty() || before.ends_with(['=', ':', ',']) || before.ends_with("://");
+        let path = behind.split([':', ',', ' ']).next().unwrap_or_default();
+        if begins && (path.is_empty() || path.starts_with('/')) && is_moved(path.trim_start_matches('/')) {
+            moved.push_str(text.get(done..at).unwrap_or_default());
+            moved.push_str(to);
+            done = at + from.len();
+        }
+    }
+    moved.push_str(text.get(done..).unwrap_or_default());
+    moved
+}
+
 /// Whether a path from a folder stays in it: no root, no `..`, no empty part, nothing that is not text.
 pub fn stays_inside(path: &str) -> bool {
     !path.is_empty()
@@ -342,6 +388,26 @@ mod tests {
         assert_eq!((log.process.as_str(), log.records.len(), log.is_whole), ("r.0-1", 6, true));
         assert_eq!(draws, [(0, 24, 0x2f_2a3b), (1, 8, 0x10)]);
         assert_eq!(log.module(1), "/usr/bin/python3.11");
+    }
+
+    #[test]
+    fn a_folder_is_called_otherwise_where_a_path_begins_with_it() {
+        let moved = |text: &str| moved(text, "/srv/a/proj", "/w", |path| path != "bin/tool");
+        for (text, expected) in [
+            ("/srv/a/proj", "/w"),
+            ("/srv/a/proj/t.py", "/w/t.py"),
+            ("--out=/srv/a/proj/x", "--out=/w/x"),
+            ("/srv/a/proj/lib:/usr/lib:/srv/a/proj", "/w/lib:/usr/lib:/w"),
+            ("file:///srv/a/proj/x", "file:///w/x"),
+            ("/srv/a/proj/t.sh < /dev/null", "/w/t.sh < /dev/null"),
+            ("/srv/a/proj/bin/tool", "/srv/a/proj/bin/tool"),
+            ("/srv/a/project", "/srv/a/project"),
+            ("/mnt/srv/a/proj/x", "/mnt/srv/a/proj/x"),
+            ("", ""),
+        ] {
+            assert_eq!(moved(text), expected);
+        }
+        assert_eq!(super::moved("/x/y", "/", "/w", |_| true), "/x/y");
     }
 
     #[test]

@@ -159,7 +159,9 @@ pub struct Comparison {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Series {
     pub name: String,
+    #[serde(with = "crate::floats::list")]
     pub a: Vec<f64>,
+    #[serde(with = "crate::floats::list")]
     pub b: Vec<f64>,
 }
 

@@ -40,6 +40,10 @@ pub struct Facts {
     pub files: Vec<FileFacts>,
     /// What is wrong with the repository as a whole: a manifest that does not parse, a view that does not fit.
     pub problems: Vec<String>,
+    /// Why none of its files is served, and what would have to be added; none where one is, or where no file is
+    /// a model's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unserved: Option<String>,
 }
 
 /// A model that is Python code.
@@ -64,8 +68,49 @@ pub struct PythonFacts {
     /// Packages asked for, where there is neither.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub requirements: Vec<String>,
+    /// The server's own code is run, because the repository has files of a library and no handler.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standard: Option<Standard>,
     #[serde(flatten)]
     pub offers: Offers,
+}
+
+/// The server's own handler for the files of one library.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Standard {
+    pub library: Library,
+    /// The file that is opened; none where it is the folder as a whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// What is asked of it, as the Hub names tasks; of `transformers` alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<String>,
+    /// What nobody said and was taken to be so, in sentences for people.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub assumed: Vec<String>,
+}
+
+/// A library whose files are served without a handler of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Library {
+    /// A folder as `save_pretrained` fills it.
+    Transformers,
+    /// A `.keras` archive.
+    Keras,
+    /// An archive that `torch.jit.save` wrote.
+    TorchScript,
+}
+
+impl Library {
+    /// For people.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Transformers => "transformers",
+            Self::Keras => "Keras",
+            Self::TorchScript => "TorchScript",
+        }
+    }
 }
 
 /// What a handler does besides predicting, as its file shows.

@@ -11,6 +11,7 @@ pub mod diagnosis;
 pub mod digest;
 pub mod dsse;
 pub mod facts;
+pub mod floats;
 pub mod frame;
 pub mod git;
 pub mod handler;

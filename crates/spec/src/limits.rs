@@ -34,6 +34,10 @@ pub const PAGE_ENTRIES: usize = 1000;
 pub const TENSOR_DIMENSIONS: usize = 8;
 /// Most tensors in one inference request or answer.
 pub const REQUEST_TENSORS: usize = 256;
+/// Most values of a row that a model can be asked with one by one; wider ones take tensors.
+pub const ROW_VALUES: usize = 1 << 20;
+/// Longest text by which a client calls a request whose answer comes in pieces, in bytes.
+pub const REQUEST_ID_BYTES: usize = 256;
 /// Largest frame between gateway and runtime, in bytes, header included.
 pub const FRAME_BYTES: usize = 256 * 1024 * 1024;
 /// Most bytes of an answer that comes in pieces.
@@ -44,6 +48,8 @@ pub const BATCH_ROWS: usize = 64;
 pub const RECEIPT_OUTPUT_BYTES: usize = 64 * 1024;
 /// Longest signed statement that is read, in bytes.
 pub const STATEMENT_BYTES: usize = 1024 * 1024;
+/// Most bytes of tensors that are digested or written as text where other requests wait; more goes to other threads.
+pub const AT_ONCE_BYTES: usize = 128 * 1024;
 /// Most that a shared answer keeps of its input, and of its output, in bytes of JSON.
 pub const SHARED_ANSWER_BYTES: usize = 1024 * 1024;
 /// Most answers of one model that one person, or all holders of one link, can have shared at a time.

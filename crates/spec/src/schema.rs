@@ -72,6 +72,14 @@ pub struct Image {
     pub layout: Layout,
 }
 
+impl Image {
+    /// How many values it has; none where they cannot be counted.
+    pub fn n_values(&self) -> Option<usize> {
+        let n_pixels = (self.width as usize).checked_mul(self.height as usize)?;
+        n_pixels.checked_mul(self.channels as usize)
+    }
+}
+
 /// The order of an image's dimensions in its tensor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
@@ -171,10 +179,10 @@ impl Schema {
             found.push(format!("an image needs one input; the model has {}", self.inputs.len()));
             return;
         };
-        let n = u64::from(image.width) * u64::from(image.height) * u64::from(image.channels);
-        if input.row_elements().is_some_and(|width| width as u64 != n) {
+        let n = image.n_values();
+        if n.is_none() || input.row_elements().is_some_and(|width| Some(width) != n) {
             found.push(format!(
-                "an image of {}x{}x{} has {n} values and the input `{}` takes another number",
+                "an image of {}x{}x{} has not as many values as the input `{}` takes",
                 image.width, image.height, image.channels, input.name
             ));
         }
@@ -206,6 +214,23 @@ mod tests {
     fn a_view_must_describe_its_tensors() {
         assert!(schema(4).inconsistencies().is_empty());
         assert_eq!(schema(3).inconsistencies(), ["the table has 3 features and the input `X` takes 4"]);
+    }
+
+    #[test]
+    fn what_cannot_be_counted_fits_nothing() {
+        let image = |side| Image {
+            width: side,
+            height: side,
+            channels: side,
+            black: 0.0,
+            white: 1.0,
+            layout: Layout::Flat,
+        };
+        assert_eq!((image(3).n_values(), image(u32::MAX).n_values()), (Some(27), None));
+        let odd = Schema { input: InputView::Image(image(u32::MAX)), ..schema(4) };
+        assert_eq!(odd.inconsistencies().len(), 1);
+        let wide = TensorSpec { name: "X".into(), datatype: Datatype::Fp32, shape: vec![-1, i64::MAX, 4] };
+        assert_eq!((wide.row_elements(), wide.one_row()), (None, None));
     }
 
     #[test]

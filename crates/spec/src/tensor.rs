@@ -124,9 +124,18 @@ impl TensorSpec {
         self.shape.len() == shape.len() && self.shape.iter().zip(shape).all(fits)
     }
 
-    /// Elements of one row, or none where that is not fixed. A tensor without dimensions has one.
+    /// Elements of one row, or none where that is not fixed or cannot be counted. A tensor without dimensions has one.
     pub fn row_elements(&self) -> Option<usize> {
-        self.shape.iter().skip(1).map(|n| usize::try_from(*n).ok()).product()
+        let mut lengths = self.shape.iter().skip(1);
+        lengths.try_fold(1_usize, |n, length| n.checked_mul(usize::try_from(*length).ok()?))
+    }
+
+    /// The shape of one row, and how many elements it has; one stands for any length. None where they cannot be counted.
+    pub fn one_row(&self) -> Option<(Vec<i64>, usize)> {
+        let shape: Vec<i64> = self.shape.iter().map(|n| if *n < 1 { 1 } else { *n }).collect();
+        let mut lengths = shape.iter();
+        let n = lengths.try_fold(1_usize, |n, length| n.checked_mul(usize::try_from(*length).ok()?))?;
+        Some((shape, n))
     }
 }
 

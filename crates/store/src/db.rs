@@ -6,7 +6,7 @@
 //! SQLite's one writer is never held by a network or a file.
 
 use std::borrow::Cow;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::postgres::{PgPool, PgPoolOptions};
 use sqlx::sqlite::{
@@ -242,15 +242,13 @@ async fn open_sqlite(settings: &Settings) -> Result<Pool, sqlx::Error> {
 /// Opens connections. What switches a file to write-ahead logging does not wait for another program that does the same,
 /// whatever `busy_timeout` says; so it is tried again for as long.
 async fn connect(n_connections: u32, options: &SqliteConnectOptions) -> Result<SqlitePool, sqlx::Error> {
-    let connected = async {
-        loop {
-            match pool_options(n_connections).connect_with(options.clone()).await {
-                Err(error) if is_busy(&error) => tokio::time::sleep(BUSY_REST).await,
-                connected => return connected,
-            }
+    let until = Instant::now() + BUSY_TIMEOUT;
+    loop {
+        match pool_options(n_connections).connect_with(options.clone()).await {
+            Err(error) if is_busy(&error) && Instant::now() < until => tokio::time::sleep(BUSY_REST).await,
+            connected => return connected,
         }
-    };
-    tokio::time::timeout(BUSY_TIMEOUT, connected).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
+    }
 }
 
 /// Whether another program holds the file. Source: <https://www.sqlite.org/rescode.html>; the low byte is the code.

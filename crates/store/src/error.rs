@@ -40,6 +40,10 @@ pub enum Error {
     #[error("an organisation keeps at least one member who administers it")]
     LastAdmin,
 
+    /// Nobody would be left to administer the server.
+    #[error("a server keeps at least one account that administers it")]
+    LastServerAdmin,
+
     /// A job is no longer the worker's: its lease ran out, or it is finished.
     #[error("the job `{job}` is not leased to the worker `{worker}`")]
     LeaseLost { job: i64, worker: String },

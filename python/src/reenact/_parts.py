@@ -63,7 +63,7 @@ def _row(row: Any, specified: Sequence[Any], kinds: Mapping[str, str]) -> Sequen
 
 def _value(value: Any, name: str, kind: str) -> Any:
     if kind in FILES:
-        return _bytes(value, name)
+        return file_bytes(value, name)
     if kind == "series":
         return list(value)
     if kind == "json" and not isinstance(value, str):
@@ -73,7 +73,8 @@ def _value(value: Any, name: str, kind: str) -> Any:
     return value
 
 
-def _bytes(value: Any, name: str) -> bytes:
+def file_bytes(value: Any, name: str) -> bytes:
+    """The bytes of a file that is given as such, by its path, or as a picture of Pillow."""
     if isinstance(value, (bytes, bytearray, memoryview)):
         return bytes(value)
     if isinstance(value, (str, os.PathLike)):

@@ -73,10 +73,18 @@ class Endpoint:
 
         `rows` are what the model takes: an array, lists, or a DataFrame with the columns of the schema. Where it takes
         files, each row is one (bytes, a path or an image of Pillow), or a list of its inputs. With `receipt=True` the
-        answer comes as `Answered(predictions, receipt)`, signed by the server.
+        answer comes as `Answered(predictions, receipt)`, signed by the server; a model that takes files signs for one
+        row at a time.
         """
         if not receipt:
             return self._predict(rows)
+        if self._takes_parts:
+            rows = list(rows)
+            if len(rows) != 1:
+                raise ArgumentError(
+                    f"one receipt was asked for {len(rows)} rows",
+                    hint="such a model is asked for each row on its own: call `predict([row], receipt=True)` for each",
+                )
         asking = Endpoint(self._server, self._described, self.schema)
         asking._query, asking._receipts = "?receipt=1", []
         predictions = asking._predict(rows)
@@ -98,12 +106,18 @@ class Endpoint:
         given = self._inferred(rows, names)
         return next(iter(given.values())) if len(given) == 1 else given
 
+    @property
+    def _takes_parts(self) -> bool:
+        return bool(self.schema.get("input", {}).get("kind") == "parts")
+
     def _predict_parts(self, rows: Any) -> Any:
         """One answer for each row: of one output itself, of several an object of them by name."""
         names = [tensor["name"] for tensor in self.schema.get("outputs", ())]
-        if self.schema.get("input", {}).get("kind") == "parts":
-            # Each on its own, because files and series of several rows may be large and differ in length.
-            given = [self._asked(_parts.inputs([row], self.schema), names) for row in rows]
+        output = self.schema.get("output", {})
+        if self._takes_parts and output.get("kind") == "label":
+            return self._named([given[output["label"]][0] for given in self._each(rows, [output["label"]])])
+        if self._takes_parts:
+            given = self._each(rows, names)
             answers = [_parts.answer({name: values[0] for name, values in one.items()}, self.schema) for one in given]
         else:
             columns = self._inferred(rows, names)
@@ -118,6 +132,8 @@ class Endpoint:
             raise EndpointError(
                 f"`{self.repository}` gives no probabilities", hint="use `predict`, or push a model that has them"
             )
+        if self._takes_parts:
+            return [given[name][0] for given in self._each(rows, [name])]
         return self._inferred(rows, [name])[name]
 
     def stream(self, *values: Any, **named: Any) -> Iterator[str]:
@@ -150,6 +166,10 @@ class Endpoint:
 
     def __repr__(self) -> str:
         return f"Endpoint({self.repository!r}, revision={self.revision[:12]!r}, state={self.state!r}, url={self.url!r})"
+
+    def _each(self, rows: Any, outputs: list[str]) -> list[dict[str, Any]]:
+        """Each row on its own, because files and series of several rows may be large and differ in length."""
+        return [self._asked(_parts.inputs([row], self.schema), outputs) for row in rows]
 
     def _inferred(self, rows: Any, outputs: list[str]) -> dict[str, Any]:
         return self._asked(self._inputs(rows), outputs)

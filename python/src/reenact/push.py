@@ -84,7 +84,11 @@ def push(
     parameter; an output may also be `"boxes"` or `"masks"` over the picture that went in. `labels` are the people's names of the classes, in the order of
     `model.classes_`. Smallest and largest values are hints for forms: from `ranges`, else from `data` (such as the
     training data), else from `example`. `input="image"` with `shape` and the values of a `black` and a `white`
-    pixel makes each row a picture. `card` is the text of the card, or the path of a file with it.
+    pixel makes each row a picture; with pictures as `example` (files, paths, images of Pillow) and `preprocess`, a
+    function of one of them, people and programs send whole pictures. A network that gives a score for each class
+    answers with the likeliest where `labels` or `output="label"` ask for it, and with probabilities, by softmax where
+    the scores are none. A generator of texts answers piece by piece, and `explain` beside the `predict` of a class or
+    object explains. `card` is the text of the card, or the path of a file with it.
 
     Raises `ConversionError`, `ArgumentError`, `BinaryError` or `CredentialsError`.
     """

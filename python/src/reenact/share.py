@@ -17,11 +17,16 @@ from ._client import Question, parse_repository
 
 @dataclass(frozen=True)
 class Trace:
-    """A place where the model tells whose it is; `hidden` says that the link shows it without the word, else not at all."""
+    """A place where the model tells whose it is.
+
+    `hidden` says that the link shows it without the word, `shown` that it stays, as names of inputs and classes do; what
+    is neither is not given at all.
+    """
 
     word: str
     place: str
     hidden: bool
+    shown: bool = False
 
 
 @dataclass(frozen=True)

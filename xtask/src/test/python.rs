@@ -44,7 +44,17 @@ pub fn test(workplace: &mut Workplace) -> anyhow::Result<Done> {
     }
     let python = python_of(&workplace.target.join("test-env"));
     let mut command = workplace.command(&python, "python");
-    command.args(["-m", "pytest", "--quiet", "-p", "no:cacheprovider", "tests"]);
+    // A test that waits for ever fails, and says where it waits; which tests are slow is said in the end.
+    command.args([
+        "-m",
+        "pytest",
+        "--quiet",
+        "-p",
+        "no:cacheprovider",
+        "--timeout=600",
+        "--durations=15",
+        "tests",
+    ]);
     // The package is tested as it lies in the tree; the wheel adds the binary, which is named here.
     command.env("PYTHONPATH", package_folder(&workplace.root)).env("REENACT_BINARY", workplace.binary());
     Ok(counts::read(Runner::Pytest, &shell::run(&mut command)?)?.into())

@@ -31,11 +31,15 @@ const NEEDS: &[Need] = &[
 /// What some tests need that are skipped, visibly, where it cannot be had.
 ///
 /// PyPI's PyTorch for Linux comes with all of CUDA, some gigabytes; Debian's is for the CPU alone.
-const WISHES: &[Need] = &[Need {
-    what: "PyTorch for a Python of this machine",
-    package: "python3-torch",
-    is_there: |_| torch_python().is_some(),
-}];
+const WISHES: &[Need] = &[
+    Need {
+        what: "PyTorch for a Python of this machine",
+        package: "python3-torch",
+        is_there: |_| torch_python().is_some(),
+    },
+    Need { what: "a client for HTTP for R", package: "r-cran-httr2", is_there: |_| r_has("httr2") },
+    Need { what: "JSON for R", package: "r-cran-jsonlite", is_there: |_| r_has("jsonlite") },
+];
 
 /// Names of browsers that speak the protocol the tests drive.
 const BROWSERS: &[&str] = &["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
@@ -127,6 +131,12 @@ fn torch_python() -> Option<&'static str> {
     let asks = "import importlib.util; assert importlib.util.find_spec('torch')";
     let names = ["python3", "/usr/bin/python3"];
     names.into_iter().find(|name| shell::ask(Command::new(name).args(["-c", asks])).is_some())
+}
+
+/// Whether R has this package, which the code that pages offer for it uses.
+fn r_has(package: &str) -> bool {
+    let asks = format!("library({package})");
+    shell::ask(Command::new("Rscript").args(["-e", &asks])).is_some()
 }
 
 fn found_on_path(program: &str) -> Option<PathBuf> {

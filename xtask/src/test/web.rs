@@ -11,6 +11,9 @@ use super::counts::{self, Counts, Runner};
 use super::workplace::Workplace;
 use crate::shell;
 
+/// How long one file may take, in milliseconds. What a failed test left open ends with its file.
+const TIME_LIMIT: &str = "--test-timeout=600000";
+
 /// Installs what `web/package-lock.json` names, if there is one.
 pub fn set_up(workplace: &mut Workplace) -> anyhow::Result<Done> {
     if !workplace.root.join("web/package-lock.json").is_file() {
@@ -30,8 +33,16 @@ pub fn test(workplace: &mut Workplace) -> anyhow::Result<Done> {
         return Ok(Done::noted(Counts::default(), "there are no `web/tests` yet"));
     }
     let mut command = workplace.command("node", "web");
-    command.args(["--test", "--test-reporter=tap"]).args(files).env("REENACT_BINARY", workplace.binary());
+    command.args(["--test", "--test-reporter=tap", "--test-force-exit", TIME_LIMIT]);
+    // The runner's own number leaves one core to itself, which on two cores is one file at a time.
+    command.arg(format!("--test-concurrency={}", n_at_once()));
+    command.args(files).env("REENACT_BINARY", workplace.binary());
     Ok(counts::read(Runner::Node, &shell::run(&mut command)?)?.into())
+}
+
+/// How many files run side by side: a browser and a server wait for each other much of the time.
+fn n_at_once() -> usize {
+    std::thread::available_parallelism().map_or(2, |n_cores| n_cores.get().clamp(2, 4))
 }
 
 /// All `*.test.js` and `*.test.mjs` under `folder`, in order; Node's own search differs from version to version.

@@ -54,6 +54,15 @@ fn describe(repository: &Repository) -> String {
 
 fn describe_facts(text: &mut Description, facts: &Facts) {
     text.line("served", facts.model.as_deref().unwrap_or_default());
+    if let Some(python) = &facts.python {
+        let standard = python.standard.as_ref();
+        let by = standard.map(|standard| format!("by the server's handler for {}", standard.library.title()));
+        text.line("served", &by.unwrap_or_else(|| python.handler.to_string()));
+        for assumed in standard.map(|standard| standard.assumed.as_slice()).unwrap_or_default() {
+            text.line("assumed", assumed);
+        }
+    }
+    text.line("not served", facts.unserved.as_deref().unwrap_or_default());
     text.line("original", facts.original.as_deref().unwrap_or_default());
     for problem in &facts.problems {
         text.line("problem", problem);

@@ -64,7 +64,8 @@ fn once(
     let mut comparison = verify::verify(recorded, to)?;
     if args.allow_divergence {
         let complete = comparison.findings.iter_mut().find(|found| found.criterion == Criterion::Complete);
-        if let Some(complete) = complete.filter(|_| record.entropy.n_fresh + record.entropy.n_missing > 0) {
+        let has_diverged = record.entropy.n_fresh + record.entropy.n_missing > 0 && record.strayed.is_empty();
+        if let Some(complete) = complete.filter(|_| has_diverged) {
             complete.standing = Standing::NotComparable;
             complete.summary.push_str(" (allowed)");
             comparison.verdict = spec::criteria::verdict(&comparison.findings, false);

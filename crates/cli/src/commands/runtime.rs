@@ -65,6 +65,8 @@ fn handler(folder: &Path, args: &Runtime) -> Result<(Python, Policy), Error> {
     if !devices.is_empty() {
         readable.extend(devices::readable());
     }
+    // With devices the sandbox bounds a part of it only.
+    let watched_memory_bytes = (!devices.is_empty()).then_some(args.memory_bytes);
     let policy =
         Policy { devices, ..Policy::for_worker(readable, environment.executable(), args.memory_bytes) };
     let python = Python {
@@ -75,6 +77,7 @@ fn handler(folder: &Path, args: &Runtime) -> Result<(Python, Policy), Error> {
         launcher: launcher(&policy, &environment.python(), args.allow_unsandboxed)?,
         call_timeout: Duration::from_millis(*call_timeout_ms),
         load_timeout: Duration::from_millis(*load_timeout_ms),
+        watched_memory_bytes,
     };
     Ok((python, open_null(policy)))
 }

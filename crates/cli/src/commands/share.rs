@@ -59,7 +59,11 @@ fn tell_traces(made: &CreatedLink, is_anonymous: bool, printer: &Printer) {
         printer.note("nothing that is shown tells whose it is, as far as this server knows your names");
     }
     for trace in &made.traces {
-        let what = if trace.hidden { "hidden" } else { "not given" };
+        let what = match (trace.hidden, trace.shown) {
+            (true, _) => "hidden",
+            (_, true) => "shown",
+            _ => "not given",
+        };
         match trace.word.as_str() {
             "" => printer.note(format_args!("{what}: {}", trace.place)),
             word => printer.note(format_args!("{what}: `{word}` in {}", trace.place)),

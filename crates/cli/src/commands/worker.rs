@@ -20,7 +20,9 @@ pub fn run(args: Worker) -> anyhow::Result<ExitStatus> {
         devices: args.devices,
         ..Policy::for_worker(args.readable, args.executable, args.memory_bytes)
     };
-    let policy = open_null(policy);
+    let mut policy = open_null(policy);
+    // With what it was started is no secret to itself, and TensorFlow looks it up when it is imported.
+    policy.readable.push("/proc/self/cmdline".into());
     confine(&policy, args.allow_unsandboxed).map_err(anyhow::Error::from_boxed)?;
     let mut words = args.command.into_iter();
     let program = words.next().unwrap_or_default();

@@ -196,42 +196,68 @@ fn lock(wanted: &Wanted, requirements: &str, at: (&Path, &Printer)) -> Result<St
 
 fn build(wanted: &Wanted, folder: &Path, at: (&File, &Printer)) -> Result<(), Error> {
     let Packages::Lock(lock) = &wanted.packages else { return Ok(()) };
+    let of = wanted.interpreter.as_ref().map_or(wanted.python.as_str(), |kept| kept.name.as_str());
+    at.1.note(format_args!("making an environment of Python {of}"));
+    let own = if wanted.interpreter.is_some() { &["--system-site-packages"][..] } else { &[] };
+    let install = ["--compile-bytecode", "--require-hashes", "--only-binary", ":all:"];
+    let plan = Plan { python: python(wanted), venv: own, lock, install: &install };
+    make(&plan, folder, at, |unfinished| {
+        let mut interpreter = Command::new(unfinished.join("bin/python"));
+        let places = uv::answer(interpreter.args(["-I", "-c", PLACES]), "ask the interpreter where it is")?;
+        let failed = |source| Error::File { operation: "make", path: folder.to_owned(), source };
+        fs::write(unfinished.join(DESCRIPTION), places).map_err(failed)?;
+        sync(unfinished).map_err(failed)
+    })
+}
+
+/// What an environment is made of.
+pub(super) struct Plan<'p> {
+    /// A version, or a program.
+    pub(super) python: &'p str,
+    /// Further words for `uv venv`.
+    pub(super) venv: &'p [&'p str],
+    /// The packages, none of which draws in another.
+    pub(super) lock: &'p str,
+    /// Further words for `uv pip install`.
+    pub(super) install: &'p [&'p str],
+}
+
+/// Makes an environment under a name that nobody looks for, and renames it when it is complete.
+pub(super) fn make(
+    plan: &Plan<'_>,
+    folder: &Path,
+    at: (&File, &Printer),
+    complete: impl FnOnce(&Path) -> Result<(), Error>,
+) -> Result<(), Error> {
     let failed = |source| Error::File { operation: "make", path: folder.to_owned(), source };
-    let (_, printer) = at;
-    let uv = uv::find(&super::cache()?, printer)?;
+    let uv = uv::find(&super::cache()?, at.1)?;
     // Its name is known, so that what a killed builder left is removed by the next.
     let unfinished = folder.with_extension("unfinished");
     if unfinished.exists() {
         fs::remove_dir_all(&unfinished).map_err(failed)?;
     }
-    let of = wanted.interpreter.as_ref().map_or(wanted.python.as_str(), |kept| kept.name.as_str());
-    printer.note(format_args!("making an environment of Python {of}"));
     let mut make = Command::new(&uv);
     // What is relocatable survives being renamed.
-    make.args(["venv", "--quiet", "--relocatable", "--python", python(wanted)]).arg(&unfinished);
-    if wanted.interpreter.is_some() {
-        make.arg("--system-site-packages");
-    }
+    make.args(["venv", "--quiet", "--relocatable", "--python", plan.python]).args(plan.venv).arg(&unfinished);
     uv::watch(&mut make, "make the environment", at)?;
     let path = unfinished.join(LOCK);
-    fs::write(&path, lock).map_err(failed)?;
-    let python = unfinished.join("bin/python");
-    if lock.lines().any(|line| !line.trim().is_empty() && !line.trim_start().starts_with('#')) {
+    fs::write(&path, plan.lock).map_err(failed)?;
+    if plan.lock.lines().any(|line| !line.trim().is_empty() && !line.trim_start().starts_with('#')) {
         let mut install = Command::new(&uv);
-        install.args(["pip", "install", "--no-progress", "--compile-bytecode", "--require-hashes"]);
-        install.args(["--only-binary", ":all:", "--no-deps", "--requirement"]).arg(&path);
-        install.current_dir(&unfinished).arg("--python").arg(&python);
-        uv::watch(&mut install, "install the packages", at)?;
+        install.args(["pip", "install", "--no-progress", "--no-deps"]).args(plan.install);
+        install.arg("--requirement").arg(&path).arg("--python").arg(unfinished.join("bin/python"));
+        uv::watch(install.current_dir(&unfinished), "install the packages", at)?;
     }
-    let places =
-        uv::answer(Command::new(&python).args(["-I", "-c", PLACES]), "ask the interpreter where it is")?;
-    fs::write(unfinished.join(DESCRIPTION), places).map_err(failed)?;
-    sync(&unfinished).map_err(failed)?;
+    complete(&unfinished)?;
+    // One whose Python is gone cannot be used, and would be in the way.
+    if folder.exists() {
+        fs::remove_dir_all(folder).map_err(failed)?;
+    }
     fs::rename(&unfinished, folder).map_err(failed)
 }
 
 /// Held while an environment is made; freed by the system when this process and what it started have ended.
-fn hold(folder: &Path) -> Result<File, Error> {
+pub(super) fn hold(folder: &Path) -> Result<File, Error> {
     let path = folder.with_extension("lock");
     let failed = |source| Error::File { operation: "lock", path: path.clone(), source };
     let file = File::create(&path).map_err(failed)?;

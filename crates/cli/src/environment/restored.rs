@@ -1,16 +1,15 @@
 //! The Python of a recording, made anew: the recorded version with the recorded packages, by `uv`.
 //!
-//! Knows nothing of replays. Invariant: an environment under its final name is complete, and two recordings with
-//! the same packages share one.
+//! Knows nothing of replays. Invariants: an environment under its final name is complete, and two recordings with
+//! the same packages share one; of two who make it, one makes it and one waits.
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 
 use spec::capsule::Capsule;
 use spec::digest::Sha256;
 
-use super::uv;
+use super::locked::{self, Plan};
 use crate::error::Error;
 use crate::printer::Printer;
 
@@ -29,31 +28,21 @@ pub fn python(record: &Capsule, printer: &Printer) -> Result<PathBuf, Error> {
     let digest = Sha256::of(format!("{version}\n{lock}").as_bytes()).to_string();
     let cache = super::cache()?.join("replays");
     let made = cache.join(&digest);
-    let interpreter = Path::new("bin/python");
-    if made.join(interpreter).exists() {
-        return Ok(made.join(interpreter));
+    let python = made.join("bin/python");
+    if python.exists() {
+        return Ok(python);
     }
-    fs::create_dir_all(&cache).map_err(|source| file("make the folder", &cache, source))?;
-    let uv = uv::find(&super::cache()?, printer)?;
-    let part = cache.join(format!("{digest}.{}", std::process::id()));
-    let requirements = cache.join(format!("{digest}.txt"));
-    fs::write(&requirements, &lock).map_err(|source| file("write", &requirements, source))?;
-    printer.note(format_args!("making Python {version} with {} packages", lock.lines().count()));
-    let mut venv = Command::new(&uv);
-    // Links to its own folder are relative, so that it can be renamed.
-    uv::run(
-        venv.args(["venv", "--quiet", "--relocatable", "--python", version]).arg(&part),
-        "make an environment",
-    )?;
-    if !lock.is_empty() {
-        let mut install = Command::new(&uv);
-        install.args(["pip", "install", "--quiet", "--no-deps", "--python"]).arg(part.join(interpreter));
-        uv::run(install.arg("--requirement").arg(&requirements), "install the recorded packages")?;
+    fs::create_dir_all(&cache).map_err(|source| Error::File {
+        operation: "make the folder",
+        path: cache.clone(),
+        source,
+    })?;
+    let held = locked::hold(&made)?;
+    // Whoever held it before us may have made it.
+    if !python.exists() {
+        printer.note(format_args!("making Python {version} with {} packages", lock.lines().count()));
+        let plan = Plan { python: version, venv: &[], lock: &lock, install: &["--quiet"] };
+        locked::make(&plan, &made, (&held, printer), |_| Ok(()))?;
     }
-    fs::rename(&part, &made).map_err(|source| file("rename", &part, source))?;
-    Ok(made.join(interpreter))
-}
-
-fn file(operation: &'static str, path: &Path, source: std::io::Error) -> Error {
-    Error::File { operation, path: path.to_owned(), source }
+    Ok(python)
 }

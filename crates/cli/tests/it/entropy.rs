@@ -2,6 +2,8 @@
 
 use std::process::Command;
 
+use serde_json::Value;
+
 use crate::reenact::Home;
 
 /// Draws from each source once, in itself, in a thread, in children and in what they become.
@@ -80,10 +82,7 @@ int main(int n_arguments, char **arguments) {
 #[test]
 fn every_source_of_entropy_is_given_again() {
     let home = Home::new();
-    home.write("sources.c", PROGRAM);
-    let mut compiler = Command::new("cc");
-    compiler.args(["-O1", "-w", "-pthread", "-o", "sources", "sources.c"]).current_dir(home.path());
-    assert!(compiler.status().unwrap().success());
+    compile(&home, "sources", PROGRAM, &[]);
 
     let first = home.run(&["record", "-o", "first", "--", "./sources"]);
     let second = home.run(&["record", "-o", "second", "--", "./sources"]);
@@ -94,4 +93,138 @@ fn every_source_of_entropy_is_given_again() {
     }
     let replayed = home.run(&["replay", "first", "-o", "again"]);
     assert!(replayed.code == Some(0) && replayed.stdout.starts_with(&first.stdout), "{first}\n{replayed}");
+}
+
+/// Compiles a program or a library of C.
+fn compile(home: &Home, name: &str, code: &str, flags: &[&str]) {
+    let source = format!("{name}.c");
+    home.write(&source, code);
+    let mut compiler = Command::new("cc");
+    compiler.args(["-O1", "-w", "-pthread", "-o", name, &source]).args(flags);
+    assert!(compiler.current_dir(home.path()).status().unwrap().success());
+}
+
+/// The counts of a record.
+fn entropy(home: &Home, name: &str) -> Value {
+    let text = std::fs::read(home.path().join(name).join("capsule.json")).unwrap();
+    serde_json::from_slice::<Value>(&text).unwrap()["entropy"].take()
+}
+
+const DEVICES: &str = r#"
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+static void show(int device) {
+    unsigned char bytes[8];
+    if (read(device, bytes, 8) != 8) _exit(1);
+    for (int i = 0; i < 8; i++) printf("%02x", bytes[i]);
+    puts("");
+}
+
+int main() {
+    unsigned long number;
+    show(0);
+    fread(&number, 8, 1, stdin);
+    printf("%lx\n", number);
+    int device = open("/dev/urandom", O_RDONLY), high = 200;
+    show(dup(device));
+    show(dup2(device, high));
+    show(fcntl(device, F_DUPFD, 100));
+    close(high);
+    return open("/dev/null", O_RDONLY) < 0 || dup2(open("/dev/null", O_RDONLY), 100) != 100 || read(100, &number, 8) != 0;
+}
+"#;
+
+#[test]
+fn a_random_device_is_seen_where_it_was_inherited_or_has_another_number() {
+    let home = Home::new();
+    compile(&home, "devices", DEVICES, &[]);
+    let command = format!("{} < /dev/urandom", home.path().canonicalize().unwrap().join("devices").display());
+    let recorded = home.run(&["record", "-o", "first", "--", "sh", "-c", &command]);
+    assert!(recorded.code == Some(0) && recorded.stdout.lines().count() == 5, "{recorded}");
+    let replayed = home.run(&["replay", "first", "-o", "again"]);
+    assert!(
+        replayed.code == Some(0) && replayed.stdout.starts_with(&recorded.stdout),
+        "{recorded}\n{replayed}"
+    );
+}
+
+/// A library into which one of cryptography was linked, as its files say.
+const TRANSPORT: &str = r#"
+#include <sys/random.h>
+#include <unistd.h>
+__attribute__((used)) static const char made_with[] = "compiled with BoringSSL inside";
+unsigned long key(void) { unsigned long key; getrandom(&key, 8, 0); return key + (made_with[0] == 0); }
+unsigned long other(void) { unsigned long key; getentropy(&key, 8); return key; }
+"#;
+
+const CALLER: &str = r#"
+#include <stdio.h>
+#include <sys/random.h>
+extern unsigned long key(void), other(void);
+int main() {
+    unsigned long own;
+    getrandom(&own, 8, 0);
+    printf("%lx\n%lx\n%lx\n", own, key(), other());
+}
+"#;
+
+#[test]
+fn what_is_drawn_by_cryptography_inside_of_another_library_is_left_to_it() {
+    let home = Home::new();
+    for (library, n_passed) in [("transport.so", 2), ("libpython3.so", 1)] {
+        compile(&home, library, TRANSPORT, &["-shared", "-fPIC"]);
+        compile(&home, "caller", CALLER, &[home.path().join(library).to_str().unwrap()]);
+        let recorded = home.run(&["record", "-o", &format!("{library}-a"), "--", "./caller"]);
+        assert_eq!(entropy(&home, &format!("{library}-a"))["n_passed"], n_passed, "{recorded}");
+        let replayed = home.run(&["replay", &format!("{library}-a"), "-o", &format!("{library}-b")]);
+        let both = recorded.stdout.lines().zip(replayed.stdout.lines());
+        let are_equal: Vec<bool> = both.map(|(recorded, replayed)| recorded == replayed).collect();
+        // An interpreter draws for its scripts too, by another function than the cryptography in it.
+        assert_eq!(are_equal[..3], [true, n_passed == 1, false], "{recorded}\n{replayed}");
+    }
+}
+
+/// More threads than are known at one time, one after the other, and two programs past the hooks.
+const THREADS: &str = r#"
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+
+static void *draw(void *sum) {
+    unsigned long drawn;
+    getrandom(&drawn, 8, 0);
+    *(unsigned long *)sum += drawn;
+    return 0;
+}
+
+int main(int n_arguments, char **arguments) {
+    unsigned long sum = 0;
+    pthread_t thread;
+    for (int i = 0; i < (n_arguments > 1 ? 2 : 5000); i++) {
+        if (pthread_create(&thread, 0, draw, &sum)) return 1;
+        pthread_join(thread, 0);
+    }
+    printf("%lx\n", sum);
+    fflush(stdout);
+    return n_arguments == 3 ? system(arguments[2]) : 0;
+}
+"#;
+
+#[test]
+fn only_a_thread_or_program_that_is_known_is_matched_exactly() {
+    let home = Home::new();
+    compile(&home, "threads", THREADS, &[]);
+    let another = format!("{} again", home.path().canonicalize().unwrap().join("threads").display());
+    for (arguments, n_weak) in [(&[][..], 0), (&["and", &another], 2)] {
+        let name = format!("recorded-{n_weak}");
+        let recorded = home.run(&[&["record", "-o", &name, "--", "./threads"], arguments].concat());
+        assert_eq!(recorded.code, Some(0), "{recorded}");
+        let again = format!("replayed-{n_weak}");
+        let replayed = home.run(&["replay", &name, "-o", &again]);
+        assert!(replayed.code == Some(0) && replayed.stdout.starts_with(&recorded.stdout), "{replayed}");
+        assert_eq!(entropy(&home, &again)["n_weak"], n_weak, "{replayed}");
+    }
 }

@@ -21,8 +21,11 @@ mod recording;
 #[cfg(test)]
 mod reenact;
 #[cfg(test)]
+mod replaying;
+#[cfg(test)]
 mod reproducing;
 #[cfg(test)]
 mod server;
 #[cfg(test)]
 mod signals;
+mod verifying;

@@ -10,6 +10,7 @@ mod files;
 mod hostile;
 mod pickles;
 mod repositories;
+mod standard;
 
 fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")

@@ -4,6 +4,8 @@ use spec::facts::{Facts, FileFacts};
 use spec::manifest::Manifest;
 use spec::schema::{Feature, Image, InputView, Layout, OutputView};
 
+use inspect::Folder;
+
 use super::read;
 
 /// The facts of a repository that holds these fixtures and, perhaps, a manifest.
@@ -11,7 +13,11 @@ fn repository(manifest: &str, names: &[&str]) -> Facts {
     let files: Vec<FileFacts> = names.iter().map(|name| read(name)).collect();
     let paths: Vec<String> = names.iter().map(ToString::to_string).collect();
     let manifest = (!manifest.is_empty()).then(|| Manifest::parse(manifest.as_bytes()));
-    inspect::repository(manifest, files, &paths)
+    inspect::repository(manifest, files, &of(&paths))
+}
+
+fn of(paths: &[String]) -> Folder<'_> {
+    Folder { paths, ..Folder::default() }
 }
 
 fn feature_names(facts: &Facts) -> Vec<&str> {
@@ -58,7 +64,7 @@ fn the_original_lends_its_feature_names() {
     let mut original = read("forest.p4.pkl");
     original.feature_names = ["a", "b", "c", "d"].map(str::to_owned).to_vec();
     let paths = ["forest.onnx".to_owned(), "forest.p4.pkl".to_owned()];
-    let facts = inspect::repository(None, vec![original, read("forest.onnx")], &paths);
+    let facts = inspect::repository(None, vec![original, read("forest.onnx")], &of(&paths));
     assert_eq!(feature_names(&facts), ["a", "b", "c", "d"]);
 }
 
@@ -120,7 +126,7 @@ fn what_does_not_fit_is_a_problem() {
 fn a_model_that_breaks_off_is_a_problem() {
     let whole = super::bytes("forest.onnx");
     let cut = super::read_bytes("model.onnx", &whole[..whole.len() / 2]);
-    let facts = inspect::repository(None, vec![cut], &["model.onnx".to_owned()]);
+    let facts = inspect::repository(None, vec![cut], &of(&["model.onnx".to_owned()]));
     assert_eq!(facts.model.as_deref(), Some("model.onnx"));
     assert!(
         facts.problems[0].starts_with("the model could not be read to its end: "),
@@ -133,7 +139,7 @@ fn a_model_that_breaks_off_is_a_problem() {
 fn a_repository_of_a_pickle_alone_has_an_original_and_no_served_model() {
     let facts = repository("", &["forest.p4.pkl"]);
     assert_eq!((facts.model, facts.original.as_deref(), facts.schema), (None, Some("forest.p4.pkl"), None));
-    assert_eq!(inspect::repository(None, Vec::new(), &[]), Facts::default());
+    assert_eq!(inspect::repository(None, Vec::new(), &Folder::default()), Facts::default());
 }
 
 #[test]
@@ -145,7 +151,7 @@ fn columns_of_their_own_make_a_table() {
         ..model.inputs[0].clone()
     };
     model.inputs = vec![column("age"), column("income")];
-    let facts = inspect::repository(None, vec![model], &["forest.onnx".to_owned()]);
+    let facts = inspect::repository(None, vec![model], &of(&["forest.onnx".to_owned()]));
     assert_eq!(feature_names(&facts), ["age", "income"]);
     let is_hint_free = |feature: &Feature| feature.minimum.is_none() && feature.categories.is_empty();
     let InputView::Table { features } = facts.schema.unwrap().input else { panic!("no table") };

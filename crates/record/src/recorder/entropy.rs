@@ -1,7 +1,8 @@
 //! The shim's logs after a run: counted, and cut down to what a replay needs.
 //!
-//! What the shim saw besides entropy goes to the other files of this folder. Invariant: a log that is broken at
-//! some point keeps all before that point, and is said to be broken.
+//! What the shim saw besides entropy goes to the other files of this folder. Invariants: a log that is broken at
+//! some point keeps all before that point, and is said to be broken; a log is written anew beside itself, since
+//! a process that was left behind may have the old one in its memory.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -50,7 +51,7 @@ pub(crate) fn seal(folder: &Path) -> Result<Seen, Error> {
                 && !(record.kind == layout::DRAW && record.outcome == layout::TASKED)
         };
         let kept = log.with(is_kept);
-        fs::write(&path, &kept).map_err(at("write", &path))?;
+        crate::capsule::replace(&path, &kept)?;
         seen.entropy.processes.push(Process {
             path: process,
             n_draws: log.draws().count() as u64,

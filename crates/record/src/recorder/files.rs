@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
@@ -42,6 +43,18 @@ struct Use {
     is_read_first: bool,
 }
 
+impl Use {
+    /// What was opened to be written and was not is an input.
+    fn of(self, is_touched: bool) -> Self {
+        match is_touched {
+            true => self,
+            false => {
+                Self { is_read: self.is_read || self.is_written, is_written: false, is_read_first: false }
+            }
+        }
+    }
+}
+
 /// Sorts the files of a run and copies into the capsule what it holds.
 pub(crate) fn gather(
     opened: &[Opened],
@@ -66,6 +79,7 @@ pub(crate) fn gather(
         if is_ignored(&path, place) || !path.is_file() {
             continue;
         }
+        let used = used.of(is_touched(&path, started_ms));
         let is_declared = inside.as_ref().is_some_and(|name| outputs.is_match(name));
         let is_output = match wanted.outputs.is_empty() {
             true => used.is_written && inside.is_some(),
@@ -116,13 +130,23 @@ fn uses(opened: &[Opened]) -> BTreeMap<PathBuf, Use> {
         let used = uses.entry(path).or_default();
         match *how {
             layout::OPENED_TO_READ => used.is_read = true,
-            _ => {
-                used.is_read_first |= used.is_read && !used.is_written;
+            how => {
+                let is_read = used.is_read || how == layout::OPENED_TO_CHANGE;
+                used.is_read_first |= is_read && !used.is_written;
                 used.is_written = true;
             }
         }
     }
     uses
+}
+
+/// Whether anything was done to a file since the run started. Its own times can be set back; the time of the last
+/// change to it or to those cannot.
+fn is_touched(path: &Path, started_ms: i64) -> bool {
+    /// What the time of a file lags behind the clock's.
+    const LAG_MS: i64 = 20;
+    path.metadata()
+        .map_or(true, |about| about.ctime() * 1000 + about.ctime_nsec() / 1_000_000 + LAG_MS >= started_ms)
 }
 
 fn is_compiled(path: &Path) -> bool {
@@ -151,8 +175,17 @@ fn is_ignored(path: &Path, place: &Place<'_>) -> bool {
         || path.components().any(|part| part.as_os_str() == "__pycache__" || part.as_os_str() == ".git")
 }
 
+/// The file of a folder that a path opened from elsewhere belongs to, by its name there; none where it is part of an
+/// environment that lies there, or of the run's own record.
+pub(crate) fn named_there(path: &Path, there: &Path, place: &Place<'_>) -> Option<String> {
+    let path = if is_compiled(path) { source_of(path)? } else { path.to_owned() };
+    let name = path.strip_prefix(there).ok()?.to_str()?.to_owned();
+    let is_own = path.starts_with(place.capsule) || is_ignored(&path, place);
+    (!is_own && !is_of_system(&path) && !path.is_dir()).then_some(name)
+}
+
 /// Whether a path outside of the run's folder is part of an installed system or of a Python.
-fn is_of_system(path: &Path) -> bool {
+pub(crate) fn is_of_system(path: &Path) -> bool {
     let text = path.to_string_lossy();
     SYSTEM.iter().any(|folder| text.starts_with(folder))
         || ["/site-packages/", "/dist-packages/", "/lib/python3", "/pyvenv.cfg"]

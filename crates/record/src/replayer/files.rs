@@ -1,14 +1,20 @@
 //! Files given back: code and inputs, as they were read, in the folder of a replay.
 //!
-//! Invariant: a run does not start on an input that is not the recorded one, bit by bit.
+//! Invariant: a run does not start on an input that is not the recorded one, bit by bit; one that reaches past its own
+//! folder into that of the recording is told.
 
+use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use spec::capsule::{Capsule, File};
 
 use crate::capsule as folder;
 use crate::error::{Error, at};
+use crate::recorder::Place;
+use crate::recorder::entropy::Opened;
+use crate::recorder::files::{is_of_system, named_there};
 
 /// Puts what the capsule holds into the folder of a replay, and looks for the rest where it was.
 pub(crate) fn restore(capsule: &Path, recorded: &Capsule, work: &Path) -> Result<(), Error> {
@@ -48,10 +54,31 @@ fn find(file: &File, recorded: &Capsule, work: &Path) -> Result<(), Error> {
     Ok(())
 }
 
+/// Whether a path of the recording's folder is one of the replay's own. Programs and packages that lay in the former are
+/// not held by the capsule, and are found where they were.
+pub(crate) fn is_given(path: &str, recorded: &Path, work: &Path) -> bool {
+    let there = recorded.join(path);
+    let is_program =
+        || there.metadata().is_ok_and(|about| about.is_file() && about.permissions().mode() & 0o111 != 0);
+    work.join(path).exists() || !(is_of_system(&there.join("")) || is_program())
+}
+
+/// Notes the files of the recording's folder that a replay opened, in place of those that it was given.
+pub(crate) fn stray(record: &mut Capsule, opened: &[Opened], from: &Path, place: &Place<'_>) {
+    let strayed = opened.iter().filter_map(|opened| named_there(Path::new(&opened.path), from, place));
+    let strayed: BTreeSet<String> = strayed.collect();
+    if let Some(first) = strayed.first() {
+        let (n, from) = (strayed.len(), from.display());
+        record.warnings.push(format!(
+            "the replay opened {n} files of `{from}`, where the run was recorded, first `{first}`; the capsule's own are not read there"
+        ));
+    }
+    record.strayed = strayed.into_iter().collect();
+}
+
 fn make_writable(path: &Path) -> Result<(), Error> {
     let mut permissions = path.metadata().map_err(at("look at", path))?.permissions();
     if permissions.readonly() {
-        use std::os::unix::fs::PermissionsExt;
         permissions.set_mode(permissions.mode() | 0o200);
         fs::set_permissions(path, permissions).map_err(at("make writable", path))?;
     }

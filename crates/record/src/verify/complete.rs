@@ -25,6 +25,7 @@ pub(super) fn compare(a: &Side, b: &Side) -> Finding {
         let counts = [
             ("draws that were not recorded", replay.entropy.n_fresh),
             ("recorded draws that did not come", replay.entropy.n_missing),
+            ("files opened where the run was recorded", replay.strayed.len() as u64),
         ];
         let met = counts.into_iter().filter(|(_, n)| *n > 0);
         differences.extend(met.map(|(what, n)| differs(what, "0", n.to_string())));

@@ -49,7 +49,10 @@ pub(super) fn facts(record: &Capsule) -> BTreeMap<String, String> {
     };
     take("machine", &environment.machine);
     take("package", &environment.packages);
-    take("variable", &record.variables);
+    // A replay's own folder is in the place of the recording's.
+    let here = |value: &String| spec::capsule::moved(value, &record.folder, ".", |_| true);
+    let variables = record.variables.iter().map(|(name, value)| (name.clone(), here(value)));
+    take("variable", &variables.collect());
     let named = environment.libraries.iter().filter(|(_, id)| !id.is_empty());
     let by_name = named.map(|(path, id)| (path.rsplit('/').next().unwrap_or(path).to_owned(), id.clone()));
     take("library", &by_name.collect());

@@ -4,16 +4,16 @@ use std::fs::File;
 
 use spec::criteria::{Criterion, Finding, Standing};
 
-use super::side::{Kind, Side, paths};
-use super::{LISTED, NOTHING, differs, standing, weights};
+use super::side::{Kind, Pair, Side, pair, paths};
+use super::{LISTED, differs, standing, weights};
 use crate::error::{Error, at};
 
 pub(super) fn compare(a: &Side, b: &Side) -> Result<Finding, Error> {
     let all = paths(a, b, Kind::Other);
     let mut differences = Vec::new();
     for path in &all {
-        let difference = match (a.outputs.get(*path), b.outputs.get(*path)) {
-            (Some(in_a), Some(in_b)) => {
+        let difference = match pair(a, b, path)? {
+            Pair::Files(in_a, in_b) => {
                 let (file_a, file_b) = (
                     File::open(in_a).map_err(at("read", in_a))?,
                     File::open(in_b).map_err(at("read", in_b))?,
@@ -23,8 +23,8 @@ pub(super) fn compare(a: &Side, b: &Side) -> Result<Finding, Error> {
                 let told = |file: &File| format!("{} bytes", n_bytes(file));
                 (!are_equal).then(|| differs(*path, told(&file_a), told(&file_b)))
             }
-            (Some(_), None) => Some(differs(*path, "there", NOTHING)),
-            _ => Some(differs(*path, NOTHING, "there")),
+            Pair::Equal => None,
+            Pair::Different(difference) => Some(difference),
         };
         differences.extend(difference);
     }

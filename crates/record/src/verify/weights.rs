@@ -1,7 +1,8 @@
 //! C1: the tensors of both runs, bit by bit. Containers are not compared: a time stamp in an archive is no weight.
 //!
-//! Invariant: memory does not grow with the files. A file of weights in which no tensors are found is compared as
-//! the bytes that it is.
+//! Invariants: memory does not grow with the files; of two files that differ, something is said to differ unless all
+//! that can be learned in them is equal. A file of weights in which no tensors are found, or not all of which can be
+//! followed, is compared as the bytes that it is.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -12,8 +13,9 @@ use inspect::tensors::{Bytes, Tensor, Tensors};
 use spec::criteria::{Criterion, Difference, Finding, Standing, TensorFinding};
 
 use super::numbers::Distance;
-use super::side::{Kind, Side, paths};
+use super::side::{Kind, Pair, Side, pair, paths};
 use super::{LISTED, NOTHING, differs, standing};
+use crate::capsule as folder;
 use crate::error::{Error, at};
 
 pub(super) struct Weights {
@@ -32,29 +34,23 @@ struct Count {
     tensors: Vec<TensorFinding>,
     /// Tensors or files that one run has and the other has not, or has in another form.
     forms: Vec<Difference>,
-    /// Files that could not be followed to their end.
-    unread: Vec<String>,
 }
 
+/// What a pickle holds besides arrays.
+pub(super) const OTHERS: &str = "all that is no array";
 /// How many bytes of a tensor are compared at a time; a multiple of every element's width.
 const PIECE_BYTES: usize = 1024 * 1024;
 
 pub(super) fn compare(a: &Side, b: &Side) -> Result<Weights, Error> {
     let mut count = Count::default();
     for path in paths(a, b, Kind::Weights) {
-        match (a.outputs.get(path), b.outputs.get(path)) {
-            (Some(file_a), Some(file_b)) => count.file(path, file_a, file_b)?,
-            (in_a, _) => {
-                let has = |is_there: bool| if is_there { "there" } else { NOTHING };
-                count.forms.push(differs(path, has(in_a.is_some()), has(in_a.is_none())));
-            }
+        match pair(a, b, path)? {
+            Pair::Files(file_a, file_b) => count.file(path, file_a, file_b)?,
+            Pair::Equal => count.add_equal(1),
+            Pair::Different(difference) => count.forms.push(difference),
         }
     }
-    let n_different = count.tensors.len() + count.forms.len();
-    let standing = match standing(count.n_files, n_different) {
-        Standing::Equal if !count.unread.is_empty() => Standing::NotComparable,
-        other => other,
-    };
+    let standing = standing(count.n_files, count.n_different());
     let mut differences = count.forms.clone();
     differences.extend(count.tensors.iter().map(|tensor| {
         let many = format!("{} of its elements differ", tensor.n_different);
@@ -63,26 +59,19 @@ pub(super) fn compare(a: &Side, b: &Side) -> Result<Weights, Error> {
     differences.truncate(LISTED);
     let summary = count.summary(standing);
     let finding = Finding { criterion: Criterion::Weights, standing, summary, differences };
-    Ok(Weights {
-        finding,
-        is_same_form: count.forms.is_empty() && count.unread.is_empty(),
-        tensors: count.tensors,
-    })
+    Ok(Weights { finding, is_same_form: count.forms.is_empty(), tensors: count.tensors })
 }
 
 impl Count {
     fn summary(&self, standing: Standing) -> String {
         let files = format!("{} file{}", self.n_files, if self.n_files == 1 { "" } else { "s" });
-        match (standing, self.forms.first(), self.tensors.first(), self.unread.first()) {
-            (Standing::NotComparable, _, _, Some(path)) => {
-                format!("`{path}` differs, and not all of it can be followed without loading it")
-            }
+        match (standing, self.forms.first(), self.tensors.first()) {
             (Standing::NotComparable, ..) => "neither run has files of weights".to_owned(),
             (Standing::Equal, ..) => format!("{} tensors in {files}, all bits equal", self.n_tensors),
-            (_, Some(form), ..) => {
+            (_, Some(form), _) => {
                 format!("`{}` is not the same in both: {} and {}", form.what, form.a, form.b)
             }
-            (_, None, Some(tensor), _) => {
+            (_, None, Some(tensor)) => {
                 let at = tensor.first_different.map_or_else(String::new, |at| format!(" at element {at}"));
                 let n = self.tensors.len();
                 format!("{n} of {} tensors differ, first `{}`{at}", self.n_tensors, tensor.name)
@@ -91,22 +80,46 @@ impl Count {
         }
     }
 
-    fn file(&mut self, path: &str, a: &Path, b: &Path) -> Result<(), Error> {
+    fn n_different(&self) -> usize {
+        self.tensors.len() + self.forms.len()
+    }
+
+    fn add_equal(&mut self, n_tensors: usize) {
         self.n_files += 1;
+        self.n_tensors += n_tensors.max(1);
+    }
+
+    fn file(&mut self, path: &str, a: &Path, b: &Path) -> Result<(), Error> {
         let (mut file_a, mut file_b) = (open(a)?, open(b)?);
         let in_a = inspect::tensors::tensors(path, &mut file_a);
         if are_equal((a, &file_a), (b, &file_b))? {
-            self.n_tensors += in_a.map_or(1, |tensors| tensors.found.len());
+            self.add_equal(in_a.map_or(1, |tensors| tensors.found.len()));
             return Ok(());
         }
+        self.n_files += 1;
         let in_b = inspect::tensors::tensors(path, &mut file_b);
         let (Some(in_a), Some(in_b)) = (in_a, in_b) else {
             return self.bytes(path, (a, &file_a), (b, &file_b));
         };
-        if !(in_a.is_complete && in_b.is_complete) {
-            self.unread.push(path.to_owned());
+        let is_complete = in_a.is_complete && in_b.is_complete;
+        let is_empty = in_a.found.is_empty() && in_b.found.is_empty();
+        let n_told = self.n_different();
+        self.tensors(path, (a, &file_a, in_a), (b, &file_b, in_b))?;
+        if !is_complete {
+            return self.bytes(path, (a, &file_a), (b, &file_b));
         }
-        self.tensors(path, (a, &file_a, in_a), (b, &file_b, in_b))
+        if self.n_different() > n_told {
+            return Ok(());
+        }
+        match (others(path, (a, &mut file_a))?, others(path, (b, &mut file_b))?) {
+            (None, None) if is_empty => self.bytes(path, (a, &file_a), (b, &file_b))?,
+            (others_a, others_b) if others_a != others_b => {
+                let told = |digest: Option<String>| digest.unwrap_or_else(|| NOTHING.to_owned());
+                self.forms.push(differs(format!("{path}: {OTHERS}"), told(others_a), told(others_b)));
+            }
+            _ => {}
+        }
+        Ok(())
     }
 
     /// A file in which there are no tensors to be found is one tensor of bytes.
@@ -203,6 +216,18 @@ fn form(tensor: &Tensor) -> String {
     let datatype = tensor.datatype.map_or("bytes", spec::tensor::Datatype::as_str);
     let shape: Vec<String> = tensor.shape.iter().map(u64::to_string).collect();
     format!("{datatype} ({})", shape.join(", "))
+}
+
+/// What a file holds besides its tensors, as a digest; none where that is nothing that can be learned. Two with the
+/// same tensors are told apart by it.
+pub(super) fn others(name: &str, (path, file): (&Path, &mut File)) -> Result<Option<String>, Error> {
+    let pickle = inspect::tensors::pickle(name, file);
+    let digest = pickle.map(|pickle| folder::digest_of(pickle).map_err(at("read", path))).transpose()?;
+    Ok(digest.map(|(digest, _)| {
+        let mut digest = digest.to_string();
+        digest.truncate(12);
+        digest
+    }))
 }
 
 fn open(path: &Path) -> Result<File, Error> {

@@ -397,6 +397,11 @@ def prepared(spec, column, takes):
 def load(setup):
     """What the handler's file names, ready to be called."""
     sys.path[:] = [setup["folder"], *[path for path in sys.path if path]]
+    if importlib.util.find_spec("tensorflow"):
+        # It asks for a place for temporary files when it is imported, and is not tried by whether one can write there.
+        import tempfile
+
+        tempfile.tempdir = setup["folder"]
     spec = importlib.util.spec_from_file_location(os.path.splitext(os.path.basename(setup["file"]))[0], setup["file"])
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module

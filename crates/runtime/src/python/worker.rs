@@ -5,6 +5,7 @@
 
 use std::io::{self, Read, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -13,6 +14,7 @@ use rustix::io::Errno;
 use spec::frame::{self, Decoder, Frame, FrameError, Id, Method};
 use spec::tensor::Datatype;
 
+use super::memory::{self, lock};
 use super::{Shared, log};
 use crate::backend::Given;
 
@@ -54,7 +56,9 @@ pub(super) enum End {
 
 /// A worker that has loaded its handler.
 pub(super) struct Worker {
-    child: Child,
+    child: Arc<Mutex<Child>>,
+    /// Kept for as long as its memory is looked at.
+    _watch: Option<mpsc::Sender<()>>,
     questions: ChildStdin,
     answers: ChildStdout,
     decoder: Decoder,
@@ -74,7 +78,11 @@ impl Worker {
         }
         rustix::fs::fcntl_setfl(&questions, OFlags::NONBLOCK).map_err(io::Error::from)?;
         rustix::fs::fcntl_setfl(&answers, OFlags::NONBLOCK).map_err(io::Error::from)?;
-        let mut worker = Self { child, questions, answers, decoder: Decoder::new(), out: Vec::new() };
+        let child = Arc::new(Mutex::new(child));
+        let most_bytes = shared.python.watched_memory_bytes;
+        let watch = most_bytes.map(|most| memory::watch(&child, most)).transpose().map_err(End::Start)?;
+        let mut worker =
+            Self { child, _watch: watch, questions, answers, decoder: Decoder::new(), out: Vec::new() };
         let length = u32::try_from(shared.setup.len()).unwrap_or(u32::MAX);
         worker.out.extend(length.to_le_bytes());
         worker.out.extend(shared.setup.as_bytes());
@@ -121,15 +129,16 @@ impl Worker {
 
     /// Whether its process has ended by itself.
     pub(super) fn has_ended(&mut self) -> bool {
-        !matches!(self.child.try_wait(), Ok(None))
+        !matches!(lock(&self.child).try_wait(), Ok(None))
     }
 
     /// Ends it, and tells how it ended if it had done so before.
-    pub(super) fn end(mut self) -> End {
+    pub(super) fn end(self) -> End {
         // The pipe closes a moment before the process is gone.
         let patience = Instant::now() + Duration::from_millis(200);
         while Instant::now() < patience {
-            match self.child.try_wait() {
+            let ended = lock(&self.child).try_wait();
+            match ended {
                 Ok(Some(status)) => return End::Status(told(status)),
                 Ok(None) => std::thread::sleep(Duration::from_millis(1)),
                 Err(error) => return End::Io(error),
@@ -175,8 +184,9 @@ impl Worker {
 impl Drop for Worker {
     fn drop(&mut self) {
         // It holds nothing that must be put away, and may be stuck.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        let mut child = lock(&self.child);
+        let _ = child.kill();
+        let _ = child.wait();
     }
 }
 

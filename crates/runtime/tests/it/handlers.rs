@@ -144,3 +144,29 @@ fn a_handler_that_fails_on_its_own_example_or_cannot_be_loaded_does_not_begin() 
         assert!(!status.success() && log.contains(words), "{log}");
     }
 }
+
+#[test]
+fn a_worker_that_shares_more_memory_than_it_may_hold_is_ended() {
+    let code = "
+import mmap
+
+def predict(numbers):
+    if numbers[0] == 6:
+        held = mmap.mmap(-1, 300 << 20)
+        while held.tell() < len(held):
+            held.write(bytes(1 << 20))
+        while True:
+            pass
+    return 1.0
+";
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = command(folder.path(), "row", code);
+    command.env("MEMORY_BYTES", (200_u32 << 20).to_string());
+    let child = process::ready(command);
+    let runtime = Runtime::new(child, folder.path().join("socket"), folder);
+    let mut client = Client::connect(&runtime.socket);
+    client.send(&infer(1, None, &[floats(&[&[6.0, 0.0]])]));
+    let failure = client.failure();
+    assert!(failure.message.starts_with("the model's process fell"), "{}", failure.message);
+    assert_eq!(answers(&mut client, &[&[1.0, 0.0]]), [1.0]);
+}

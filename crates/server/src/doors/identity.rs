@@ -7,13 +7,13 @@
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
-use axum::http::header::{AUTHORIZATION, COOKIE, HOST, ORIGIN};
+use axum::http::header::{AUTHORIZATION, HOST, ORIGIN};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{Dialect, Refusal};
+use super::{Dialect, Refusal, cookies};
 use crate::app::App;
 use crate::error::Error;
 use crate::ops::access::{Actor, By};
@@ -60,12 +60,7 @@ pub async fn recognise(app: &App, method: &Method, headers: &HeaderMap) -> Resul
 
 /// The session's secret, if the request has one.
 pub fn session_secret(headers: &HeaderMap) -> Option<Secret> {
-    let cookies = headers.get_all(COOKIE).into_iter().filter_map(|value| value.to_str().ok());
-    cookies
-        .flat_map(|line| line.split(';'))
-        .filter_map(|pair| pair.trim().split_once('='))
-        .find(|(name, _)| *name == SESSION_COOKIE)
-        .map(|(_, value)| Secret::new(value.to_owned()))
+    cookies::read(headers, SESSION_COOKIE).map(|value| Secret::new(value.to_owned()))
 }
 
 fn token_of(value: &str) -> Option<Secret> {

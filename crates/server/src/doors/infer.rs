@@ -4,15 +4,13 @@
 //! Invariant: each answer's headers name repository, revision and weights.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use axum::body::Bytes;
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
+use axum::body::Body;
+use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use spec::api::{EndpointState, Target};
-use tower_http::cors::{Any, CorsLayer};
 
 use super::Dialect;
 use super::identity;
@@ -22,9 +20,10 @@ use crate::gateway::Live;
 use crate::gateway::live::Names;
 use crate::ops::access::Action;
 use crate::ops::endpoints;
-use crate::ops::endpoints::predict::{self, Open};
-use crate::ops::endpoints::targets::Choice;
-use crate::ops::links::guard;
+use crate::ops::endpoints::predict::{self, Open, Predicted};
+use crate::ops::endpoints::targets::{self, Choice};
+use crate::ops::links::{Guest, guard};
+use crate::predict::answers;
 use crate::secrets::Secret;
 
 mod body;
@@ -32,11 +31,14 @@ pub mod generate;
 pub mod grpc;
 pub mod mlflow;
 pub mod openapi;
+mod origins;
 mod receipt;
 pub mod v1;
 pub mod v2;
 
-/// Bodies above this many bytes are parsed where they hold up no other request.
+pub use origins::other_origins;
+
+/// Bodies above this many bytes are read and written where they hold up no other request.
 const LARGE_BODY_BYTES: usize = 128 * 1024;
 
 /// How these protocols write an error: `error` for V1 and V2, `error_code` and `message` for MLflow.
@@ -84,7 +86,7 @@ impl Name {
         self.open_version(app, headers, (n_bytes, None)).await
     }
 
-    /// The same for whoever names a revision in the address.
+    /// The same for whoever names a revision, by its first digits.
     async fn open_version(
         &self,
         app: &Arc<App>,
@@ -94,6 +96,7 @@ impl Name {
         match &self.link {
             Some(secret) => {
                 let guest = guard::admit(app, &Secret::new(secret.clone())).await?;
+                check_version(version, &guest)?;
                 predict::open_link(app, &guest, n_bytes as u64).await
             }
             None => {
@@ -107,21 +110,50 @@ impl Name {
         }
     }
 
-    /// How its endpoint stands, for whoever may ask it.
-    async fn described(&self, app: &App, headers: &HeaderMap) -> Result<State, Error> {
+    /// How its endpoint stands, or the target that is named by the first digits of its revision, for whoever may ask it.
+    async fn described(&self, app: &App, headers: &HeaderMap, version: Option<&str>) -> Result<State, Error> {
         if let Some(secret) = &self.link {
             let guest = guard::admit(app, &Secret::new(secret.clone())).await?;
+            check_version(version, &guest)?;
             // Whatever a link leads to wakes when it is asked.
             let (version, reason) = (guest.link.oid.to_string(), String::new());
             return Ok(State { version, is_servable: true, state: EndpointState::Idle, reason });
         }
         let actor = identity::recognise(app, &Method::GET, headers).await?;
         let described = endpoints::get_for(app, &actor, &self.full().parse()?, Action::Predict).await?;
+        let newest = described.row.oid.to_string();
+        if let Some(version) = version.or_else(|| text(headers, &REVISION)) {
+            let mut targets = described.targets.iter();
+            if let Some(target) = targets.find(|target| targets::is_named(version, &target.revision)) {
+                let (version, state) = (target.revision.clone(), target.state);
+                return Ok(State { version, is_servable: state.is_servable(), state, reason: String::new() });
+            }
+            if !targets::is_named(version, &newest) {
+                return Err(targets::unknown(version));
+            }
+        }
         // Where a deploy did not start, what answered before goes on.
-        let answers = |target: &Target| target.revision != described.row.oid.to_string();
+        let answers = |target: &Target| target.revision != newest;
         let is_servable = described.state.is_servable() || described.targets.iter().any(answers);
-        let (version, reason) = (described.row.oid.to_string(), described.reason);
-        Ok(State { version, is_servable, state: described.state, reason })
+        Ok(State { version: newest, is_servable, state: described.state, reason: described.reason })
+    }
+
+    /// Refuses where a request would not be answered, not even by waking the model.
+    async fn check_servable(
+        &self,
+        app: &App,
+        headers: &HeaderMap,
+        version: Option<&str>,
+    ) -> Result<(), Error> {
+        let now = self.described(app, headers, version).await?;
+        match now.is_servable {
+            true => Ok(()),
+            false => Err(Error::EndpointDown {
+                repository: self.full(),
+                state: now.state.as_str(),
+                reason: now.reason,
+            }),
+        }
     }
 
     fn full(&self) -> String {
@@ -154,23 +186,22 @@ fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     headers.get(name).map(|value| value.to_str().unwrap_or_default())
 }
 
+/// A link leads to one revision, by whichever of its first digits it is named.
+fn check_version(asked: Option<&str>, guest: &Guest) -> Result<(), Error> {
+    match asked {
+        Some(version) if !targets::is_named(version, &guest.link.oid.to_string()) => {
+            Err(targets::unknown(version))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// How what an address asks stands.
 struct State {
     version: String,
     is_servable: bool,
     state: EndpointState,
     reason: String,
-}
-
-/// Lets pages of other origins ask, with a token or a link and never with a cookie: what a browser adds by itself is
-/// not sent where every origin is allowed.
-pub fn other_origins() -> CorsLayer {
-    CorsLayer::new()
-        .allow_origin(Any)
-        .allow_methods([Method::GET, Method::POST])
-        .allow_headers([AUTHORIZATION, CONTENT_TYPE, HeaderName::from_static(v2::JSON_LENGTH)])
-        .expose_headers(Any)
-        .max_age(Duration::from_hours(1))
 }
 
 /// What computes, as these protocols name it.
@@ -181,7 +212,7 @@ fn platform(live: &Live) -> &str {
     }
 }
 
-/// Does work on a body here, or apart if there is much of it.
+/// Does work on so many bytes of a request or an answer here, or apart if they are many.
 async fn parse<T: Send + 'static>(
     n_bytes: usize,
     work: impl FnOnce() -> Result<T, Error> + Send + 'static,
@@ -189,7 +220,7 @@ async fn parse<T: Send + 'static>(
     if n_bytes < LARGE_BODY_BYTES {
         return work();
     }
-    tokio::task::spawn_blocking(work).await.map_err(|_| Error::Internal("parse a request"))?
+    tokio::task::spawn_blocking(work).await.map_err(|_| Error::Internal("read or write a body"))?
 }
 
 /// A JSON answer that names the model.
@@ -200,11 +231,16 @@ fn told(names: &Names, value: &Value) -> Response {
 }
 
 /// Predictions, with the receipt for them where one was asked for.
-fn predicted(names: &Names, predictions: &[Value], receipt: Option<String>) -> Response {
-    match receipt {
-        None => told(names, &json!({ "predictions": predictions })),
-        Some(receipt) => told(names, &json!({ "predictions": predictions, "receipt": receipt })),
-    }
+async fn predicted(predicted: Predicted, receipt: Option<String>) -> Result<Response, Error> {
+    parse(predicted.n_bytes(), move || {
+        let predictions = answers::predictions(&predicted.live.schema, &predicted.answer.tensors);
+        let mut body = json!({ "predictions": predictions });
+        if let Some(receipt) = receipt {
+            body["receipt"] = Value::String(receipt);
+        }
+        Ok(told(predicted.names(), &body))
+    })
+    .await
 }
 
 fn name_model(names: &Names, headers: &mut HeaderMap) {
@@ -215,8 +251,11 @@ fn name_model(names: &Names, headers: &mut HeaderMap) {
 
 /// A body with its media type and the model's names.
 fn sent(names: &Names, body: Vec<u8>, media_type: &'static str) -> Response {
-    let mut response = Bytes::from(body).into_response();
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
-    name_model(names, response.headers_mut());
+    let mut response = Response::new(Body::from(body));
+    let headers = response.headers_mut();
+    // Room for these, their length and the date, at once.
+    headers.reserve(names.len() + 3);
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+    name_model(names, headers);
     response
 }

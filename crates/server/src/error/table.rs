@@ -89,7 +89,7 @@ codes! {
     NotServable: "not-servable", 409, "The model cannot be served", "push an ONNX model or a `predict.py` with type hints, or push with `reenact.push` in Python";
     EndpointDown: "endpoint-down", 503, "The endpoint does not answer", "`reenact endpoints show OWNER/NAME` says why; deploy again to start it";
     BadInput: "bad-input", 400, "The input does not fit the model", "the model's page shows its schema with an example";
-    NotOffered: "not-offered", 404, "The model does not offer this", "a handler explains with a function or method `explain` beside `predict`, which takes the same inputs";
+    NotOffered: "not-offered", 404, "The model does not offer this", "explanations need a function or method `explain` beside `predict`, which takes the same inputs; receipts come with predictions that are answered whole";
     Overloaded: "overloaded", 503, "The endpoint is busy", "wait as long as `Retry-After` says and try again";
     PredictTimeout: "predict-timeout", 504, "The prediction took too long", "send fewer rows at once";
     ModelFailed: "model-failed", 500, "The model failed on this input", "try an example from the model's page; the endpoint's log has more";

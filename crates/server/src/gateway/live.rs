@@ -4,6 +4,7 @@
 //! are under way keep the runtime they began with through a swap.
 
 use std::cell::Cell;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use spec::schema::Schema;
 use store::clock;
 use tokio::sync::OnceCell;
 
-use super::link::{Broken, Link, Streaming};
+use super::link::{self, Broken, Link};
 use super::rest::End;
 use crate::predict::plan::Plan;
 use crate::provider::{Files, Process};
@@ -35,6 +36,20 @@ pub struct Target {
     pub environment: Option<String>,
 }
 
+/// An answer that comes in pieces; it is under way until this is dropped.
+#[derive(Debug)]
+pub struct Streaming {
+    pieces: link::Streaming,
+    _counted: UnderWay,
+}
+
+impl Streaming {
+    /// The next piece; none at the end of the answer.
+    pub async fn next(&mut self) -> Result<Option<String>, Broken> {
+        self.pieces.next().await
+    }
+}
+
 /// Headers that name what answered.
 pub type Names = [(&'static str, HeaderValue)];
 
@@ -50,7 +65,7 @@ pub struct Live {
     process: Process,
     /// For each reactor a link for single rows and one for large requests, so that these hold up none of those.
     links: Vec<[OnceCell<Link>; 2]>,
-    n_under_way: AtomicUsize,
+    n_under_way: Arc<AtomicUsize>,
     /// Time on processors that was told already.
     told_us: AtomicU64,
     started_ms: i64,
@@ -76,7 +91,7 @@ impl Live {
         ];
         let links = (0..=n_reactors).map(|_| [OnceCell::new(), OnceCell::new()]).collect();
         let plan = Plan::new(&schema);
-        let (n_under_way, told_us) = (AtomicUsize::new(0), AtomicU64::new(0));
+        let (n_under_way, told_us) = (Arc::default(), AtomicU64::new(0));
         let started_ms = clock::now_ms();
         Self { target, schema, plan, names, process, links, n_under_way, told_us, started_ms }
     }
@@ -130,14 +145,15 @@ impl Live {
         deadline: Duration,
     ) -> Result<Answer, Broken> {
         let link = self.link(tensors).await?;
-        self.n_under_way.fetch_add(1, Ordering::Relaxed);
-        let _counted = LeaveOnDrop(&self.n_under_way);
+        let _counted = UnderWay::enter(&self.n_under_way);
         link.ask(method, tensors, milliseconds(deadline)).await
     }
 
     /// Asks the runtime for an answer in pieces.
     pub async fn stream(&self, tensors: &[IndexedTensor], deadline: Duration) -> Result<Streaming, Broken> {
-        self.link(tensors).await?.stream(tensors, milliseconds(deadline))
+        let link = self.link(tensors).await?;
+        let counted = UnderWay::enter(&self.n_under_way);
+        Ok(Streaming { pieces: link.stream(tensors, milliseconds(deadline))?, _counted: counted })
     }
 
     async fn link(&self, tensors: &[IndexedTensor]) -> Result<&Link, Broken> {
@@ -154,9 +170,18 @@ fn milliseconds(deadline: Duration) -> u32 {
     u32::try_from(deadline.as_millis()).unwrap_or(u32::MAX)
 }
 
-struct LeaveOnDrop<'a>(&'a AtomicUsize);
+/// A request that is counted for as long as this is there.
+#[derive(Debug)]
+struct UnderWay(Arc<AtomicUsize>);
 
-impl Drop for LeaveOnDrop<'_> {
+impl UnderWay {
+    fn enter(counter: &Arc<AtomicUsize>) -> Self {
+        counter.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(counter))
+    }
+}
+
+impl Drop for UnderWay {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }

@@ -53,6 +53,7 @@ pub async fn run(app: Arc<App>, stop: CancellationToken) {
     }
     usage::end_minute(&app, minute_ms);
     note(usage::store(&app).await);
+    note(watch::flush(&app).await);
 }
 
 fn note(result: Result<(), Error>) {

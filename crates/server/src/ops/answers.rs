@@ -7,6 +7,7 @@ use serde_json::Value;
 use spec::frame::IndexedTensor;
 use spec::limits;
 use spec::schema::Schema;
+use spec::tensor::Datatype;
 use store::clock;
 use store::db::answers::{self, Answer, By, NewAnswer};
 use store::db::repositories::{self, Repository};
@@ -93,7 +94,8 @@ pub async fn open_by_link(
     let row = answers::by_hash(&app.store.db, &secret.hash()).await.during("look up an answer")?;
     let row = row.filter(|row| row.link_id == Some(guest.link.id)).ok_or_else(missing)?;
     let may_delete = key.is_some_and(|key| secrets::equal(&key.hash(), &row.key_hash));
-    read(row, may_delete)
+    let opened = read(row, may_delete)?;
+    Ok(Opened { schema: guest.schema(&opened.schema).into_owned(), ..opened })
 }
 
 /// Takes an answer back: who shared it may, and who may write the model.
@@ -134,17 +136,11 @@ async fn keep(
     by: By<'_>,
     exchange: Exchange<'_>,
 ) -> Result<Secret, Error> {
-    let Exchange { asked, answered, live } = exchange;
+    let Exchange { live, .. } = exchange;
     let schema = serde_json::to_string(&live.schema).map_err(|_| Error::Internal("write a schema"))?;
-    let input = documents::of_inputs(&live.schema, asked).to_string();
-    let output = documents::of_outputs(&live.schema, answered).to_string();
+    let (input, output) = write(exchange).await?;
     for (what, text) in [("input", &input), ("answer", &output), ("schema", &schema)] {
-        if text.len() > limits::SHARED_ANSWER_BYTES {
-            let (n, most) = (text.len(), limits::SHARED_ANSWER_BYTES);
-            return Err(Error::BadInput(format!(
-                "the {what} has {n} bytes as JSON; at most {most} can be shared"
-            )));
-        }
+        check_length(what, text.len())?;
     }
     let n_shared = answers::count(&app.store.db, repository, by).await.during("count answers")?;
     if n_shared >= limits::SHARED_ANSWERS {
@@ -168,6 +164,48 @@ async fn keep(
     Ok(secret)
 }
 
+/// What was asked and what was answered, as it is kept.
+async fn write(exchange: Exchange<'_>) -> Result<(String, String), Error> {
+    let Exchange { asked, answered, live } = exchange;
+    // What is too long in any case is not written first.
+    check_length("input", least_bytes(asked))?;
+    check_length("answer", least_bytes(answered))?;
+    let n_bytes: usize = asked.iter().chain(answered).map(|tensor| tensor.data.len()).sum();
+    let (schema, asked, answered) = (live.schema.clone(), asked.to_vec(), answered.to_vec());
+    let write = move || {
+        let input = documents::of_inputs(&schema, &asked).to_string();
+        (input, documents::of_outputs(&schema, &answered).to_string())
+    };
+    match n_bytes > limits::AT_ONCE_BYTES {
+        true => tokio::task::spawn_blocking(write).await.map_err(|_| Error::Internal("write an answer")),
+        false => Ok(write()),
+    }
+}
+
+/// How long tensors are as JSON at least: a number has a digit and a comma, a text its quotes in the place of its length.
+fn least_bytes(tensors: &[IndexedTensor]) -> usize {
+    let least = |tensor: &IndexedTensor| {
+        let n_elements: usize = tensor.shape.iter().product();
+        match tensor.datatype {
+            Datatype::Bytes => tensor.data.len().saturating_sub(n_elements),
+            _ => n_elements.saturating_mul(2),
+        }
+    };
+    tensors.iter().map(least).sum()
+}
+
+fn check_length(what: &str, n_bytes: usize) -> Result<(), Error> {
+    let most = limits::SHARED_ANSWER_BYTES;
+    match n_bytes > most {
+        true => {
+            let reason =
+                format!("the {what} has at least {n_bytes} bytes as JSON; at most {most} can be shared");
+            Err(Error::BadInput(reason))
+        }
+        false => Ok(()),
+    }
+}
+
 fn read(row: Answer, may_delete: bool) -> Result<Opened, Error> {
     let broken = |_| Error::Internal("read a kept answer");
     let schema = serde_json::from_str(&row.schema).map_err(broken)?;
@@ -179,4 +217,30 @@ fn read(row: Answer, may_delete: bool) -> Result<Opened, Error> {
 fn missing() -> Error {
     // Its address is its secret, and is not said again.
     Error::NotFound { what: "answer", name: "at this address".to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_tensor_is_shorter_as_json_than_is_said_before_it_is_written() {
+        let texts = ["", "a", "long \u{e9}"]
+            .map(|text| [&u32::try_from(text.len()).unwrap().to_le_bytes()[..], text.as_bytes()].concat());
+        for (datatype, shape, data) in [
+            (Datatype::Bytes, vec![3], texts.concat()),
+            (Datatype::Fp32, vec![2, 4], vec![0; 32]),
+            (Datatype::Int64, vec![0, 4], Vec::new()),
+        ] {
+            let tensor = IndexedTensor { index: 0, datatype, shape, data: data.into() };
+            let written = documents::of_inputs(&schema(datatype), std::slice::from_ref(&tensor)).to_string();
+            let least = least_bytes(&[tensor]);
+            assert!(least <= written.len() && least + 100 > written.len(), "{least} of {written}");
+        }
+    }
+
+    fn schema(datatype: Datatype) -> Schema {
+        let spec = spec::tensor::TensorSpec { name: "x".into(), datatype, shape: vec![-1, -1] };
+        Schema { inputs: vec![spec], ..Schema::default() }
+    }
 }

@@ -12,7 +12,6 @@ use spec::name::{RepositoryKind, RepositoryName};
 use store::clock;
 use store::db::endpoints::targets as rows;
 use store::db::endpoints::{self, Endpoint, NewEndpoint, NewState};
-use store::db::ids::RepositoryId;
 
 use super::access::{self, Action, Actor, Subject};
 use super::revisions::{self, At};
@@ -29,6 +28,7 @@ pub mod options;
 pub mod predict;
 mod record;
 pub mod recorded;
+mod standard;
 mod start;
 pub mod targets;
 pub mod usage;
@@ -135,7 +135,10 @@ pub async fn stop(app: &App, actor: &Actor, name: &RepositoryName) -> Result<Des
     let repository = repositories::get(app, actor, RepositoryKind::Model, name, Action::Write).await?;
     let found = endpoints::by_repository(&app.store.db, repository.id).await.during("look up an endpoint")?;
     let row = found.ok_or_else(|| Error::EndpointNotFound(name.to_string()))?;
-    set_state(app, repository.id, EndpointState::Stopped, "").await?;
+    let new = NewState { state: EndpointState::Stopped.as_str(), reason: "", now_ms: clock::now_ms() };
+    if endpoints::stop(&app.store.db, repository.id, &new).await.during("stop an endpoint")? {
+        webhooks::tell(app, repository.id, &News::Endpoint(EndpointState::Stopped.as_str())).await;
+    }
     app.known_endpoints.forget(&row.full_name());
     app.gateway.close_all_of(repository.id);
     get(app, actor, name).await
@@ -213,28 +216,19 @@ pub(crate) async fn note_slept(app: &App, key: Key) -> Result<(), Error> {
     let new = NewState {
         state: EndpointState::Idle.as_str(),
         reason: "nobody asked for a while; the next request wakes it",
-        is_stopped: false,
         now_ms: clock::now_ms(),
     };
     let noted = endpoints::set_idle(&app.store.db, (key.repository, key.revision), &new).await;
     noted.during("store an endpoint's state")
 }
 
-/// Writes down what became of an endpoint.
-pub(crate) async fn set_state(
-    app: &App,
-    repository: RepositoryId,
-    state: EndpointState,
-    reason: &str,
-) -> Result<(), Error> {
-    let new = NewState {
-        state: state.as_str(),
-        reason,
-        is_stopped: state == EndpointState::Stopped,
-        now_ms: clock::now_ms(),
-    };
-    endpoints::set_state(&app.store.db, repository, &new).await.during("store an endpoint's state")?;
-    webhooks::tell(app, repository, &News::Endpoint(state.as_str())).await;
+/// Writes down what became of a deploy, unless its owner stopped it or deployed something else since.
+async fn set_state(app: &App, of: &Endpoint, state: EndpointState, reason: &str) -> Result<(), Error> {
+    let new = NewState { state: state.as_str(), reason, now_ms: clock::now_ms() };
+    let noted = endpoints::set_state(&app.store.db, (of.repository_id, of.revision_id), &new).await;
+    if noted.during("store an endpoint's state")? {
+        webhooks::tell(app, of.repository_id, &News::Endpoint(state.as_str())).await;
+    }
     Ok(())
 }
 

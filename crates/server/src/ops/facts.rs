@@ -5,14 +5,17 @@
 
 use std::fs::File;
 
+use inspect::Folder;
+use spec::card;
 use spec::facts::{Facts, FileFacts};
 use spec::handler::Takes;
-use spec::manifest::{self, Manifest};
+use spec::manifest::{self, Examples, Manifest};
 use store::clock;
 use store::db::entries::{self, Entry, Listing};
 use store::db::ids::RevisionId;
 use store::db::revisions::{self, Revision};
 
+use super::cards;
 use crate::app::App;
 use crate::error::{During, Error};
 use crate::jobs;
@@ -23,8 +26,12 @@ const MODEL_FILES: usize = 100;
 const PATHS: usize = 50_000;
 /// Longest handler that is read for its type hints, in bytes.
 const HANDLER_BYTES: i64 = 1024 * 1024;
+/// Longest configuration of a model that is read, in bytes.
+const CONFIG_BYTES: i64 = 1024 * 1024;
 /// Entries asked of the store at a time.
 const PAGE: u32 = 1000;
+/// Longest file of examples that is read.
+const EXAMPLES_BYTES: usize = 4 * 1024 * 1024;
 
 /// What is known of a revision; none while nobody has read its files yet, which this asks for.
 pub async fn get(app: &App, revision: RevisionId) -> Result<Option<Facts>, Error> {
@@ -43,6 +50,15 @@ pub async fn ensure(app: &App, revision: RevisionId) -> Result<Facts, Error> {
     }
 }
 
+/// The examples that a revision was pushed with.
+pub async fn examples(app: &App, revision: &Revision, facts: Option<&Facts>) -> Result<Examples, Error> {
+    let Some(path) = facts.and_then(|facts| facts.examples.as_deref()) else {
+        return Ok(Examples::default());
+    };
+    let bytes = super::entries::read_small(app, revision.tree_id, path, EXAMPLES_BYTES).await?;
+    Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default())
+}
+
 /// Reads a revision's files and remembers what they say.
 pub async fn inspect(app: &App, revision: RevisionId) -> Result<Facts, Error> {
     let found = revisions::by_id(&app.store.db, revision).await.during("look up a revision")?;
@@ -54,12 +70,37 @@ pub async fn inspect(app: &App, revision: RevisionId) -> Result<Facts, Error> {
     for entry in files.iter().filter(|entry| inspect::is_model_file(&entry.path)).take(MODEL_FILES) {
         read.push(read_file(app, entry).await?);
     }
-    let mut facts = inspect::repository(manifest, read, &paths);
+    let config = match files.iter().find(|entry| entry.path == inspect::CONFIG) {
+        Some(entry) if entry.n_bytes <= CONFIG_BYTES => Some(read_small(app, entry).await?),
+        _ => None,
+    };
+    let task = match &config {
+        Some(_) => task(app, &files, manifest.as_ref()).await?,
+        None => None,
+    };
+    let folder = Folder { paths: &paths, config: config.as_deref(), task: task.as_deref() };
+    let mut facts = inspect::repository(manifest, read, &folder);
     read_handler(app, &files, &mut facts).await?;
     let json = serde_json::to_string(&facts).map_err(|_| Error::Internal("write facts as JSON"))?;
     let row = store::db::facts::Facts { revision_id: revision.id, json, inspected_ms: clock::now_ms() };
     store::db::facts::put(&app.store.db, &row).await.during("store facts")?;
     Ok(facts)
+}
+
+/// The task that manifest or card name.
+async fn task(
+    app: &App,
+    files: &[Entry],
+    manifest: Option<&Result<Manifest, manifest::ManifestError>>,
+) -> Result<Option<String>, Error> {
+    let silent = Manifest::default();
+    let manifest = manifest.and_then(|manifest| manifest.as_ref().ok()).unwrap_or(&silent);
+    let short = |entry: &&Entry| usize::try_from(entry.n_bytes).is_ok_and(|n| n <= spec::limits::CARD_BYTES);
+    let card = match files.iter().find(|entry| entry.path == card::PATH).filter(short) {
+        Some(entry) => read_small(app, entry).await?,
+        None => Vec::new(),
+    };
+    Ok(cards::summarise(&String::from_utf8_lossy(&card), manifest).task)
 }
 
 async fn stored(app: &App, revision: RevisionId) -> Result<Option<Facts>, Error> {

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use spec::api::{CreatedLink, Link, LinkChange, NewLink, Page, Trace};
+use spec::api::{CreatedLink, Link, LinkChange, NewLink, Page};
 use spec::name::{RepositoryKind, RepositoryName};
 use spec::rights::Action;
 use store::clock;
@@ -31,9 +31,11 @@ pub mod guard;
 pub mod identity;
 pub mod proof;
 pub mod traces;
+pub mod veil;
 pub mod watch;
 
 pub use guard::{Guest, Guests};
+use traces::Findings;
 
 /// What every link's secret begins with.
 const PREFIX: &str = "rl_";
@@ -53,9 +55,9 @@ pub async fn create(
     let (repository, revision) = revisions::resolve(app, actor, &at, Action::Administer).await?;
     check(new)?;
     check_servable(app, name, &revision, new).await?;
-    let (words, traces) = match new.anonymous {
+    let (words, Findings { traces, given }) = match new.anonymous {
         true => identify(app, (&repository, &revision), new).await?,
-        false => (Vec::new(), Vec::new()),
+        false => (Vec::new(), Findings::default()),
     };
     if new.dry_run {
         return Ok((CreatedLink { link: None, url: None, traces }, None));
@@ -79,6 +81,7 @@ pub async fn create(
         created_ms: now_ms,
     };
     let made = links::create(&app.store.db, &row).await.during("store a link")?;
+    given.into_iter().for_each(|(sha256, given)| app.guests.remember(made.id, sha256, given));
     note(app, actor, "link.create", &made).await;
     Ok((CreatedLink { link: Some(describe(&made)), url: None, traces }, Some(secret)))
 }
@@ -98,10 +101,14 @@ pub async fn list(
     Ok(Page { items: items.collect(), next: page.next })
 }
 
-/// The links that whoever asks has made, newest first.
+/// The links that whoever asks has made to what they see, newest first.
 pub async fn mine(app: &App, actor: &Actor, after: Option<&str>, limit: u32) -> Result<Page<Link>, Error> {
     let known = access::signed_in(actor)?;
-    let page = links::made_by(&app.store.db, &known.name, after, limit).await.during("list links")?;
+    if !access::can_read(known) {
+        return Ok(Page { items: Vec::new(), next: None });
+    }
+    let maker = (known.id, access::viewer(actor));
+    let page = links::made_by(&app.store.db, maker, after, limit).await.during("list links")?;
     Ok(Page { items: page.items.iter().map(describe).collect(), next: page.next })
 }
 
@@ -110,7 +117,8 @@ pub async fn ending(app: &App, actor: &Actor) -> Result<Vec<Link>, Error> {
     let known = access::signed_in(actor)?;
     let now_ms = clock::now_ms();
     let span = (now_ms, now_ms.saturating_add(guard::SOON_MS));
-    let found = links::ending(&app.store.db, &known.name, span, ENDING).await.during("list links")?;
+    let maker = (known.id, access::viewer(actor));
+    let found = links::ending(&app.store.db, maker, span, ENDING).await.during("list links")?;
     Ok(found.iter().map(describe).collect())
 }
 
@@ -210,23 +218,20 @@ async fn check_servable(
     if !new.files {
         endpoints::check_servable(&name.to_string(), &facts)?;
     }
-    let schema = facts.schema.unwrap_or_default();
-    if new.top_k.is_some() && blunt::probabilities(&schema).is_none() {
-        let what = "this model gives no probabilities of classes of which the best could be chosen";
-        return Err(Error::BadRequest(what.to_owned()));
+    match new.top_k {
+        Some(_) => blunt::check_best(&facts.schema.unwrap_or_default()).map_err(Error::BadRequest),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 async fn identify(
     app: &App,
     (repository, revision): (&Repository, &Revision),
     new: &NewLink,
-) -> Result<(Vec<String>, Vec<Trace>), Error> {
+) -> Result<(Vec<String>, Findings), Error> {
     let words = identity::words(app, repository, revision, &new.hide).await?;
     let identity = identity::of(words.clone())?;
-    let traces = traces::find(app, revision, &identity, new.files).await?;
-    Ok((words, traces))
+    Ok((words, traces::find(app, revision, &identity, new.files).await?))
 }
 
 fn describe(link: &links::Link) -> Link {

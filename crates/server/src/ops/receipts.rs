@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use spec::frame::IndexedTensor;
+use spec::limits;
 use spec::receipt::{Answerer, Blunted, Hold, Receipt, Runtime, Tensors};
 use store::clock;
 
@@ -15,9 +16,6 @@ use crate::app::App;
 use crate::error::Error;
 use crate::predict::blunt::Blunt;
 use crate::text;
-
-/// Tensors above this many bytes are digested where they hold up no other request.
-const LARGE_BYTES: usize = 128 * 1024;
 
 /// The receipt of one answer, as it is handed out.
 pub async fn write(
@@ -34,7 +32,7 @@ pub async fn write(
         let input = Tensors::of(&schema.inputs, &input, Hold::DigestAlone);
         (input, Tensors::of(&schema.outputs, &output, Hold::Bytes))
     };
-    let (input, output) = match n_bytes > LARGE_BYTES {
+    let (input, output) = match n_bytes > limits::AT_ONCE_BYTES {
         true => {
             let digested = tokio::task::spawn_blocking(digest).await;
             digested.map_err(|_| Error::Internal("digest an answer"))?

@@ -190,7 +190,7 @@ pub async fn rename(
     app.known_endpoints.forget(&former);
     app.known_endpoints.forget(&full_name(&renamed));
     // A runtime tells in each answer what it was called when it started.
-    app.gateway.forget(repository.id);
+    app.gateway.forget_runtimes(repository.id);
     Receivers::of(app, repository.id).await.tell(app, &repository, &News::Moved(&renamed)).await;
     Ok(renamed)
 }

@@ -97,6 +97,9 @@ pub async fn sign_out(app: &App, session: &Secret) -> Result<(), Error> {
 /// The sessions of whoever asks, newest first.
 pub async fn list(app: &App, actor: &Actor) -> Result<Page<Session>, Error> {
     let known = access::signed_in(actor)?;
+    if !access::can_read(known) {
+        return Ok(Page { items: Vec::new(), next: None });
+    }
     let found = sessions::list(&app.store.db, known.id, clock::now_ms(), SESSIONS).await;
     let own = match &known.by {
         By::Session { hash, .. } => hash.as_str(),

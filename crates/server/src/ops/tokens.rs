@@ -69,6 +69,9 @@ pub async fn create_for(app: &App, known: &Known, new: &NewToken) -> Result<Crea
 /// The tokens of whoever asks, newest first; those that were taken back are gone.
 pub async fn list(app: &App, actor: &Actor, after: Option<&str>, limit: u32) -> Result<Page<Token>, Error> {
     let known = access::signed_in(actor)?;
+    if !access::can_read(known) {
+        return Ok(Page { items: Vec::new(), next: None });
+    }
     let page = tokens::list(&app.store.db, known.id, after, limit).await.during("list tokens")?;
     let mut items = Vec::new();
     for token in page.items.iter().filter(|token| !token.is_revoked) {

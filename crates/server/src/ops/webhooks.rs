@@ -59,7 +59,7 @@ pub async fn create(app: &App, actor: &Actor, of: Of<'_>, new: &NewWebhook) -> R
     let repository = administered(app, actor, of).await?;
     let known = access::signed_in(actor)?;
     let url = checked_url(app, &new.url)?;
-    app.rates.makings.take(&known.name)?;
+    take_turn(app, actor)?;
     let row = rows::NewWebhook {
         repository: repository.id,
         url: url.as_str(),
@@ -90,6 +90,7 @@ pub async fn change(
 ) -> Result<Webhook, Error> {
     let (repository, webhook) = find(app, actor, of, id).await?;
     let url = checked_url(app, &new.url)?;
+    take_turn(app, actor)?;
     let changed = rows::change(&app.store.db, webhook.id, url.as_str(), &topics_text(&new.topics)).await;
     gone(changed, id)?;
     note(app, actor, "webhook.change", (&repository, &webhook)).await;
@@ -107,6 +108,7 @@ pub async fn delete(app: &App, actor: &Actor, of: Of<'_>, id: i64) -> Result<(),
 /// Sends a webhook something that says only that it works.
 pub async fn test(app: &App, actor: &Actor, of: Of<'_>, id: i64) -> Result<Delivery, Error> {
     let (repository, webhook) = find(app, actor, of, id).await?;
+    take_turn(app, actor)?;
     let sent = news::deliver(app, &repository, &webhook, &News::Test).await?;
     Ok(describe_delivery(sent))
 }
@@ -136,6 +138,7 @@ pub async fn redeliver(
     let found = found.filter(|found| found.webhook_id == webhook.id);
     let missing = || Error::NotFound { what: "delivery", name: delivery.to_string() };
     let old = found.ok_or_else(missing)?;
+    take_turn(app, actor)?;
     let again = news::put(app, &webhook, (&old.event, &old.body)).await?;
     Ok(describe_delivery(again))
 }
@@ -149,6 +152,11 @@ async fn key(app: &App, id: WebhookId) -> Result<[u8; 32], Error> {
     };
     let own = app.webhook_key.get_or_try_init(read).await?;
     Ok(secrets::sign_bytes(own.expose().as_bytes(), format!("webhook:{id}").as_bytes()))
+}
+
+/// Each of what makes a row or sends something counts as one thing made.
+fn take_turn(app: &App, actor: &Actor) -> Result<(), Error> {
+    app.rates.makings.take(&access::signed_in(actor)?.name)
 }
 
 async fn administered(app: &App, actor: &Actor, (kind, name): Of<'_>) -> Result<Repository, Error> {

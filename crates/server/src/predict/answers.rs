@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use spec::frame::IndexedTensor;
 use spec::schema::parts::OutputKind;
 use spec::schema::{OutputView, Schema};
-use spec::tensor::{Datatype, Tensor, TensorSpec};
+use spec::tensor::{Datatype, TensorSpec};
 
 use super::media;
 use super::scalar::Texts;
@@ -56,10 +56,7 @@ pub fn predictions(schema: &Schema, tensors: &[IndexedTensor]) -> Vec<Value> {
             values.into_iter().map(|value| named(value, classes, labels)).collect()
         }
         OutputView::Number { output, .. } => column(schema, tensors, output),
-        OutputView::Parts { .. } | OutputView::Tensors => {
-            let n_rows = tensors.first().map_or(0, IndexedTensor::n_rows);
-            (0..n_rows).map(|row| row_of_all(schema, tensors, row)).collect()
-        }
+        OutputView::Parts { .. } | OutputView::Tensors => rows_of_all(schema, tensors),
     }
 }
 
@@ -70,7 +67,7 @@ pub fn text(prediction: &Value) -> String {
 
 /// The explanation of each row.
 pub fn explanations(tensors: &[IndexedTensor]) -> Vec<Value> {
-    let texts = tensors.first().into_iter().flat_map(bytes_elements);
+    let texts = tensors.first().into_iter().flat_map(|tensor| texts(&tensor.data));
     texts.map(|text| serde_json::from_str(&text).unwrap_or(Value::String(text))).collect()
 }
 
@@ -79,8 +76,7 @@ pub fn probabilities(schema: &Schema, tensors: &[IndexedTensor]) -> Vec<Vec<f64>
     let OutputView::Label { probabilities: Some(name), .. } = &schema.output else { return Vec::new() };
     let Some(tensor) = output(schema, tensors, name) else { return Vec::new() };
     let n_rows = tensor.n_rows().max(1);
-    let values: Vec<f64> =
-        (0..n_elements(tensor)).map(|i| element(tensor, i).as_f64().unwrap_or(f64::NAN)).collect();
+    let values: Vec<f64> = elements(None, tensor).map(|value| value.as_f64().unwrap_or(f64::NAN)).collect();
     values.chunks((values.len() / n_rows).max(1)).map(<[f64]>::to_vec).collect()
 }
 
@@ -94,7 +90,7 @@ pub fn output<'t>(schema: &Schema, tensors: &'t [IndexedTensor], name: &str) -> 
 pub fn first_rows(tensor: &IndexedTensor, n_most: usize) -> Value {
     let n_all = n_elements(tensor);
     let width = (n_all / tensor.n_rows().max(1)).max(1);
-    let values: Vec<Value> = (0..n_all.min(n_most)).map(|i| element(tensor, i)).collect();
+    let values: Vec<Value> = elements(None, tensor).take(n_most).collect();
     match width {
         1 => Value::Array(values),
         width => values.chunks(width).map(|row| Value::Array(row.to_vec())).collect(),
@@ -117,9 +113,7 @@ fn chosen<'a>(schema: &'a Schema, tensors: &'a [IndexedTensor], wanted: &Wanted)
 }
 
 fn column(schema: &Schema, tensors: &[IndexedTensor], name: &str) -> Vec<Value> {
-    output(schema, tensors, name)
-        .map(|tensor| (0..n_elements(tensor)).map(|i| element(tensor, i)).collect())
-        .unwrap_or_default()
+    output(schema, tensors, name).map(|tensor| elements(None, tensor).collect()).unwrap_or_default()
 }
 
 /// A class in people's words, where they have other words than the model.
@@ -134,21 +128,31 @@ fn named(value: Value, classes: &[String], labels: &[String]) -> Value {
     }
 }
 
-fn row_of_all(schema: &Schema, tensors: &[IndexedTensor], row: usize) -> Value {
-    let mut object = Map::new();
+/// Of each row the outputs by name, or the only one.
+fn rows_of_all(schema: &Schema, tensors: &[IndexedTensor]) -> Vec<Value> {
+    let n_rows = tensors.first().map_or(0, IndexedTensor::n_rows);
+    let mut rows: Vec<Map<String, Value>> = vec![Map::new(); n_rows];
     for tensor in tensors {
         let Some(spec) = schema.outputs.get(usize::from(tensor.index)) else { continue };
         let width = n_elements(tensor) / tensor.n_rows().max(1);
         let kind = schema.output_part(&spec.name).map(|part| part.kind);
-        let mut values: Vec<Value> =
-            (row * width..(row + 1) * width).map(|i| element_of(kind, tensor, i)).collect();
-        let is_one = values.len() == 1 && kind != Some(OutputKind::Series);
-        let value = if is_one { values.remove(0) } else { Value::Array(values) };
-        object.insert(spec.name.clone(), value);
+        let is_one = width == 1 && kind != Some(OutputKind::Series);
+        let mut values = elements(kind, tensor).chain(std::iter::repeat(Value::Null));
+        for row in &mut rows {
+            let value = match is_one {
+                true => values.next().unwrap_or_default(),
+                false => values.by_ref().take(width).collect(),
+            };
+            row.insert(spec.name.clone(), value);
+        }
     }
-    match object.len() {
-        1 => object.into_iter().next().map_or(Value::Null, |(_, value)| value),
-        _ => Value::Object(object),
+    rows.into_iter().map(row_of).collect()
+}
+
+fn row_of(outputs: Map<String, Value>) -> Value {
+    match outputs.len() {
+        1 => outputs.into_iter().next().map_or(Value::Null, |(_, value)| value),
+        _ => Value::Object(outputs),
     }
 }
 
@@ -156,60 +160,55 @@ fn n_elements(tensor: &IndexedTensor) -> usize {
     tensor.shape.iter().product()
 }
 
-/// The element of a part: files as base64, what is JSON as itself.
-fn element_of(kind: Option<OutputKind>, tensor: &IndexedTensor, i: usize) -> Value {
-    let kind = kind.filter(|_| tensor.datatype == Datatype::Bytes);
-    match (kind, media::elements(&tensor.data).nth(i)) {
-        (Some(kind), Some(bytes)) if kind.is_file() => Value::String(STANDARD.encode(bytes)),
-        (Some(kind), Some(bytes))
-            if kind.is_json() || kind == OutputKind::Label && bytes.starts_with(b"{") =>
-        {
-            serde_json::from_slice(bytes).unwrap_or_else(|_| element(tensor, i))
+/// The elements of a tensor, one after the other: of a part files as base64 and what is JSON as itself, null where there
+/// is no number or nothing.
+fn elements(kind: Option<OutputKind>, tensor: &IndexedTensor) -> impl Iterator<Item = Value> {
+    let data = &tensor.data;
+    macro_rules! numbers {
+        ($type:ty, $as:expr) => {{
+            let show: fn($type) -> Value = $as;
+            let chunks = data.as_chunks::<{ size_of::<$type>() }>().0;
+            Box::new(chunks.iter().map(move |bytes| show(<$type>::from_le_bytes(*bytes))))
+        }};
+    }
+    let there: Box<dyn Iterator<Item = Value>> = match tensor.datatype {
+        Datatype::Bool => numbers!(u8, |byte| json!(byte != 0)),
+        Datatype::Uint8 => numbers!(u8, |x| json!(x)),
+        Datatype::Uint16 => numbers!(u16, |x| json!(x)),
+        Datatype::Uint32 => numbers!(u32, |x| json!(x)),
+        Datatype::Uint64 => numbers!(u64, |x| json!(x)),
+        Datatype::Int8 => numbers!(i8, |x| json!(x)),
+        Datatype::Int16 => numbers!(i16, |x| json!(x)),
+        Datatype::Int32 => numbers!(i32, |x| json!(x)),
+        Datatype::Int64 => numbers!(i64, |x| json!(x)),
+        Datatype::Fp16 => numbers!(f16, |x| json!(shortest(x.into()))),
+        Datatype::Bf16 => numbers!(bf16, |x| json!(shortest(x.into()))),
+        Datatype::Fp32 => numbers!(f32, |x| json!(shortest(x))),
+        Datatype::Fp64 => numbers!(f64, |x| json!(x)),
+        Datatype::Bytes => Box::new(media::elements(data).map(move |bytes| element_of(kind, bytes))),
+    };
+    there.chain(std::iter::repeat(Value::Null)).take(n_elements(tensor))
+}
+
+fn element_of(kind: Option<OutputKind>, bytes: &[u8]) -> Value {
+    let text = || Value::String(String::from_utf8_lossy(bytes).into_owned());
+    match kind {
+        Some(kind) if kind.is_file() => Value::String(STANDARD.encode(bytes)),
+        Some(kind) if kind.is_json() || kind == OutputKind::Label && bytes.starts_with(b"{") => {
+            serde_json::from_slice(bytes).unwrap_or_else(|_| text())
         }
-        _ => element(tensor, i),
+        _ => text(),
     }
 }
 
-/// The element at this place; null where it is no number or is not there.
-fn element(tensor: &IndexedTensor, i: usize) -> Value {
-    macro_rules! number {
-        ($type:ty) => {{
-            let width = size_of::<$type>();
-            let bytes = tensor.data.get(i * width..(i + 1) * width).and_then(|bytes| bytes.try_into().ok());
-            bytes.map(<$type>::from_le_bytes)
-        }};
-    }
-    match tensor.datatype {
-        Datatype::Bool => json!(number!(u8).map(|byte| byte != 0)),
-        Datatype::Uint8 => json!(number!(u8)),
-        Datatype::Uint16 => json!(number!(u16)),
-        Datatype::Uint32 => json!(number!(u32)),
-        Datatype::Uint64 => json!(number!(u64)),
-        Datatype::Int8 => json!(number!(i8)),
-        Datatype::Int16 => json!(number!(i16)),
-        Datatype::Int32 => json!(number!(i32)),
-        Datatype::Int64 => json!(number!(i64)),
-        Datatype::Fp16 => json!(number!(f16).map(|x| shortest(x.into()))),
-        Datatype::Bf16 => json!(number!(bf16).map(|x| shortest(x.into()))),
-        Datatype::Fp32 => json!(number!(f32).map(shortest)),
-        Datatype::Fp64 => json!(number!(f64)),
-        Datatype::Bytes => bytes_elements(tensor).nth(i).map_or(Value::Null, Value::String),
-    }
+/// The texts of a BYTES tensor.
+fn texts(data: &[u8]) -> impl Iterator<Item = String> {
+    media::elements(data).map(|bytes| String::from_utf8_lossy(bytes).into_owned())
 }
 
 /// The `f64` that prints as this `f32` does: 0.1 stays 0.1.
 fn shortest(value: f32) -> f64 {
     value.to_string().parse().unwrap_or(f64::NAN)
-}
-
-fn bytes_elements(tensor: &IndexedTensor) -> impl Iterator<Item = String> {
-    let named = Tensor {
-        name: String::new(),
-        datatype: tensor.datatype,
-        shape: tensor.shape.clone(),
-        data: tensor.data.clone(),
-    };
-    named.elements().map(|text| String::from_utf8_lossy(&text).into_owned()).collect::<Vec<_>>().into_iter()
 }
 
 struct Output<'a> {
@@ -292,7 +291,7 @@ impl Serialize for Elements<'_> {
             Datatype::Bytes if self.texts == Texts::Base64 => {
                 serializer.collect_seq(media::elements(data).map(|bytes| STANDARD.encode(bytes)))
             }
-            Datatype::Bytes => serializer.collect_seq(bytes_elements(self.tensor)),
+            Datatype::Bytes => serializer.collect_seq(texts(data)),
         }
     }
 }
@@ -329,6 +328,30 @@ mod tests {
         };
         assert_eq!(predictions(&schema(view.clone()), &tensors()), [json!("yes"), json!("no")]);
         assert_eq!(probabilities(&schema(view), &tensors())[0], [0.25, 0.75]);
+    }
+
+    #[test]
+    fn many_texts_are_each_read_once() {
+        // Reading them from the start for each would take hours.
+        let n = 200_000;
+        let data: Vec<u8> = (0..n).flat_map(|_| b"\x03\0\0\0one".iter().copied()).collect();
+        let tensor = IndexedTensor { index: 0, datatype: Datatype::Bytes, shape: vec![n], data: data.into() };
+        let text = OutputView::Number { output: "label".into(), title: String::new() };
+        for view in [text, OutputView::Tensors] {
+            let told = predictions(&schema(view), std::slice::from_ref(&tensor));
+            assert_eq!((told.len(), told.last()), (n, Some(&json!("one"))));
+        }
+        assert_eq!(first_rows(&tensor, 2), json!(["one", "one"]));
+        assert_eq!(explanations(&[tensor]).len(), n);
+    }
+
+    #[test]
+    fn what_is_not_there_is_null_and_rows_keep_their_width() {
+        let data: Vec<u8> = [1.5_f32, 2.0, 3.0].iter().flat_map(|x| x.to_le_bytes()).collect();
+        let tensor =
+            IndexedTensor { index: 1, datatype: Datatype::Fp32, shape: vec![2, 2], data: data.into() };
+        let told = predictions(&schema(OutputView::Tensors), &[tensor]);
+        assert_eq!(told, [json!([1.5, 2.0]), json!([3.0, null])]);
     }
 
     #[test]

@@ -55,10 +55,26 @@ impl Blunt {
 }
 
 /// The output that holds the probabilities of classes.
-pub fn probabilities(schema: &Schema) -> Option<&str> {
+fn probabilities(schema: &Schema) -> Option<&str> {
     match &schema.output {
         OutputView::Label { probabilities, .. } => probabilities.as_deref(),
         _ => None,
+    }
+}
+
+/// Why of this model the best classes cannot be told alone: probabilities have to tell of the others, and nothing else may.
+pub fn check_best(schema: &Schema) -> Result<(), String> {
+    let OutputView::Label { label, probabilities: Some(probabilities), .. } = &schema.output else {
+        return Err(
+            "this model gives no probabilities of classes of which the best could be chosen".to_owned()
+        );
+    };
+    match schema.outputs.iter().find(|output| ![label, probabilities].contains(&&output.name)) {
+        Some(output) => Err(format!(
+            "the output `{}` would tell of the other classes; only a model without it can be asked for the best alone",
+            output.name
+        )),
+        None => Ok(()),
     }
 }
 
@@ -145,6 +161,26 @@ mod tests {
         let best = Blunt { n_decimals: None, top_k: Some(1) };
         let got = told(best, tensor(Datatype::Fp64, &[2, 3], &[0.2, 0.5, 0.3, 0.4, 0.4, 0.2]));
         assert_eq!(got, [0.0, 0.5, 0.0, 0.4, 0.0, 0.0]);
+    }
+
+    #[test]
+    fn a_further_output_would_tell_of_the_other_classes() {
+        let output =
+            |name: &str| TensorSpec { name: name.to_owned(), datatype: Datatype::Fp32, shape: vec![-1, 3] };
+        let view = OutputView::Label {
+            label: "l".to_owned(),
+            probabilities: Some("p".to_owned()),
+            classes: Vec::new(),
+            labels: Vec::new(),
+        };
+        let of = |names: &[&str]| Schema {
+            outputs: names.iter().map(|name| output(name)).collect(),
+            output: view.clone(),
+            ..Schema::default()
+        };
+        assert!(check_best(&of(&["l", "p"])).is_ok());
+        assert!(check_best(&of(&["l", "logits", "p"])).unwrap_err().contains("`logits`"));
+        assert!(check_best(&Schema::default()).is_err());
     }
 
     #[test]

@@ -31,15 +31,50 @@ pub struct About<'a> {
     pub offers: Offers,
 }
 
+/// What a row is.
+enum Row {
+    Columns(Vec<Column>),
+    /// Too many values to be described one by one.
+    Wide {
+        n: usize,
+        datatype: Datatype,
+    },
+}
+
+impl Row {
+    /// None where the model takes tensors alone.
+    fn of(schema: &Schema) -> Option<Self> {
+        let datatype = schema.inputs.first()?.datatype;
+        // A plan of a million columns is for whoever is asked, not for whoever looks.
+        if let Some(n) = Plan::width(schema).filter(|n| *n > COLUMNS) {
+            return Some(Self::Wide { n, datatype });
+        }
+        let columns = Plan::new(schema)?.columns;
+        Some(match columns.len() {
+            n if n > COLUMNS => Self::Wide { n, datatype },
+            _ => Self::Columns(columns),
+        })
+    }
+}
+
+/// What a document is about, with what a row is.
+struct Described<'a> {
+    model: &'a str,
+    schema: &'a Schema,
+    offers: Offers,
+    plan: Option<Row>,
+}
+
 /// The document.
 pub fn document(about: &About<'_>) -> Value {
-    let About { title, version, url, .. } = about;
+    let About { title, version, url, model, schema, offers, .. } = *about;
+    let described = Described { model, schema, offers, plan: Row::of(schema) };
     let mut document = json!({
         "openapi": "3.1.0",
         "info": { "title": title, "version": version },
         "servers": [{ "url": url.trim_end_matches('/') }],
-        "paths": paths(about),
-        "components": { "schemas": schemas(about) },
+        "paths": paths(&described),
+        "components": { "schemas": schemas(&described) },
     });
     if about.needs_token {
         let scheme = json!({ "type": "http", "scheme": "bearer", "description": "A token of the server" });
@@ -49,15 +84,17 @@ pub fn document(about: &About<'_>) -> Value {
     document
 }
 
-fn paths(about: &About<'_>) -> Value {
-    let model = about.model;
+fn paths(about: &Described<'_>) -> Value {
+    let (model, plan) = (about.model, &about.plan);
     let mut paths = Map::new();
-    let has_rows = Plan::new(about.schema).is_some();
-    if has_rows {
-        let records = json!({ "dataframe_records": [named_row(about.schema)] });
+    let row = sample::row(about.schema);
+    let named = row.clone().zip(plan.as_ref()).and_then(|(row, plan)| named_row(row, plan));
+    let instances = row.map(|row| json!({ "instances": [row] }));
+    if plan.is_some() {
+        let records = named.as_ref().map(|row| json!({ "dataframe_records": [row] }));
         let call = post("predict", "Predict rows", ("Rows", records), "Predictions");
         paths.insert("/invocations".to_owned(), call);
-        let instances = json!({ "instances": [sample::row(about.schema)] });
+        let instances = instances.clone();
         let call = post(
             "predictInstances",
             "Predict rows, as KServe V1 asks",
@@ -66,23 +103,21 @@ fn paths(about: &About<'_>) -> Value {
         );
         paths.insert(format!("/v1/models/{model}:predict"), call);
     }
-    if has_rows && about.offers.explains {
-        let instances = json!({ "instances": [sample::row(about.schema)] });
+    if plan.is_some() && about.offers.explains {
         let call =
             post("explain", "Explain the predictions of rows", ("Instances", instances), "Explanations");
         paths.insert(format!("/v1/models/{model}:explain"), call);
     }
-    if has_rows && about.offers.streams {
-        let row = || named_row(about.schema);
-        let call = post("generate", "Answer one row with a text", ("Row", row()), "Text");
+    if plan.is_some() && about.offers.streams {
+        let call = post("generate", "Answer one row with a text", ("Row", named.clone()), "Text");
         paths.insert(format!("/v2/models/{model}/generate"), call);
-        let mut call = post("generateStream", "Answer one row piece by piece", ("Row", row()), "Text");
+        let mut call = post("generateStream", "Answer one row piece by piece", ("Row", named), "Text");
         let events = call["post"]["responses"]["200"]["content"]["application/json"].take();
         call["post"]["responses"]["200"]["content"] = json!({ "text/event-stream": events });
         paths.insert(format!("/v2/models/{model}/generate_stream"), call);
     }
-    let inputs: Vec<Value> = about.schema.inputs.iter().map(sample::tensor).collect();
-    let call = post("infer", "Predict tensors", ("Tensors", json!({ "inputs": inputs })), "Outputs");
+    let inputs = sample::tensors(about.schema).map(|inputs| json!({ "inputs": inputs }));
+    let call = post("infer", "Predict tensors", ("Tensors", inputs), "Outputs");
     paths.insert(format!("/v2/models/{model}/infer"), call);
     let ready = json!({ "get": {
         "operationId": "ready",
@@ -93,14 +128,18 @@ fn paths(about: &About<'_>) -> Value {
     Value::Object(paths)
 }
 
-fn post(id: &str, summary: &str, (request, example): (&str, Value), answer: &str) -> Value {
+fn post(id: &str, summary: &str, (request, example): (&str, Option<Value>), answer: &str) -> Value {
     let of = |name: &str| json!({ "$ref": format!("#/components/schemas/{name}") });
+    let mut sent = json!({ "schema": of(request) });
+    if let Some(example) = example {
+        sent["example"] = example;
+    }
     json!({ "post": {
         "operationId": id,
         "summary": summary,
         "requestBody": {
             "required": true,
-            "content": { "application/json": { "schema": of(request), "example": example } },
+            "content": { "application/json": sent },
         },
         "responses": {
             "200": { "description": "The answer", "content": { "application/json": { "schema": of(answer) } } },
@@ -114,7 +153,7 @@ fn refusal() -> Value {
     json!({ "description": "Why not", "content": { "application/json": { "schema": schema } } })
 }
 
-fn schemas(about: &About<'_>) -> Value {
+fn schemas(about: &Described<'_>) -> Value {
     let schema = about.schema;
     let list = |of: Value| json!({ "type": "array", "items": of, "minItems": 1 });
     let object =
@@ -123,9 +162,9 @@ fn schemas(about: &About<'_>) -> Value {
     let text = json!({ "type": "string" });
     let mut schemas = Map::new();
     let mut add = |name: &str, schema: Value| schemas.insert(name.to_owned(), schema);
-    if let Some(plan) = Plan::new(schema) {
-        add("Row", row(schema, &plan));
-        add("Values", values(schema, &plan));
+    if let Some(plan) = &about.plan {
+        add("Row", row(schema, plan));
+        add("Values", values(schema, plan));
         add("Rows", object("dataframe_records", list(reference("Row"))));
         let either = json!({ "oneOf": [reference("Values"), reference("Row")] });
         add("Instances", object("instances", list(either)));
@@ -144,29 +183,30 @@ fn schemas(about: &About<'_>) -> Value {
 }
 
 /// A row as an object of values by name.
-fn row(schema: &Schema, plan: &Plan) -> Value {
-    if plan.columns.len() > COLUMNS {
-        return json!({ "type": "object", "description": format!("{} values by name", plan.columns.len()) });
-    }
-    let properties: Map<String, Value> = plan
-        .columns
-        .iter()
-        .enumerate()
-        .map(|(place, c)| (c.name.clone(), column(schema, place, c)))
-        .collect();
-    let names: Vec<&str> = plan.columns.iter().map(|column| column.name.as_str()).collect();
+fn row(schema: &Schema, plan: &Row) -> Value {
+    let columns = match plan {
+        Row::Wide { n, .. } => {
+            return json!({ "type": "object", "description": format!("{n} values by name") });
+        }
+        Row::Columns(columns) => columns,
+    };
+    let properties: Map<String, Value> =
+        columns.iter().enumerate().map(|(place, c)| (c.name.clone(), column(schema, place, c))).collect();
+    let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
     json!({ "type": "object", "properties": properties, "required": names, "additionalProperties": false })
 }
 
 /// A row as a list of values in the order of the columns.
-fn values(schema: &Schema, plan: &Plan) -> Value {
-    let n = plan.columns.len();
-    if n > COLUMNS {
-        let of = plan.columns.first().map(|first| value_type(first.datatype)).unwrap_or_default();
-        return json!({ "type": "array", "items": of, "minItems": n, "maxItems": n });
-    }
-    let items: Vec<Value> =
-        plan.columns.iter().enumerate().map(|(place, c)| column(schema, place, c)).collect();
+fn values(schema: &Schema, plan: &Row) -> Value {
+    let columns = match plan {
+        Row::Wide { n, datatype } => {
+            let of = value_type(*datatype);
+            return json!({ "type": "array", "items": of, "minItems": n, "maxItems": n });
+        }
+        Row::Columns(columns) => columns,
+    };
+    let n = columns.len();
+    let items: Vec<Value> = columns.iter().enumerate().map(|(place, c)| column(schema, place, c)).collect();
     json!({ "type": "array", "prefixItems": items, "minItems": n, "maxItems": n })
 }
 
@@ -272,8 +312,8 @@ fn tensors(specs: &[TensorSpec]) -> Vec<Value> {
     specs.iter().map(one).collect()
 }
 
-fn named_row(schema: &Schema) -> Value {
-    let plan = Plan::new(schema);
-    let names = plan.iter().flat_map(|plan| plan.columns.iter().map(|column| column.name.clone()));
-    Value::Object(names.zip(sample::row(schema).unwrap_or_default()).collect())
+/// A row by name.
+fn named_row(row: Vec<Value>, described: &Row) -> Option<Value> {
+    let Row::Columns(columns) = described else { return None };
+    Some(Value::Object(columns.iter().map(|column| column.name.clone()).zip(row).collect()))
 }

@@ -23,7 +23,8 @@ pub fn check(schema: &Schema, tensors: &[IndexedTensor]) -> Result<(), Misfit> {
     Ok(())
 }
 
-fn check_file(part: &InputPart, bytes: &[u8]) -> Result<(), String> {
+/// Why a file is none that an input takes.
+pub(super) fn check_file(part: &InputPart, bytes: &[u8]) -> Result<(), String> {
     if bytes.is_empty() {
         return Err("the file is empty".to_owned());
     }

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use spec::limits;
 use spec::schema::parts::InputKind;
 use spec::schema::{InputView, Schema};
 use spec::tensor::Datatype;
@@ -48,7 +49,14 @@ pub struct EachInput {
 }
 
 impl Plan {
-    /// The plan for this schema, if its rows have a fixed number of values.
+    /// How many values a row of the only input has; none where there are several, or where no plan has so many. Costs
+    /// nothing, where a plan of many columns does.
+    pub fn width(schema: &Schema) -> Option<usize> {
+        let [only] = schema.inputs.as_slice() else { return None };
+        only.row_elements().filter(|width| *width <= limits::ROW_VALUES)
+    }
+
+    /// The plan for this schema, if its rows have a fixed number of values, and not too many.
     pub fn new(schema: &Schema) -> Option<Self> {
         let (columns, fill) = match schema.inputs.as_slice() {
             [] => return None,
@@ -67,7 +75,7 @@ impl Plan {
 
 fn one(schema: &Schema) -> Option<(Vec<Column>, Fill)> {
     let input = schema.inputs.first()?;
-    let width = input.row_elements()?;
+    let width = Plan::width(schema)?;
     let row_shape =
         input.shape.iter().skip(1).map(|n| usize::try_from(*n).ok()).collect::<Option<Vec<_>>>()?;
     let texts = Texts::of_input(schema, &input.name);

@@ -7,6 +7,7 @@
 //! are given a stream to the server and no address, token or key of it. `what_computes_holds_no_credential` in
 //! `provider` keeps this.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use reqwest::Method;
@@ -29,7 +30,7 @@ const NESTED: [(&str, &[&str]); 6] = [
     ("hub_lfs", &["/{owner}/{name}/info/lfs", "/datasets/{owner}/{name}/info/lfs"]),
     ("hub_repository", &["/api/models/{owner}/{name}", "/api/datasets/{owner}/{name}"]),
     ("repository_pages", &["/{owner}/{name}", "/datasets/{owner}/{name}"]),
-    ("inference_clients", &["/endpoints/{owner}/{name}", "/r/{link}"]),
+    ("inference_below", &["/endpoints/{owner}/{name}", "/r/{link}"]),
 ];
 
 #[tokio::test]
@@ -43,6 +44,7 @@ async fn who_may_do_what() {
     }
     let lab = json!({ "name": "alices-lab" });
     assert!(server.post(Actor::Owner, "/api/v1/organizations", &lab).await.status().is_success());
+    let mut fresh = Fresh::default();
     let mut table = String::new();
     let columns: Vec<String> = Actor::ALL.iter().map(|actor| format!("{actor:?}")).collect();
     writeln!(table, "{:8} {:75} {}", "", "", columns.join(" ")).unwrap();
@@ -50,7 +52,7 @@ async fn who_may_do_what() {
         for visibility in ["public", "private"] {
             write!(table, "{visibility:8} {:75}", format!("{method} {path}")).unwrap();
             for actor in Actor::ALL {
-                let status = ask(&server, actor, (&method, &path), visibility).await;
+                let status = ask(&server, &mut fresh, actor, (&method, &path), visibility).await;
                 write!(table, " {status:<width$}", width = format!("{actor:?}").len()).unwrap();
             }
             table.truncate(table.trim_end().len());
@@ -63,7 +65,7 @@ async fn who_may_do_what() {
 #[test]
 fn every_route_of_the_page_is_read() {
     assert_eq!(
-        ROUTER.matches(".nest(").count(),
+        ROUTER.matches(".nest(").count() + ROUTER.matches("_below(\"").count(),
         NESTED.iter().map(|(_, prefixes)| prefixes.len()).sum::<usize>()
     );
     let n_nested: usize = NESTED
@@ -76,7 +78,9 @@ fn every_route_of_the_page_is_read() {
     assert_eq!(paths.len(), ROUTER.matches(".route(").count() + n_nested);
     for (_, prefixes) in NESTED {
         assert!(
-            prefixes.iter().all(|prefix| ROUTER.contains(&format!(".nest(\"{prefix}\""))),
+            prefixes.iter().all(|prefix| {
+                ["nest", "below"].iter().any(|word| ROUTER.contains(&format!("{word}(\"{prefix}\"")))
+            }),
             "{prefixes:?}"
         );
     }
@@ -224,21 +228,36 @@ async fn stop_endpoint(server: &Server, name: &str) {
     let endpoint =
         NewEndpoint { repository_id: model.id, revision_id: main.id, percent: 100, state: "pending", now_ms };
     endpoints::put(db, &endpoint).await.unwrap();
-    let stopped = NewState { state: "stopped", reason: "", is_stopped: true, now_ms };
-    endpoints::set_state(db, model.id, &stopped).await.unwrap();
+    let stopped = NewState { state: "stopped", reason: "", now_ms };
+    endpoints::stop(db, model.id, &stopped).await.unwrap();
 }
 
+/// Repositories that nobody has changed yet, by kind and visibility.
+///
+/// What is refused changes nothing, so the next actor tries the same one. Only what was taken uses it up.
+type Fresh = BTreeMap<(&'static str, String), String>;
+
 /// The status with which this actor's request is answered. What changes something does so to a repository of its own.
-async fn ask(server: &Server, actor: Actor, route: (&Method, &str), visibility: &str) -> u16 {
+async fn ask(
+    server: &Server,
+    fresh: &mut Fresh,
+    actor: Actor,
+    route: (&Method, &str),
+    visibility: &str,
+) -> u16 {
     let (method, path) = route;
     let kind = if path.contains("/datasets/") { "dataset" } else { "model" };
     let name = match method.is_safe() {
         true => visibility.to_owned(),
-        false => {
-            let name = format!("{visibility}-{}", server.next_number());
-            prepare(server, &name, (kind, visibility)).await;
-            name
-        }
+        false => match fresh.get(&(kind, visibility.to_owned())) {
+            Some(name) => name.clone(),
+            None => {
+                let name = format!("{visibility}-{}", server.next_number());
+                prepare(server, &name, (kind, visibility)).await;
+                fresh.insert((kind, visibility.to_owned()), name.clone());
+                name
+            }
+        },
     };
     let mut filled = fill(method, path, &name);
     let mut secret = String::new();
@@ -272,6 +291,10 @@ async fn ask(server: &Server, actor: Actor, route: (&Method, &str), visibility: 
     let response = request.send().await.unwrap();
     let status = if is_rpc(path) { rpc_status(&response) } else { response.status().as_u16() };
     assert_ne!(status, 500, "{actor:?} {method} {path}");
+    let is_refused = if is_rpc(path) { status != 0 } else { status >= 400 };
+    if !method.is_safe() && !is_refused {
+        fresh.remove(&(kind, visibility.to_owned()));
+    }
     let is_own = matches!(actor, Actor::Session | Actor::Forged) || path.contains("/sessions");
     if !method.is_safe() && is_own {
         // It may have ended itself.

@@ -223,6 +223,64 @@ async fn what_is_kept_is_handed_out_without_secrets() {
 }
 
 #[tokio::test]
+async fn a_token_is_told_nothing_of_the_account_that_it_is_not_for() {
+    let server = Server::start().await;
+    server.create("iris", "private").await;
+    let link = json!({ "files": true });
+    let made = server.post(Actor::Owner, "/api/v1/models/alice/iris/links", &link).await;
+    assert_eq!(made.status(), StatusCode::CREATED);
+    let token = async |what: Value| {
+        let made: Value = server.post(Actor::Owner, "/api/v1/tokens", &what).await.json().await.unwrap();
+        made["secret"].as_str().unwrap().to_owned()
+    };
+    let narrow = [
+        token(json!({ "name": "asks", "scope": "predict" })).await,
+        token(json!({ "name": "reads one", "scope": "read", "repository": "alice/iris" })).await,
+    ];
+    for path in ["/api/v1/links", "/api/v1/sessions", "/api/v1/tokens"] {
+        let told = async |secret: &str| {
+            let asked = server.request(Actor::Nobody, Method::GET, path).bearer_auth(secret).send().await;
+            asked.unwrap().json::<Value>().await.unwrap()["items"].as_array().unwrap().len()
+        };
+        assert!(told(server.token(Actor::Reader)).await > 0, "{path}");
+        for secret in &narrow {
+            assert_eq!(told(secret).await, 0, "{path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_one_may_not_see_any_more_is_not_named_to_one() {
+    let server = Server::start_with(&[("sign_up", "open")]).await;
+    let (cookie, csrf) = sign_up(&server, "eve").await;
+    server.create("iris", "public").await;
+    let by_eve = |path: &str| {
+        let request = server.request(Actor::Nobody, Method::POST, path).header("cookie", &cookie);
+        request.header("origin", &server.url).header("x-csrf-token", &csrf)
+    };
+    assert!(by_eve("/api/models/alice/iris/like").send().await.unwrap().status().is_success());
+    let said = json!({ "title": "Question", "description": "Why so?" });
+    let said = by_eve("/api/models/alice/iris/discussions").json(&said).send().await.unwrap();
+    assert!(said.status().is_success());
+    let export = async || get(&server, &cookie, "/api/v1/me/export").await.text().await.unwrap();
+    let of = |text: &str, what: &str| {
+        let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        lines.filter(|line| line["is"] == what).collect::<Vec<_>>()
+    };
+    let before = export().await;
+    assert_eq!(of(&before, "like")[0]["repository"], "alice/iris");
+    assert_eq!(of(&before, "discussion")[0]["repository"], "alice/iris");
+    let close = server.request(Actor::Owner, Method::PUT, "/api/models/alice/iris/settings");
+    assert!(close.json(&json!({ "visibility": "private" })).send().await.unwrap().status().is_success());
+    let rename = json!({ "fromRepo": "alice/iris", "toRepo": "alice/secret" });
+    assert!(server.post(Actor::Owner, "/api/repos/move", &rename).await.status().is_success());
+    let after = export().await;
+    assert!(of(&after, "like").is_empty() && !after.contains("secret"), "{after}");
+    let said = of(&after, "discussion");
+    assert!(said[0]["repository"].is_null() && said[0].to_string().contains("Why so?"), "{after}");
+}
+
+#[tokio::test]
 async fn a_profile_is_bounded_and_nobody_vouches_for_a_new_address() {
     let server = Server::start().await;
     let put = async |body: Value| {

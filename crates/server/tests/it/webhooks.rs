@@ -110,6 +110,31 @@ fn scope(body: &str) -> String {
 }
 
 #[tokio::test]
+async fn what_is_sent_and_changed_by_hand_is_limited() {
+    let server = Server::start_with(&[HERE, QUICK, ("making_rate", "4")]).await;
+    server.create("iris", "private").await;
+    let (url, got) = receiver(&[200]).await;
+    let (path, _) = make(&server, "iris", &json!({ "url": url })).await;
+    let sent = server.post(Actor::Owner, &format!("{path}/test"), &json!({})).await;
+    assert_eq!(sent.status(), StatusCode::ACCEPTED);
+    let sent: Value = sent.json().await.unwrap();
+    until_got(&got, 1).await;
+    let again = format!("{path}/deliveries/{}/redeliver", sent["id"]);
+    let mut n_sent = 0;
+    // As many as the rate allows go, however slow the machine is.
+    until("it was too fast", async || {
+        n_sent += 1;
+        server.post(Actor::Owner, &again, &json!({})).await.status() == StatusCode::TOO_MANY_REQUESTS
+    })
+    .await;
+    assert!(n_sent > 1);
+    let test = server.post(Actor::Owner, &format!("{path}/test"), &json!({})).await;
+    let change = server.request(Actor::Owner, Method::PUT, &path).json(&json!({ "url": url }));
+    let change = change.send().await.unwrap();
+    assert_eq!([test.status(), change.status()], [StatusCode::TOO_MANY_REQUESTS; 2]);
+}
+
+#[tokio::test]
 async fn only_what_was_asked_for_is_told() {
     let server = Server::start_with(&[HERE, QUICK]).await;
     server.create("iris", "private").await;

@@ -4,7 +4,7 @@
 //! descriptors are closed and given out anew past these hooks.
 
 use core::ffi::{c_char, c_int, c_uint, c_void};
-use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicU64, Ordering};
 
 use super::entropy::{slice, with_caller};
 use crate::draw::draw;
@@ -16,8 +16,8 @@ use crate::{layout, sys};
 
 /// Descriptors that were opened on a random device, one bit each.
 static DEVICES: [AtomicU64; 1024] = [const { AtomicU64::new(0) }; 1024];
-/// Streams of the C library that were opened on a random device.
-static STREAMS: [AtomicUsize; 16] = [const { AtomicUsize::new(0) }; 16];
+/// How many descriptors a program may have been given when it began.
+const INHERITED: c_int = 64;
 /// Digests of what was noted already, so that a file that is opened every epoch is noted once.
 static NOTED: [AtomicU64; 16 * 1024] = [const { AtomicU64::new(0) }; 16 * 1024];
 
@@ -27,6 +27,7 @@ type File = *mut c_void;
 const O_WRONLY: c_int = 1;
 const O_RDWR: c_int = 2;
 const O_CREAT: c_int = 0o100;
+const O_TRUNC: c_int = 0o1000;
 
 macro_rules! opens {
     ($($name:ident $text:literal ($($argument:ident: $kind:ty),*) $flags:ident;)*) => {$(
@@ -98,7 +99,7 @@ renames! {
 
 fn opened_descriptor(opened: c_int, flags: c_int) -> c_int {
     if opened >= 0 && state::mode() != Mode::Off {
-        keep_errno(|| see(opened, flags & (O_WRONLY | O_RDWR) != 0));
+        keep_errno(|| see(opened, how(flags)));
     }
     opened
 }
@@ -108,22 +109,53 @@ fn opened_stream(opened: File, mode: &[u8]) -> File {
         return opened;
     }
     keep_errno(|| {
-        let descriptor = real!(c"fileno" as fn(File) -> c_int, (opened), -1);
+        let descriptor = descriptor_of(opened);
         // Behind a comma stands a character set.
         let mode = mode.split(|letter| *letter == b',').next().unwrap_or_default();
-        if see(descriptor, mode.iter().any(|letter| b"wa+".contains(letter))) {
-            let free = STREAMS.iter().find(|stream| {
-                stream.compare_exchange(0, opened as usize, Ordering::AcqRel, Ordering::Relaxed).is_ok()
-            });
-            // With all places taken the draw is not seen, which the count of what bypassed the hooks shows.
-            let _ = free;
-        }
+        let flags = match (mode.first(), mode.contains(&b'+')) {
+            (Some(b'w'), _) => O_WRONLY | O_TRUNC,
+            (_, true) => O_RDWR,
+            (Some(b'a'), false) => O_WRONLY,
+            _ => 0,
+        };
+        see(descriptor, how(flags));
     });
     opened
 }
 
-/// Notes a file that was opened; whether it is a random device.
-fn see(descriptor: c_int, is_written: bool) -> bool {
+fn descriptor_of(stream: File) -> c_int {
+    real!(c"fileno" as fn(File) -> c_int, (stream), -1)
+}
+
+/// What flags of `open(2)` say will be done.
+fn how(flags: c_int) -> u8 {
+    match flags & (O_WRONLY | O_RDWR) {
+        0 => layout::OPENED_TO_READ,
+        O_RDWR if flags & O_TRUNC == 0 => layout::OPENED_TO_CHANGE,
+        _ => layout::OPENED_TO_WRITE,
+    }
+}
+
+/// Notes a file that was opened.
+fn see(descriptor: c_int, source: u8) {
+    if !mark(descriptor) {
+        let mut link = Text::new();
+        link.push(b"/proc/self/fd/");
+        link.push_number(descriptor as u64);
+        let mut space = [0_u8; text::LONGEST];
+        let source = match source {
+            // There is nothing in it to be read, mostly because it was made just now.
+            layout::OPENED_TO_CHANGE if sys::length(descriptor) == Some(0) => layout::OPENED_TO_WRITE,
+            source => source,
+        };
+        if let Some(path) = sys::read_link(link.as_c(), &mut space) {
+            note(path, source);
+        }
+    }
+}
+
+/// Notes whether a descriptor is open on a random device, and says so.
+fn mark(descriptor: c_int) -> bool {
     let is_device = is_random_device(descriptor);
     if let Some(bits) = usize::try_from(descriptor).ok().and_then(|at| DEVICES.get(at / 64)) {
         let bit = 1 << (descriptor as u32 % 64);
@@ -132,17 +164,48 @@ fn see(descriptor: c_int, is_written: bool) -> bool {
             false => bits.fetch_and(!bit, Ordering::Relaxed),
         };
     }
-    if !is_device {
-        let mut link = Text::new();
-        link.push(b"/proc/self/fd/");
-        link.push_number(descriptor as u64);
-        let mut space = [0_u8; text::LONGEST];
-        let source = if is_written { layout::OPENED_TO_WRITE } else { layout::OPENED_TO_READ };
-        if let Some(path) = sys::read_link(link.as_c(), &mut space) {
-            note(path, source);
-        }
-    }
     is_device
+}
+
+/// Looks at what this program was started with.
+pub fn begin() {
+    (0..INHERITED).for_each(|descriptor| {
+        mark(descriptor);
+    });
+}
+
+/// Whether a read from here is a draw.
+fn is_marked(descriptor: c_int) -> bool {
+    let bits = usize::try_from(descriptor).ok().and_then(|at| DEVICES.get(at / 64));
+    let is_marked =
+        bits.is_some_and(|bits| bits.load(Ordering::Relaxed) & (1 << (descriptor as u32 % 64)) != 0);
+    is_marked && is_random_device(descriptor)
+}
+
+macro_rules! duplicates {
+    ($($name:ident $text:literal ($($argument:ident: $kind:ty),*) $is:expr;)*) => {$(
+        // SAFETY: it has the type of the function of this name, with the argument that may be absent; a register that
+        // holds none is passed on unread.
+        #[unsafe(no_mangle)]
+        pub extern "C" fn $name($($argument: $kind),*) -> c_int {
+            let made = real!($text as fn($($kind),*) -> c_int, ($($argument),*), -1);
+            if $is && made >= 0 && state::mode() != Mode::Off {
+                mark(made);
+            }
+            made
+        }
+    )*};
+}
+
+const F_DUPFD: c_int = 0;
+const F_DUPFD_CLOEXEC: c_int = 1030;
+
+duplicates! {
+    dup c"dup" (from: c_int) true;
+    dup2 c"dup2" (from: c_int, to: c_int) true;
+    dup3 c"dup3" (from: c_int, to: c_int, flags: c_int) true;
+    fcntl c"fcntl" (from: c_int, command: c_int, value: usize) matches!(command, F_DUPFD | F_DUPFD_CLOEXEC);
+    fcntl64 c"fcntl64" (from: c_int, command: c_int, value: usize) matches!(command, F_DUPFD | F_DUPFD_CLOEXEC);
 }
 
 fn is_random_device(descriptor: c_int) -> bool {
@@ -202,11 +265,7 @@ with_caller!(fread, "r8", fread_from);
 with_caller!(fread_unlocked, "r8", fread_from);
 
 extern "C" fn read_from(descriptor: c_int, space: *mut u8, n: usize, caller: usize) -> isize {
-    let is_device = usize::try_from(descriptor)
-        .ok()
-        .and_then(|at| DEVICES.get(at / 64))
-        .is_some_and(|bits| bits.load(Ordering::Relaxed) & (1 << (descriptor as u32 % 64)) != 0);
-    if is_device && is_random_device(descriptor) {
+    if is_marked(descriptor) {
         let drawn = draw(layout::DEVICE_READ, slice(space, n), caller, |space| sys::read(descriptor, space));
         return sys::with_errno(drawn);
     }
@@ -230,9 +289,8 @@ extern "C" fn fread_from(space: *mut u8, size: usize, n: usize, stream: File, ca
     let real = |space: *mut u8| {
         real!(c"fread" as fn(*mut u8, usize, usize, File) -> usize, (space, size, n, stream), 0)
     };
-    let is_device = STREAMS.iter().any(|known| known.load(Ordering::Relaxed) == stream as usize);
     let n_bytes = size.saturating_mul(n);
-    if !is_device || n_bytes == 0 {
+    if n_bytes == 0 || stream.is_null() || !keep_errno(|| is_marked(descriptor_of(stream))) {
         return real(space);
     }
     let drawn = draw(layout::DEVICE_STREAM, slice(space, n_bytes), caller, |space| {
@@ -249,13 +307,4 @@ pub extern "C" fn __fread_chk(space: *mut u8, n_space: usize, size: usize, n: us
         sys::exit(sys::BROKEN);
     }
     fread_from(space, size, n, stream, 0)
-}
-
-// SAFETY: it has the type of `fclose(3)`, and passes on what it was given.
-#[unsafe(no_mangle)]
-pub extern "C" fn fclose(stream: File) -> c_int {
-    for known in &STREAMS {
-        let _ = known.compare_exchange(stream as usize, 0, Ordering::AcqRel, Ordering::Relaxed);
-    }
-    real!(c"fclose" as fn(File) -> c_int, (stream), -1)
 }

@@ -9,7 +9,7 @@ use super::threads;
 use crate::layout;
 use crate::log::{self, Record};
 use crate::real::real;
-use crate::state::{self, Mode, PLACES};
+use crate::state::{self, Mode, Owner, PLACES};
 use crate::stream;
 use crate::sys::{self, Mapping};
 use crate::task;
@@ -161,7 +161,7 @@ fn spawned(path: &[u8], environment: List, spawn: impl FnOnce(List) -> c_int) ->
     let mut process = Text::new();
     PLACES.with(|places| process.push(places.process.bytes()));
     state::push_child(&mut process, stream, ordinal);
-    rewritten(environment, &process, spawn)
+    rewritten(environment, (&process, &Owner::NEXT), spawn)
 }
 
 /// Becomes another program, which takes over this process's path.
@@ -172,22 +172,27 @@ fn with_environment(path: &[u8], environment: List, exec: impl FnOnce(List) -> c
     note_program(layout::EXEC, 0, path);
     let mut process = Text::new();
     PLACES.with(|places| process.push(places.process.bytes()));
-    rewritten(environment, &process, exec)
+    rewritten(environment, (&process, &Owner::own()), exec)
 }
 
 /// Our variables, which every program of a run is given.
-const OURS: [&[u8]; 7] = [
+const OURS: [&[u8]; 8] = [
     state::PRELOAD,
     state::LOGS,
     state::SCRIPT,
     state::PROCESS,
+    state::OWNER,
     state::LIBRARY,
     state::MODE_NAME,
     state::STRICT,
 ];
 
 /// Calls `work` with the environment, and ours in it; the list is given back when `work` comes back.
-fn rewritten(environment: List, process: &Text, work: impl FnOnce(List) -> c_int) -> c_int {
+fn rewritten(
+    environment: List,
+    (process, owner): (&Text, &Owner),
+    work: impl FnOnce(List) -> c_int,
+) -> c_int {
     let n_entries = text::variables(environment).count() + OURS.len() + 1;
     let n_list = n_entries * size_of::<Path>();
     let theirs = text::variable(environment, state::PRELOAD).unwrap_or_default();
@@ -211,6 +216,7 @@ fn rewritten(environment: List, process: &Text, work: impl FnOnce(List) -> c_int
         }
     });
     list.write(state::PROCESS, &[process.bytes()]);
+    list.write(state::OWNER, &[if state::is_stranger() { &Owner::NOBODY } else { owner }.bytes()]);
     list.write(state::MODE_NAME, &[if state::mode() == Mode::Replay { b"replay" } else { b"record" }]);
     if state::is_strict() {
         list.write(state::STRICT, &[b"1"]);

@@ -195,8 +195,12 @@ pub struct Trace {
     pub word: String,
     /// Such as `README.md, line 3` or `the name of the file data/alice.csv`.
     pub place: String,
-    /// Whether the link hides it. What it does not hide is not shown or given through it at all.
+    /// Whether the link hides it. What is neither hidden nor shown is not given through it at all.
     pub hidden: bool,
+    /// Whether it is shown all the same: a model is asked with the names of its inputs and answers with those of its
+    /// classes.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub shown: bool,
 }
 
 /// A new link with its address, which is shown this once.

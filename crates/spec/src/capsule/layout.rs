@@ -51,6 +51,8 @@ pub const RANDOM_DEVICE: u8 = 7;
 pub const OPENED_TO_READ: u8 = 1;
 pub const OPENED_TO_WRITE: u8 = 2;
 pub const RENAMED_TO: u8 = 3;
+/// To read and write what was in it.
+pub const OPENED_TO_CHANGE: u8 = 4;
 
 /// Sources of a spawn.
 pub const FORK: u8 = 1;

@@ -110,30 +110,32 @@ impl InputKind {
 
     /// Whether it travels as the bytes of a file: base64 in JSON.
     pub fn is_file(self) -> bool {
-        matches!(self, Self::Image | Self::Audio | Self::Video | Self::File)
+        OutputKind::from(self).is_file()
     }
 
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Value => "value",
-            Self::Text => "text",
-            Self::Image => "image",
-            Self::Audio => "audio",
-            Self::Video => "video",
-            Self::File => "file",
-            Self::Table => "table",
-            Self::Series => "series",
-            Self::Json => "json",
-        }
+        OutputKind::from(self).as_str()
     }
 
     fn tensor(self, name: &str) -> TensorSpec {
-        let (datatype, shape) = match self {
-            Self::Value => (Datatype::Fp64, vec![-1]),
-            Self::Series => (Datatype::Fp64, vec![-1, -1]),
-            _ => (Datatype::Bytes, vec![-1]),
-        };
-        TensorSpec { name: name.to_owned(), datatype, shape }
+        OutputKind::from(self).tensor(name)
+    }
+}
+
+/// What goes in one way can come out the same way.
+impl From<InputKind> for OutputKind {
+    fn from(kind: InputKind) -> Self {
+        match kind {
+            InputKind::Value => Self::Value,
+            InputKind::Text => Self::Text,
+            InputKind::Image => Self::Image,
+            InputKind::Audio => Self::Audio,
+            InputKind::Video => Self::Video,
+            InputKind::File => Self::File,
+            InputKind::Table => Self::Table,
+            InputKind::Series => Self::Series,
+            InputKind::Json => Self::Json,
+        }
     }
 }
 
@@ -144,17 +146,7 @@ impl OutputKind {
             "label" => Self::Label,
             "boxes" => Self::Boxes,
             "masks" => Self::Masks,
-            word => match InputKind::of_word(word)? {
-                InputKind::Value => Self::Value,
-                InputKind::Text => Self::Text,
-                InputKind::Image => Self::Image,
-                InputKind::Audio => Self::Audio,
-                InputKind::Video => Self::Video,
-                InputKind::File => Self::File,
-                InputKind::Table => Self::Table,
-                InputKind::Series => Self::Series,
-                InputKind::Json => Self::Json,
-            },
+            word => InputKind::of_word(word)?.into(),
         })
     }
 

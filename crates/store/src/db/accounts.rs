@@ -98,9 +98,15 @@ pub async fn by_verified_email(db: &Db, email: &str) -> Result<Vec<Account>, Err
 }
 
 /// Deletes an account with its tokens, sessions, memberships, grants and likes. [`Error::NotEmpty`] if it owns
-/// repositories, [`Error::LastAdmin`] if it alone administers an organisation.
+/// repositories, [`Error::LastAdmin`] if it alone administers an organisation, [`Error::LastServerAdmin`] if it alone
+/// administers the server.
 pub async fn delete(db: &Db, id: AccountId) -> Result<(), Error> {
     let mut tx = db.begin().await?;
+    check_server_admins(&mut tx, id).await?;
+    // Two admins of one organisation who leave at the same moment wait here for one another.
+    let sql = "SELECT id FROM accounts WHERE id IN (SELECT organization_id FROM members
+        WHERE account_id = $1 AND role = 'admin') ORDER BY id {lock}";
+    query("hold organisations", sql).bind(id).all::<(i64,)>(&mut tx).await?;
     if query("look at organisations", ALONE).bind(id).optional::<(i64,)>(&mut tx).await?.is_some() {
         return Err(Error::LastAdmin);
     }
@@ -116,6 +122,14 @@ pub async fn delete(db: &Db, id: AccountId) -> Result<(), Error> {
         return Err(Error::not_found("account", id));
     }
     tx.commit().await
+}
+
+/// Refuses where somebody else has to be left to administer the server, and is not.
+async fn check_server_admins(tx: &mut Tx, leaving: AccountId) -> Result<(), Error> {
+    // Two of them who leave at the same moment wait here for one another.
+    let sql = "SELECT id FROM accounts WHERE is_admin ORDER BY id {lock}";
+    let admins = query("hold admins", sql).all::<(AccountId,)>(tx).await?;
+    if admins == [(leaving,)] { Err(Error::LastServerAdmin) } else { Ok(()) }
 }
 
 /// Whether an account alone administers an organisation.

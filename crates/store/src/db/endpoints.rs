@@ -7,7 +7,7 @@ use spec::name::RepositoryKind;
 
 use super::ids::{AccountId, EndpointId, RepositoryId, RevisionId};
 use super::repositories::{Viewer, visible};
-use super::{Db, Page, id_cursor, page, page_limit, query};
+use super::{Db, Page, Tx, id_cursor, page, page_limit, query};
 use crate::Error;
 
 pub mod recorded;
@@ -73,7 +73,6 @@ pub struct NewEndpoint<'a> {
 pub struct NewState<'a> {
     pub state: &'a str,
     pub reason: &'a str,
-    pub is_stopped: bool,
     pub now_ms: i64,
 }
 
@@ -148,13 +147,33 @@ pub async fn set_idle(
     update.bind(new.now_ms).run(db.writer()).await.map(|_| ())
 }
 
-/// Changes what its owner set. [`Error::NotFound`] if the repository has no endpoint.
-pub async fn set_options(db: &Db, repository: RepositoryId, new: &Options, now_ms: i64) -> Result<(), Error> {
+/// Changes what its owner set, by what that is at this moment; where `change` refuses, nothing is changed.
+/// [`Error::NotFound`] if the repository has no endpoint.
+pub async fn change_options<E>(
+    db: &Db,
+    repository: RepositoryId,
+    now_ms: i64,
+    change: impl FnOnce(Options) -> Result<Options, E>,
+) -> Result<Result<Options, E>, Error> {
+    let mut tx = db.begin().await?;
+    let sql =
+        "SELECT min_replicas, max_replicas, concurrency, request_timeout_ms, load_timeout_ms, idle_after_ms,
+            memory_bytes, log_sample FROM endpoints WHERE repository_id = $1 {lock}";
+    let found = query("read options", sql).bind(repository).optional::<Options>(&mut tx).await?;
+    let changed = change(found.ok_or_else(|| Error::not_found("endpoint", repository))?);
+    if let Ok(new) = &changed {
+        set_options(&mut tx, repository, new, now_ms).await?;
+        tx.commit().await?;
+    }
+    Ok(changed)
+}
+
+async fn set_options(tx: &mut Tx, repository: RepositoryId, new: &Options, now_ms: i64) -> Result<(), Error> {
     let sql = "UPDATE endpoints SET min_replicas = $2, max_replicas = $3, concurrency = $4,
             request_timeout_ms = $5, load_timeout_ms = $6, idle_after_ms = $7, memory_bytes = $8, log_sample = $9,
             updated_ms = $10
         WHERE repository_id = $1";
-    let n_rows = query("change an endpoint", sql)
+    query("change an endpoint", sql)
         .bind(repository)
         .bind(new.min_replicas)
         .bind(new.max_replicas)
@@ -165,9 +184,9 @@ pub async fn set_options(db: &Db, repository: RepositoryId, new: &Options, now_m
         .bind(new.memory_bytes)
         .bind(new.log_sample)
         .bind(now_ms)
-        .run(db.writer())
-        .await?;
-    if n_rows == 0 { Err(Error::not_found("endpoint", repository)) } else { Ok(()) }
+        .run(tx)
+        .await
+        .map(|_| ())
 }
 
 /// The endpoints that are never to sleep, at most so many.
@@ -176,19 +195,35 @@ pub async fn kept_awake(db: &Db, limit: u32) -> Result<Vec<Endpoint>, Error> {
     query("find endpoints to keep awake", sql).bind(i64::from(limit)).all(db).await
 }
 
-/// Notes how an endpoint stands. [`Error::NotFound`] if the repository has none.
-pub async fn set_state(db: &Db, repository: RepositoryId, new: &NewState<'_>) -> Result<(), Error> {
-    let sql = "UPDATE endpoints SET state = $2, reason = $3, is_stopped = $4, updated_ms = $5
-        WHERE repository_id = $1";
-    let n_rows = query("note a state", sql)
-        .bind(repository)
-        .bind(new.state)
-        .bind(new.reason)
-        .bind(new.is_stopped)
-        .bind(new.now_ms)
-        .run(db.writer())
-        .await?;
-    if n_rows == 0 { Err(Error::not_found("endpoint", repository)) } else { Ok(()) }
+/// Notes how the deploy of a revision stands, and answers whether that is news. Of an endpoint that its owner stopped,
+/// or where something else was deployed since, nothing is noted.
+pub async fn set_state(
+    db: &Db,
+    (repository, revision): (RepositoryId, RevisionId),
+    new: &NewState<'_>,
+) -> Result<bool, Error> {
+    let sql = "UPDATE endpoints SET state = $3, reason = $4, updated_ms = $5
+        WHERE repository_id = $1 AND revision_id = $2 AND NOT is_stopped AND (state <> $3 OR reason <> $4)";
+    let update = query("note a state", sql).bind(repository).bind(revision).bind(new.state).bind(new.reason);
+    Ok(update.bind(new.now_ms).run(db.writer()).await? > 0)
+}
+
+/// Notes that an endpoint's owner stopped it, and answers whether that is news.
+pub async fn stop(db: &Db, repository: RepositoryId, new: &NewState<'_>) -> Result<bool, Error> {
+    let sql = "UPDATE endpoints SET state = $2, reason = $3, is_stopped = TRUE, updated_ms = $4
+        WHERE repository_id = $1 AND NOT is_stopped";
+    let update = query("stop an endpoint", sql).bind(repository).bind(new.state).bind(new.reason);
+    Ok(update.bind(new.now_ms).run(db.writer()).await? > 0)
+}
+
+/// Has an endpoint stand as a revision does that answered before, and answers whether it does: not where something else
+/// was deployed since `former` was.
+pub async fn resume(db: &Db, former: RevisionId, new: &NewEndpoint<'_>) -> Result<bool, Error> {
+    let sql = "UPDATE endpoints SET revision_id = $3, revision_percent = $4, state = $5, reason = '',
+            is_stopped = FALSE, updated_ms = $6
+        WHERE repository_id = $1 AND revision_id = $2";
+    let update = query("resume an endpoint", sql).bind(new.repository_id).bind(former).bind(new.revision_id);
+    Ok(update.bind(new.percent).bind(new.state).bind(new.now_ms).run(db.writer()).await? > 0)
 }
 
 /// Deletes the endpoint of a repository. [`Error::NotFound`] if it has none.

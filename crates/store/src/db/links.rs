@@ -8,6 +8,7 @@ use spec::name::RepositoryKind;
 use spec::rights::Action;
 
 use super::ids::{AccountId, LinkId, RepositoryId, RevisionId};
+use super::repositories::{Viewer, visible};
 use super::{Db, Page, id_cursor, page, page_limit, query};
 use crate::Error;
 
@@ -127,27 +128,47 @@ pub async fn list(
     Ok(page(list.all::<Link>(db).await?, limit, |link| link.id.to_string()))
 }
 
-/// The links that an account made, newest first, revoked ones too.
-pub async fn made_by(db: &Db, account: &str, after: Option<&str>, limit: u32) -> Result<Page<Link>, Error> {
+/// The links that an account made to what it sees now, newest first, revoked ones too.
+pub async fn made_by(
+    db: &Db,
+    maker: (AccountId, Viewer),
+    after: Option<&str>,
+    limit: u32,
+) -> Result<Page<Link>, Error> {
     let limit = page_limit(limit);
-    let sql = format!("{SELECT} WHERE l.created_by = $1 AND l.id < $2 ORDER BY l.id DESC LIMIT $3");
-    let list = query("list links", sql).bind(account).bind(id_cursor(after, i64::MAX)?).bind(limit + 1);
-    Ok(page(list.all::<Link>(db).await?, limit, |link| link.id.to_string()))
+    let sql = format!("{SELECT} WHERE {} AND l.id < $3 ORDER BY l.id DESC LIMIT $4", made(1, 2));
+    let (account, (sees_all, _)) = (maker.0, maker.1.values());
+    let list = query("list links", sql).bind(account).bind(sees_all);
+    let list = list.bind(id_cursor(after, i64::MAX)?).bind(limit + 1).all::<Link>(db).await?;
+    Ok(page(list, limit, |link| link.id.to_string()))
 }
 
-/// The links that an account made, that work, and that end in this span of time, the next to end first.
+/// The links that an account made to what it sees now, that work, and that end in this span of time, the next to end
+/// first.
 pub async fn ending(
     db: &Db,
-    account: &str,
+    maker: (AccountId, Viewer),
     (from_ms, to_ms): (i64, i64),
     limit: u32,
 ) -> Result<Vec<Link>, Error> {
     let sql = format!(
-        "{SELECT} WHERE l.created_by = $1 AND l.expires_ms > $2 AND l.expires_ms <= $3 AND NOT l.is_revoked
-        ORDER BY l.expires_ms, l.id LIMIT $4"
+        "{SELECT} WHERE {} AND l.expires_ms > $3 AND l.expires_ms <= $4 AND NOT l.is_revoked
+        ORDER BY l.expires_ms, l.id LIMIT $5",
+        made(1, 2)
     );
-    let list = query("list links that end", sql).bind(account).bind(from_ms).bind(to_ms);
-    list.bind(page_limit(limit)).all(db).await
+    let (account, (sees_all, _)) = (maker.0, maker.1.values());
+    let list = query("list links that end", sql).bind(account).bind(sees_all);
+    list.bind(from_ms).bind(to_ms).bind(page_limit(limit)).all(db).await
+}
+
+/// Whether the account at `$n` made the link and sees where it leads, or sees all where `$m` says so. Who signs up under
+/// the name of somebody who left made none of that one's links.
+fn made(n: usize, m: usize) -> String {
+    format!(
+        "EXISTS (SELECT 1 FROM accounts m WHERE m.id = ${n} AND m.name = l.created_by AND m.created_ms <= l.created_ms)
+            AND (${m} OR {})",
+        visible(n)
+    )
 }
 
 /// Takes calls off the link's budget, all or none; `false` if it has not so many left or does not work any more.

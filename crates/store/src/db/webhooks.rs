@@ -85,6 +85,11 @@ const DELIVERY_COLUMNS: &str =
 /// Makes a webhook, unless the repository has `most` already: then [`Error::NotEmpty`].
 pub async fn create(db: &Db, new: &NewWebhook<'_>, most: i64) -> Result<Webhook, Error> {
     let mut tx = db.begin().await?;
+    // Two that are made at the same moment wait here for one another, so that each counts the other.
+    let hold = query("hold a repository", "SELECT id FROM repositories WHERE id = $1 {lock}");
+    if hold.bind(new.repository).optional::<(i64,)>(&mut tx).await?.is_none() {
+        return Err(Error::not_found("repository", new.repository));
+    }
     let sql = "SELECT CAST(count(*) AS BIGINT) FROM webhooks WHERE repository_id = $1";
     let (n,) = query("count webhooks", sql).bind(new.repository).one::<(i64,)>(&mut tx).await?;
     if n >= most {
@@ -101,8 +106,7 @@ pub async fn create(db: &Db, new: &NewWebhook<'_>, most: i64) -> Result<Webhook,
         .bind(new.created_by)
         .bind(new.now_ms)
         .one::<Webhook>(&mut tx)
-        .await
-        .map_err(|error| error.if_missing("repository", new.repository))?;
+        .await?;
     tx.commit().await?;
     Ok(created)
 }
@@ -214,7 +218,9 @@ pub async fn note(db: &Db, delivery: &Delivery, attempt: &Attempt<'_>, most: i64
         query("count failures", sql).bind(delivery.webhook_id).run(&mut tx).await?;
     } else {
         let sql = "UPDATE webhooks SET n_failures = n_failures + 1,
-            disabled_reason = CASE WHEN n_failures + 1 >= $2 THEN $3 ELSE disabled_reason END WHERE id = $1";
+            disabled_reason = CASE WHEN n_failures + 1 >= $2 THEN coalesce(disabled_reason, $3)
+                ELSE disabled_reason END
+            WHERE id = $1";
         let counted = query("count failures", sql).bind(delivery.webhook_id).bind(most);
         counted.bind(attempt.reason).run(&mut tx).await?;
     }

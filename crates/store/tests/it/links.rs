@@ -1,16 +1,20 @@
 //! Links: found by their hash, counted exactly, ended for good.
 
+use spec::name::AccountName;
 use spec::rights::Action;
-use store::db::ids::LinkId;
+use store::db::accounts::{self, Account, AccountKind, NewAccount};
+use store::db::grants::{self, NewGrant};
+use store::db::ids::{AccountId, LinkId};
 use store::db::link_days::{self, More};
 use store::db::links::{self, Change, Link, NewLink};
-use store::db::repositories::{self, Repository};
+use store::db::repositories::{self, Repository, Viewer};
 use store::{Db, Error};
 
-use crate::world::{NOW_MS, account, commit, put, repository};
+use crate::world::{NOW_MS, account, commit, create, put, repository};
 
 on_both_databases!(
     a_link_leads_to_one_revision,
+    whose_a_link_is_says_who_made_it_and_not_who_is_called_so_now,
     a_budget_is_never_overdrawn,
     a_link_that_ended_grants_no_call,
     a_link_can_live_longer_but_not_again,
@@ -53,8 +57,45 @@ async fn a_link_leads_to_one_revision(db: Db) {
     assert_eq!((found.action, found.n_decimals, found.n_calls), (Action::Predict, Some(3), 0));
     assert_eq!(links::by_hash(&db, "g").await.unwrap(), None);
     assert_eq!(links::list(&db, iris.id, None, 10).await.unwrap().items, std::slice::from_ref(&made));
-    assert_eq!(links::made_by(&db, "alice", None, 10).await.unwrap().items, [made]);
-    assert!(links::made_by(&db, "bob", None, 10).await.unwrap().items.is_empty());
+}
+
+async fn grant(db: &Db, model: &Repository, to: &Account) {
+    let (repository_id, account_id, action) = (model.id, to.id, Action::Write);
+    let new = NewGrant { repository_id, account_id, action, granted_by: "lab", now_ms: NOW_MS };
+    grants::put(db, &new).await.unwrap();
+}
+
+async fn whose_a_link_is_says_who_made_it_and_not_who_is_called_so_now(db: Db) {
+    let (alice, lab) = (account(&db, "alice").await, account(&db, "lab").await);
+    let model = create(&db, &lab, "secret", true).await.unwrap();
+    let made = link(&db, &model, None).await;
+    let made_by = async |account: AccountId| {
+        let maker = (account, Viewer::Account(account));
+        let page = links::made_by(&db, maker, None, 10).await.unwrap();
+        let ending = links::ending(&db, maker, (NOW_MS, NOW_MS + 100), 5).await.unwrap();
+        assert_eq!(page.items, ending);
+        page.items
+    };
+    // She does not see the model, or not any more.
+    assert!(made_by(alice.id).await.is_empty());
+    grant(&db, &model, &alice).await;
+    assert_eq!(made_by(alice.id).await, std::slice::from_ref(&made));
+    assert!(made_by(lab.id).await.is_empty());
+    accounts::delete(&db, alice.id).await.unwrap();
+    let name: AccountName = "alice".parse().unwrap();
+    let new = NewAccount {
+        name: &name,
+        kind: AccountKind::User,
+        password_hash: None,
+        is_admin: false,
+        created_ms: NOW_MS + 1,
+    };
+    let namesake = accounts::create(&db, &new).await.unwrap();
+    grant(&db, &model, &namesake).await;
+    assert!(made_by(namesake.id).await.is_empty());
+    // An admin sees what all others made, but it is not theirs either.
+    let maker = (namesake.id, Viewer::Everything);
+    assert!(links::made_by(&db, maker, None, 10).await.unwrap().items.is_empty());
 }
 
 async fn a_budget_is_never_overdrawn(db: Db) {
@@ -102,34 +143,49 @@ async fn links_go_with_their_repository(db: Db) {
 }
 
 async fn links_that_end_soon_are_told_to_their_maker(db: Db) {
-    let made = link(&db, &world(&db).await, None).await;
-    let ending = async |who: &str, from, to| links::ending(&db, who, (from, to), 5).await.unwrap();
-    assert_eq!(ending("alice", NOW_MS, NOW_MS + 100).await, std::slice::from_ref(&made));
-    assert!(ending("alice", NOW_MS, NOW_MS + 99).await.is_empty());
-    assert!(ending("alice", NOW_MS + 100, NOW_MS + 200).await.is_empty());
-    assert!(ending("bob", NOW_MS, NOW_MS + 100).await.is_empty());
+    let iris = world(&db).await;
+    let made = link(&db, &iris, None).await;
+    let (alice, bob) = (iris.owner_id, account(&db, "bob").await.id);
+    let ending =
+        async |who, from, to| links::ending(&db, (who, Viewer::Account(who)), (from, to), 5).await.unwrap();
+    assert_eq!(ending(alice, NOW_MS, NOW_MS + 100).await, std::slice::from_ref(&made));
+    assert!(ending(alice, NOW_MS, NOW_MS + 99).await.is_empty());
+    assert!(ending(alice, NOW_MS + 100, NOW_MS + 200).await.is_empty());
+    assert!(ending(bob, NOW_MS, NOW_MS + 100).await.is_empty());
     links::revoke(&db, made.id).await.unwrap();
-    assert!(ending("alice", NOW_MS, NOW_MS + 100).await.is_empty());
+    assert!(ending(alice, NOW_MS, NOW_MS + 100).await.is_empty());
 }
 
 async fn what_a_link_was_asked_is_counted_day_by_day(db: Db) {
     let iris = world(&db).await;
     let made = link(&db, &iris, None).await;
-    let add = async |day, n_rows, n_busiest_hour| {
-        let more = More { link_id: made.id, day, n_rows, n_distinct: 1, n_busiest_hour };
-        link_days::add(&db, &more).await.unwrap();
+    let more = |day, n_rows, n_busiest_hour, registers: &str| {
+        let registers = registers.to_owned();
+        More { link_id: made.id, day, n_rows, n_busiest_hour, registers }
     };
-    add(5, 10, 7).await;
-    add(5, 10, 4).await;
-    add(6, 1, 1).await;
-    let total = link_days::totals(&db, iris.id, 5).await.unwrap()[0];
-    assert_eq!((total.link_id, total.n_days, total.n_rows), (made.id, 2, 21));
-    assert_eq!((total.n_distinct, total.n_busiest_hour), (3, 7));
-    assert_eq!(link_days::totals(&db, iris.id, 6).await.unwrap()[0].n_rows, 1);
+    let add = async |more| link_days::add(&db, &more).await.unwrap();
+    add(more(5, 10, 7, "0300")).await;
+    add(more(5, 10, 4, "1204")).await;
+    add(more(6, 1, 1, "0010")).await;
+    let since = async |day| link_days::since(&db, &[made.id, LinkId(998)], day).await.unwrap();
+    let days = since(5).await;
+    assert_eq!((days.len(), days[0].link_id, days[0].n_rows, days[0].n_busiest_hour), (2, made.id, 20, 7));
+    assert_eq!((days[0].registers.as_str(), days[1].registers.as_str()), ("1304", "0010"));
+    assert_eq!(since(6).await[0].n_rows, 1);
+    assert!(link_days::since(&db, &[], 0).await.unwrap().is_empty());
+    // What is written down at once is all there.
+    let adding = (0..8).map(|i| {
+        let (db, more) = (db.clone(), more(7, 1, 1, ["1000", "0200", "0030", "0004"][i % 4]));
+        tokio::spawn(async move { link_days::add(&db, &more).await.unwrap() })
+    });
+    for added in adding.collect::<Vec<_>>() {
+        added.await.unwrap();
+    }
+    let day = &since(7).await[0];
+    assert_eq!((day.n_rows, day.registers.as_str()), (8, "1234"));
     // A link that is not there is not counted.
-    let gone = More { link_id: LinkId(999), day: 6, n_rows: 1, n_distinct: 1, n_busiest_hour: 1 };
-    link_days::add(&db, &gone).await.unwrap();
+    add(More { link_id: LinkId(999), ..more(6, 1, 1, "0") }).await;
     assert_eq!(link_days::delete_before(&db, 6).await.unwrap(), 1);
     repositories::delete(&db, iris.id).await.unwrap();
-    assert!(link_days::totals(&db, iris.id, 0).await.unwrap().is_empty());
+    assert!(since(0).await.is_empty());
 }

@@ -1,9 +1,12 @@
 //! Profiles, identities, sessions and the end of an account, over both databases.
 
-use store::db::accounts::{self, Profile};
+use spec::name::AccountName;
+use spec::rights::Action;
+use store::db::accounts::{self, Account, AccountKind, NewAccount, Profile};
 use store::db::identities::{self, Identity};
+use store::db::repositories::{self, Viewer};
 use store::db::sessions::{self, NewSession};
-use store::db::{discussions, likes, repositories};
+use store::db::{discussions, likes, members};
 use store::{Db, Error};
 
 use crate::world::{NOW_MS, account, repository};
@@ -13,11 +16,12 @@ on_both_databases!(
     only_an_address_that_somebody_vouches_for_finds_an_account,
     all_sessions_end_but_one,
     what_an_account_leaves_behind,
+    of_two_admins_who_leave_at_once_one_stays,
 );
 
 async fn an_identity_is_one_account(db: Db) {
     let (alice, bob) = (account(&db, "alice").await, account(&db, "bob").await);
-    let of = |subject: &str, account: &accounts::Account| Identity {
+    let of = |subject: &str, account: &Account| Identity {
         issuer: "https://idp.example".to_owned(),
         subject: subject.to_owned(),
         account_id: account.id,
@@ -85,13 +89,51 @@ async fn what_an_account_leaves_behind(db: Db) {
         opening,
     };
     discussions::create(&db, &new).await.unwrap();
-    let said = discussions::said(&db, bob.id, None, 10).await.unwrap().items;
-    assert_eq!((said[0].repository.as_str(), said[0].data.as_str()), ("alice/iris", data));
-    assert!(discussions::said(&db, alice.id, None, 10).await.unwrap().items.is_empty());
+    let said =
+        async |account, viewer| discussions::said(&db, (account, viewer), None, 10).await.unwrap().items;
+    let of_bob = said(bob.id, Viewer::Account(bob.id)).await;
+    assert_eq!((of_bob[0].repository.as_deref(), of_bob[0].data.as_str()), (Some("alice/iris"), data));
+    assert!(said(alice.id, Viewer::Account(alice.id)).await.is_empty());
+    // Of what was closed to him he gets his words, and not what it is called now.
+    repositories::set_private(&db, iris.id, true, NOW_MS).await.unwrap();
+    let of_bob = said(bob.id, Viewer::Account(bob.id)).await;
+    assert_eq!((of_bob[0].repository.as_deref(), of_bob[0].data.as_str()), (None, data));
+    assert_eq!(said(bob.id, Viewer::Everything).await[0].repository.as_deref(), Some("alice/iris"));
     accounts::delete(&db, bob.id).await.unwrap();
     // The count follows the likes, and what was said stays without a name.
     assert_eq!(repositories::by_id(&db, iris.id).await.unwrap().unwrap().n_likes, 0);
     let (_, left) = discussions::list(&db, iris.id, discussions::Filter::default(), 0, 10).await.unwrap();
     assert_eq!((left[0].title.as_str(), left[0].author_name.as_deref()), ("Question", None));
     assert!(matches!(accounts::delete(&db, alice.id).await, Err(Error::NotEmpty { .. })));
+}
+
+async fn of_two_admins_who_leave_at_once_one_stays(db: Db) {
+    let make = async |name: &str, kind, is_admin| {
+        let name: AccountName = name.parse().unwrap();
+        let new = NewAccount { name: &name, kind, password_hash: None, is_admin, created_ms: NOW_MS };
+        accounts::create(&db, &new).await.unwrap()
+    };
+    let (root, other) =
+        (make("root", AccountKind::User, true).await, make("other", AccountKind::User, true).await);
+    let outcome = leave_at_once(&db, [&root, &other]).await;
+    assert!(matches!(outcome, Error::LastServerAdmin), "{outcome}");
+    assert_eq!(accounts::n_admins(&db).await.unwrap(), 1);
+
+    let lab = make("lab", AccountKind::Organization, false).await;
+    let (alice, bob) = (account(&db, "alice").await, account(&db, "bob").await);
+    for member in [&alice, &bob] {
+        members::put(&db, lab.id, member.id, Action::Administer, NOW_MS).await.unwrap();
+    }
+    let outcome = leave_at_once(&db, [&alice, &bob]).await;
+    assert!(matches!(outcome, Error::LastAdmin), "{outcome}");
+    assert_eq!(members::list(&db, lab.id, None, 10).await.unwrap().items.len(), 1);
+}
+
+/// Why the one of two who stays could not leave.
+async fn leave_at_once(db: &Db, [one, other]: [&Account; 2]) -> Error {
+    let (one, other) = tokio::join!(accounts::delete(db, one.id), accounts::delete(db, other.id));
+    match (one, other) {
+        (Ok(()), Err(error)) | (Err(error), Ok(())) => error,
+        both => panic!("{both:?}"),
+    }
 }

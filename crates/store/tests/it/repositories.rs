@@ -137,8 +137,8 @@ async fn a_repository_has_one_endpoint(db: Db) {
     };
     let created = endpoints::put(&db, &deploy(first.id)).await.unwrap();
     assert_eq!((created.oid, created.state.as_str(), created.is_stopped), (first.oid, "pending", false));
-    let stopped = NewState { state: "stopped", reason: "by its owner", is_stopped: true, now_ms: NOW_MS + 1 };
-    endpoints::set_state(&db, iris.id, &stopped).await.unwrap();
+    let stopped = NewState { state: "stopped", reason: "by its owner", now_ms: NOW_MS + 1 };
+    assert!(endpoints::stop(&db, iris.id, &stopped).await.unwrap());
     let found = endpoints::by_repository(&db, iris.id).await.unwrap().unwrap();
     assert_eq!(
         (found.state.as_str(), found.reason.as_str(), found.is_stopped),
@@ -152,7 +152,7 @@ async fn a_repository_has_one_endpoint(db: Db) {
     let foreign = NewEndpoint { repository_id: other.id, ..deploy(first.id) };
     assert!(matches!(endpoints::put(&db, &foreign).await, Err(Error::NotFound { .. })));
     endpoints::delete(&db, iris.id).await.unwrap();
-    assert!(matches!(endpoints::set_state(&db, iris.id, &stopped).await, Err(Error::NotFound { .. })));
+    assert!(!endpoints::stop(&db, iris.id, &stopped).await.unwrap());
 }
 
 async fn a_private_repositorys_endpoint_is_listed_for_its_owner_only(db: Db) {

@@ -292,5 +292,5 @@ async fn a_commit_of_many_files_takes_seconds(db: Db) {
     let second = commit(&db, &iris, "one more", &[put("0/0/more", "y")]).await.unwrap().revision;
     eprintln!("20,000 files: {many:?}, one more: {:?}", start.elapsed() - many);
     assert_eq!(entries::totals(&db, second.tree_id).await.unwrap().n_files, 20_001);
-    assert!(many.as_secs() < 20, "{many:?}");
+    assert!(many.as_secs() < 60, "{many:?}");
 }

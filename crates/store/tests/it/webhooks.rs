@@ -9,6 +9,7 @@ use crate::world::{NOW_MS, account, repository};
 
 on_both_databases!(
     a_repository_has_so_many_webhooks_and_no_more,
+    webhooks_that_are_made_at_once_are_no_more_than_it_may_have,
     a_delivery_comes_with_its_job_and_outlives_its_repository,
     failures_in_a_row_disable_a_webhook,
 );
@@ -60,6 +61,21 @@ async fn a_repository_has_so_many_webhooks_and_no_more(db: Db) {
     assert!(webhooks::change(&db, first.id, "https://x", "[]").await.is_err());
 }
 
+async fn webhooks_that_are_made_at_once_are_no_more_than_it_may_have(db: Db) {
+    let alice = account(&db, "alice").await;
+    let iris = repository(&db, &alice, "iris").await;
+    let making = (0..8).map(|_| {
+        let (db, iris) = (db.clone(), iris.clone());
+        tokio::spawn(async move { make(&db, &iris).await.is_ok() })
+    });
+    let mut n_made = 0;
+    for made in making.collect::<Vec<_>>() {
+        n_made += usize::from(made.await.unwrap());
+    }
+    assert_eq!(n_made, 2);
+    assert_eq!(webhooks::list(&db, iris.id, None, 10).await.unwrap().items.len(), 2);
+}
+
 async fn a_delivery_comes_with_its_job_and_outlives_its_repository(db: Db) {
     let alice = account(&db, "alice").await;
     let iris = repository(&db, &alice, "iris").await;
@@ -92,8 +108,11 @@ async fn failures_in_a_row_disable_a_webhook(db: Db) {
     let disabled = note(DeliveryState::Failed, None, "nobody answered").await;
     assert_eq!(disabled.disabled_reason.as_deref(), Some("nobody answered"));
     assert!(webhooks::is_disabled(&db, webhook.id).await.unwrap());
+    // What was under way when it was disabled fails of that, which says nothing of why.
+    let after = note(DeliveryState::Failed, None, "the webhook is disabled").await;
+    assert_eq!(after.disabled_reason.as_deref(), Some("nobody answered"));
     webhooks::change(&db, webhook.id, "https://new.example", "[]").await.unwrap();
     assert!(!webhooks::is_disabled(&db, webhook.id).await.unwrap());
     let last = webhooks::deliveries(&db, webhook.id, None, 5).await.unwrap().items;
-    assert_eq!((last[0].state, last[0].n_attempts), (DeliveryState::Failed, 4));
+    assert_eq!((last[0].state, last[0].n_attempts), (DeliveryState::Failed, 5));
 }

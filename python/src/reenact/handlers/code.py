@@ -24,7 +24,7 @@ if isinstance(_model, type):
 _call = getattr(_model, "predict", _model)
 
 
-def predict({parameters}):
+def predict({parameters}){gives}:
     return _call({parameters})
 
 
@@ -32,6 +32,14 @@ def predict({parameters}):
 predict.__wrapped__ = _call
 """
 
+_STREAM = " -> Iterator[str]"
+"""By which the server knows that an answer comes piece by piece."""
+
+_EXPLAIN = """
+
+def explain({parameters}):
+    return _model.explain({parameters})
+"""
 
 _PIPELINE = """
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -46,9 +54,11 @@ _pipeline = transformers.pipeline({task!r}, model=str(_HERE), tokenizer=str(_HER
 """
 
 
-def for_function(parameters: Sequence[str]) -> str:
-    """Calls the function with its own parameters."""
-    return _module(_FUNCTION.format(parameters=", ".join(parameters)))
+def for_function(parameters: Sequence[str], *, streams: bool = False, explains: bool = False) -> str:
+    """Calls the function with its own parameters, and beside it what explains."""
+    given = ", ".join(parameters)
+    text = _FUNCTION.format(parameters=given, gives=_STREAM if streams else "")
+    return _module(text + (_EXPLAIN.format(parameters=given) if explains else ""))
 
 
 def for_pipeline(task: str, body: str) -> str:
@@ -56,22 +66,61 @@ def for_pipeline(task: str, body: str) -> str:
     return _module(_PIPELINE.format(task=task, body=body.strip("\n")))
 
 
-def for_rows(open_model: str, columns: Sequence[tuple[str, str]] | None, steps: Sequence[str]) -> str:
+def for_rows(
+    open_model: str, columns: Sequence[tuple[str, str]] | None, steps: Sequence[str], *, explains: bool = False
+) -> str:
     """Calls `_ask` with all rows at once: an array, or a table of these columns with their types.
 
-    `open_model` are the lines that set `_ask`. `steps` may hold `preprocess` and `postprocess`.
+    `open_model` are the lines that set `_ask`, and `_model` where that explains. `steps` may hold `preprocess`,
+    `postprocess` and `named`, which the lines set then.
     """
-    lines = [f'_{step} = _open("{step}.pkl")' for step in ("preprocess", "postprocess") if step in steps]
+    lines = _opened(steps)
     if columns is not None:
         lines += ["_COLUMNS = [", *(f"    ({name!r}, {kind!r})," for name, kind in columns), "]"]
     lines.append(open_model.strip("\n"))
-    lines += ["", "", "def predict(rows):" if columns is None else "def predict(*inputs):"]
-    if columns is not None:
-        lines.append("    rows = pandas.DataFrame({name: column for (name, _), column in zip(_COLUMNS, inputs)})")
-        lines.append("    rows = rows.astype(dict(_COLUMNS))")
-    lines.append(f"    answer = _ask({'_preprocess(rows)' if 'preprocess' in steps else 'rows'})")
-    lines.append("    return _postprocess(answer)" if "postprocess" in steps else "    return answer")
+    given = "_preprocess(rows)" if "preprocess" in steps else "rows"
+    lines += _asked_with_rows("predict", columns)
+    lines += _answered(given, steps)
+    if explains:
+        lines += [*_asked_with_rows("explain", columns), f"    return _model.explain({given})"]
     return _module("\n" + "\n".join(lines) + "\n")
+
+
+def for_pictures(open_model: str, hint: str | None, steps: Sequence[str]) -> str:
+    """Calls `_ask` with what `preprocess` makes of each picture; `hint` says how that takes one."""
+    given = "numpy.stack([numpy.asarray(_preprocess(picture)) for picture in pictures])"
+    lines = [*_opened(steps), open_model.strip("\n"), "", ""]
+    lines.append(f"def predict(pictures{'' if hint is None else f': {hint}'}):")
+    return _module("\n" + "\n".join([*lines, *_answered(given, steps)]) + "\n")
+
+
+def for_scores(classes: Sequence[str], *, are_probabilities: bool) -> str:
+    """Lines that name the class of each row of scores."""
+    return _SCORES.format(classes=list(classes), softmax="" if are_probabilities else _SOFTMAX)
+
+
+def _opened(steps: Sequence[str]) -> list[str]:
+    return [f'_{step} = _open("{step}.pkl")' for step in ("preprocess", "postprocess") if step in steps]
+
+
+def _answered(given: str, steps: Sequence[str]) -> list[str]:
+    """The lines that answer with what was given."""
+    lines = [f"    answer = _ask({given})"]
+    lines += ["    answer = _postprocess(answer)"] if "postprocess" in steps else []
+    return [*lines, "    return _named(answer)" if "named" in steps else "    return answer"]
+
+
+def _asked_with_rows(name: str, columns: Sequence[tuple[str, str]] | None) -> list[str]:
+    """The head of a function that has all rows as `rows`."""
+    if columns is None:
+        return ["", "", f"def {name}(rows):"]
+    return [
+        "",
+        "",
+        f"def {name}(*inputs):",
+        "    rows = pandas.DataFrame({name: column for (name, _), column in zip(_COLUMNS, inputs)})",
+        "    rows = rows.astype(dict(_COLUMNS))",
+    ]
 
 
 def _module(body: str) -> str:
@@ -80,6 +129,7 @@ def _module(body: str) -> str:
     text = f"{_HERE}\n\n{opening}{body}"
     standard = [f"import {name}" for name in ("os", "pathlib") if f"{name}." in text]
     packages = [f"import {name}" for name in ("cloudpickle", "numpy", "pandas") if f"{name}." in text]
+    standard += ["from collections.abc import Iterator"] if _STREAM in text else []
     imports = "\n".join(standard) + ("\n\n" + "\n".join(packages) if packages else "")
     return f"{_HEAD}\n\n{imports}\n\n{text}"
 
@@ -87,6 +137,20 @@ def _module(body: str) -> str:
 ESTIMATOR = """
 _model = _open("model.pkl")
 _ask = getattr(_model, "predict", _model)
+"""
+
+_SCORES = """
+_CLASSES = {classes!r}
+
+
+def _named(scores):
+    scores = numpy.asarray(scores, dtype="float64")
+{softmax}    return {{"label": [_CLASSES[place] for place in scores.argmax(axis=1)], "probabilities": scores}}
+"""
+
+_SOFTMAX = """\
+    scores = numpy.exp(scores - scores.max(axis=1, keepdims=True))
+    scores /= scores.sum(axis=1, keepdims=True)
 """
 
 CLASSIFIER = """

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import typing
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
@@ -106,9 +106,12 @@ def of_function(
     parameters = _parameters(call)
     hints = hints_of(call)
     values = _inputs(parameters, hints, wanted_input)
-    output = (
-        _value(wanted_output, "output") if wanted_output is not None else _hinted(hints.get("return"), "what it gives")
-    )
+    if streams(call):
+        output = _of_pieces(hints.get("return"), wanted_output)
+    elif wanted_output is not None:
+        output = _value(wanted_output, "output")
+    else:
+        output = _hinted(hints.get("return"), "what it gives")
     if labels is not None:
         output = Value("label", choices=tuple(map(str, labels)))
     name = "label" if output.word == "label" or output.choices else "output"
@@ -132,6 +135,26 @@ def is_hinted(call: Callable[..., Any]) -> bool:
         return False
 
 
+def streams(call: Callable[..., Any]) -> bool:
+    """Whether it gives its answer piece by piece: a generator, or what says that it gives an iterator."""
+    return inspect.isgeneratorfunction(_function(call)) or _is_iterator(hints_of(call).get("return"))
+
+
+def _is_iterator(hint: Any) -> bool:
+    return typing.get_origin(hint) in (Iterator, Generator)
+
+
+def _of_pieces(hint: Any, wanted: Any) -> Value:
+    """The whole of what comes piece by piece, which is text and nothing else."""
+    is_text = typing.get_args(hint)[:1] == (str,) if _is_iterator(hint) else hint in (None, str)
+    if not is_text or wanted not in (None, "text", str):
+        raise ArgumentError(
+            "what comes piece by piece is text, and the function says otherwise",
+            hint="annotate it `Iterator[str]`, or return the whole answer at once",
+        )
+    return Value("text")
+
+
 def _parameters(call: Callable[..., Any]) -> list[str]:
     try:
         signature = inspect.signature(call)
@@ -150,11 +173,14 @@ def _parameters(call: Callable[..., Any]) -> list[str]:
 
 def hints_of(call: Callable[..., Any]) -> dict[str, Any]:
     """The type hints of a function; none where they name what is not there."""
-    function = call if inspect.isfunction(call) or inspect.ismethod(call) else type(call).__call__
     try:
-        return typing.get_type_hints(function, include_extras=True)
+        return typing.get_type_hints(_function(call), include_extras=True)
     except Exception:  # A hint may name what is not there.
         return {}
+
+
+def _function(call: Callable[..., Any]) -> Any:
+    return call if inspect.isfunction(call) or inspect.ismethod(call) else type(call).__call__
 
 
 def _inputs(parameters: Sequence[str], hints: Mapping[str, Any], wanted: Any) -> dict[str, Value]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import io
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from ..convert import estimator
 from ..convert.output import Output, class_text, names_for
 from ..convert.schema import columns_of, complete, is_frame, plain, plain_row, rows_of
 from ..errors import ArgumentError
-from . import carry, code, described, packages
+from . import carry, code, described, packages, pictures
 from .described import Described, Tensor
 
 _DATATYPES = {"f4": "FP32", "f2": "FP16", "f": "FP64", "i": "INT64", "u": "INT64", "b": "BOOL"}
@@ -51,15 +51,20 @@ def write_function(model: Any, request: Request, wanted: Wanted, folder: Path) -
         raise ArgumentError("a function needs no steps around it", hint="call them inside the function")
     instance = model() if isinstance(model, type) else model
     call = getattr(instance, "predict", instance)
-    if wanted.input is None and not described.is_hinted(call) and request.example is not None:
-        return write_rows(Open(model, call, code.ESTIMATOR), request, wanted, folder)
+    explain = getattr(instance, "explain", None) if call is not instance else None
+    explains, streams = callable(explain), described.streams(call)
+    is_silent = wanted.input is None and not described.is_hinted(call) and not streams
+    if is_silent and request.example is not None:
+        opened = Open(instance, call, code.ESTIMATOR, explains=explains)
+        return write_rows(opened, request, wanted, folder)
     schema = described.of_function(call, wanted.input, wanted.output, request.wishes.labels)
     rows = [] if request.example is None else [_row_of(value, len(schema.inputs)) for value in request.example]
     answers = [_answer(call, row) for row in rows]
+    for row in rows if explains else []:
+        _answer(explain, row, what="`explain`")
     carried = carry.dump(model, folder / "model.pkl", getattr(model, "__name__", type(model).__name__))
-    (folder / "predict.py").write_text(
-        code.for_function([tensor.name for tensor in schema.inputs]), encoding="utf-8"
-    )
+    text = code.for_function([tensor.name for tensor in schema.inputs], streams=streams, explains=explains)
+    (folder / "predict.py").write_text(text, encoding="utf-8")
     files = {"original": "model.pkl"}
     if rows:
         shown = [[_written(value) for value in row] for row in rows[: bundle.MOST_EXAMPLES]]
@@ -97,35 +102,112 @@ class Open:
     expected: Any = None
     modules: frozenset[str] | set[str] = frozenset()
     original: str = "model.pkl"
+    explains: bool = False
+    """Whether the packed model has `explain`, which takes the same rows."""
 
 
 def write_rows(opened: Open, request: Request, wanted: Wanted, folder: Path) -> Bundle:
     """Writes a model that gives one answer for each of the example's rows."""
+    if pictures.are_given(request):
+        return _write_pictures(opened, request, wanted, folder)
     rows = _rows(request.example)
-    answer = _try(opened, wanted, rows)
-    outputs, view = (opened.outputs, opened.view) if opened.outputs is not None else (None, None)
-    if outputs is None or view is None:
-        outputs, view = _inferred(answer, len(rows), wanted.output, request.wishes.labels)
+    gives = _gives(opened, request, wanted, rows)
     inputs, input_view, columns = _inputs(rows, request, wanted)
-    schema = Described("rows", inputs, outputs, input_view, view)
-    modules = set(opened.modules) | ({"pandas"} if columns is not None else {"numpy"})
+    schema = Described("rows", inputs, gives.outputs, input_view, gives.view)
+    modules = _pack(opened, wanted, folder) | ({"pandas"} if columns is not None else {"numpy"})
+    steps = (*wanted.steps, *gives.steps)
+    text = code.for_rows(opened.code + gives.code, columns, steps, explains=opened.explains)
+    (folder / "predict.py").write_text(text, encoding="utf-8")
+    positions = _complete(rows)[: bundle.MOST_EXAMPLES]
+    expected = [] if gives.expected is None else [_plain(gives.expected[index]) for index in positions]
+    bundle.write_example_rows(folder, [_plain_row(rows, index) for index in positions], expected)
+    files = {"original": opened.original, "examples": "examples.json"}
+    return finish(folder, request, (files, schema), needs_of(wanted, modules))
+
+
+def _write_pictures(opened: Open, request: Request, wanted: Wanted, folder: Path) -> Bundle:
+    """The same for whole pictures, of which `preprocess` makes what the model takes."""
+    preprocess = wanted.preprocess
+    if preprocess is None:
+        raise ArgumentError(
+            "a picture is not what a model takes: something has to make numbers of it",
+            hint="give `preprocess`, a function of one picture, such as the transforms that the model was tested with",
+        )
+    files = pictures.files_of(request.example)
+    asked = replace(wanted, preprocess=lambda given: pictures.prepared(preprocess, given))
+    gives = _gives(opened, request, asked, files)
+    part = {"name": pictures.NAME, "kind": "image"}
+    schema = Described(
+        "rows", (Tensor(pictures.NAME, "BYTES"),), gives.outputs, {"kind": "parts", "parts": [part]}, gives.view
+    )
+    hint = pictures.hint_for(preprocess)
+    modules = _pack(opened, wanted, folder) | {"numpy"} | (set() if hint is None else {"PIL"})
+    text = code.for_pictures(opened.code + gives.code, hint, (*wanted.steps, *gives.steps))
+    (folder / "predict.py").write_text(text, encoding="utf-8")
+    n_shown = min(len(files), bundle.MOST_EXAMPLES)
+    expected = [] if gives.expected is None else [_plain(gives.expected[index]) for index in range(n_shown)]
+    bundle.write_example_rows(folder, [[_written(file)] for file in files[:n_shown]], expected)
+    named = {"original": opened.original, "examples": "examples.json"}
+    return finish(folder, request, (named, schema), needs_of(wanted, modules))
+
+
+def _pack(opened: Open, wanted: Wanted, folder: Path) -> set[str]:
+    """Writes the model and the steps around it; gives the modules that they need."""
+    modules = set(opened.modules)
     if opened.packed is not None:
         modules |= carry.dump(opened.packed, folder / "model.pkl", type(opened.packed).__name__).modules
     for name, step in wanted.steps.items():
         modules |= carry.dump(step, folder / f"{name}.pkl", name).modules
-    text = code.for_rows(opened.code, columns, tuple(wanted.steps))
-    (folder / "predict.py").write_text(text, encoding="utf-8")
-    positions = _complete(rows)[: bundle.MOST_EXAMPLES]
-    expected = opened.expected
-    if expected is None and not isinstance(answer, (dict, tuple)) and getattr(answer, "ndim", 1) == 1:
-        expected = answer
-    bundle.write_example_rows(
-        folder,
-        [_plain_row(rows, index) for index in positions],
-        [] if expected is None else [_plain(expected[index]) for index in positions],
-    )
-    files = {"original": opened.original, "examples": "examples.json"}
-    return finish(folder, request, (files, schema), needs_of(wanted, modules))
+    return modules
+
+
+@dataclass(frozen=True)
+class _Gives:
+    """What a model gives, and further lines and steps that make it so."""
+
+    outputs: tuple[Tensor, ...]
+    view: Output
+    expected: Any = None
+    code: str = ""
+    steps: tuple[str, ...] = ()
+
+
+def _gives(opened: Open, request: Request, wanted: Wanted, rows: Any) -> _Gives:
+    """What the model gives to its example, which it is asked here."""
+    answer = _try(opened, wanted, rows)
+    if opened.outputs is not None and opened.view is not None:
+        return _Gives(opened.outputs, opened.view, opened.expected)
+    labels = request.wishes.labels
+    if _are_scores(answer, wanted.output, labels):
+        return _scored(answer, labels if labels is not None else wanted.output)
+    outputs, view = _inferred(answer, len(rows), wanted.output, labels)
+    is_plain = not isinstance(answer, (dict, tuple)) and getattr(answer, "ndim", 1) == 1
+    return _Gives(outputs, view, answer if opened.expected is None and is_plain else opened.expected)
+
+
+def _are_scores(answer: Any, wanted: Any, labels: Sequence[Any] | None) -> bool:
+    """Whether a label is wanted, and a score for each class is given."""
+    is_label = labels is not None or wanted == "label" or isinstance(wanted, (list, tuple))
+    shape = getattr(answer, "shape", ())
+    return is_label and len(shape) == 2 and shape[1] > 1 and getattr(answer.dtype, "kind", "") == "f"
+
+
+def _scored(scores: Any, names: Any) -> _Gives:
+    """The likeliest class of each row, with what all are given; probabilities by softmax where the scores are none."""
+    import numpy as np
+
+    n_classes = scores.shape[1]
+    classes = tuple(map(class_text, names if isinstance(names, (list, tuple)) else range(n_classes)))
+    if len(classes) != n_classes:
+        raise ArgumentError(
+            f"there are {len(classes)} labels, and the model gives {n_classes} scores for each row",
+            hint="give one label for each score, in their order",
+        )
+    are_probabilities = bool((scores >= 0).all() and np.allclose(scores.sum(axis=1), 1, atol=1e-3))
+    outputs = (Tensor("label", "BYTES"), Tensor("probabilities", "FP64", (n_classes,)))
+    view = Output("label", label="label", probabilities="probabilities", classes=classes)
+    expected = [classes[place] for place in scores.argmax(axis=1)]
+    return _Gives(outputs, view, expected, code.for_scores(classes, are_probabilities=are_probabilities), ("named",))
 
 
 def _try(opened: Open, wanted: Wanted, rows: Any) -> Any:
@@ -336,12 +418,14 @@ def _row_of(value: Any, n_inputs: int) -> list[Any]:
     return list(value)
 
 
-def _answer(call: Any, row: Sequence[Any]) -> Any:
+def _answer(call: Any, row: Sequence[Any], what: str = "the function") -> Any:
     try:
         answer = call(*row)
+        if isinstance(answer, Iterator):
+            answer = "".join(answer)
     except Exception as error:  # Whatever a foreign function raises is the reason.
         raise ArgumentError(
-            f"the function fails on the example `{row!r:.80}`: {type(error).__name__}: {error}",
+            f"{what} fails on the example `{row!r:.80}`: {type(error).__name__}: {error}",
             hint="give examples as the function takes them",
         ) from error
     return answer if isinstance(answer, (str, bool, int, float)) else None

@@ -14,10 +14,12 @@ use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use serde_json::{Map, Value, json};
 use spec::frame::IndexedTensor;
+use spec::limits;
 
 use super::body::Sent;
+use super::receipt::Wanted;
 use super::v1::no_rows;
-use super::v2::{Model, check_version};
+use super::v2::Model;
 use super::{name_model, parse, told};
 use crate::app::App;
 use crate::doors::Answer;
@@ -44,6 +46,7 @@ pub async fn whole(
     State(app): State<Arc<App>>,
     Path(model): Path<Model>,
     headers: HeaderMap,
+    receipt: Wanted,
     Sent(body): Sent,
 ) -> Answer<Response, super::Infer> {
     let Asked { open, tensors, mut about } = read(&app, &model, &headers, body).await?;
@@ -51,6 +54,8 @@ pub async fn whole(
     let predictions = answers::predictions(&predicted.live.schema, &predicted.answer.tensors);
     let text = predictions.first().map(answers::text).unwrap_or_default();
     about.insert(OUTPUT.to_owned(), Value::String(text));
+    let receipt = receipt.write(&app, &open, &tensors, &predicted).await?;
+    about.extend(receipt.map(|receipt| ("receipt".to_owned(), Value::String(receipt))));
     Ok(told(predicted.names(), &Value::Object(about)))
 }
 
@@ -58,8 +63,10 @@ pub async fn in_pieces(
     State(app): State<Arc<App>>,
     Path(model): Path<Model>,
     headers: HeaderMap,
+    receipt: Wanted,
     Sent(body): Sent,
 ) -> Answer<Response, super::Infer> {
+    receipt.refuse("receipts for answers in pieces")?;
     let Asked { open, tensors, about } = read(&app, &model, &headers, body).await?;
     let pieces = pieces::begin(&app, open, &tensors).await?;
     let names = pieces.names().to_vec();
@@ -90,24 +97,26 @@ async fn read(
     body: axum::body::Bytes,
 ) -> Result<Asked, Error> {
     model.name.check_model(&model.model)?;
-    let open = model.name.open(app, headers, body.len()).await?;
+    let open = model.name.open_version(app, headers, (body.len(), model.version.as_deref())).await?;
     let version = open.live.target.revision.to_string();
-    check_version(model.version.as_deref(), &version)?;
     let (live, n_bytes) = (Arc::clone(&open.live), body.len());
     let (tensors, id) = parse(n_bytes, move || row(&live, &body)).await?;
     let mut about = Map::new();
     about.insert("model_name".to_owned(), json!(model.model));
     about.insert("model_version".to_owned(), json!(version));
-    about.extend(id.map(|id| ("id".to_owned(), id)));
+    about.extend(id.map(|id| ("id".to_owned(), Value::String(id))));
     Ok(Asked { open, tensors, about })
 }
 
 /// The only row, and the request's own id.
-fn row(live: &Live, body: &[u8]) -> Result<(Vec<IndexedTensor>, Option<Value>), Error> {
+fn row(live: &Live, body: &[u8]) -> Result<(Vec<IndexedTensor>, Option<String>), Error> {
     let plan = live.plan.as_ref().ok_or_else(no_rows)?;
     let mut given: Map<String, Value> =
         serde_json::from_slice(body).map_err(|error| Misfit(error.to_string()))?;
-    let id = if plan.column_named("id").is_none() { given.remove("id") } else { None };
+    let id = match plan.column_named("id") {
+        None => id(given.remove("id"))?,
+        Some(_) => None,
+    };
     if plan.column_named("parameters").is_none()
         && let Some(parameters) = given.remove("parameters")
     {
@@ -127,4 +136,13 @@ fn row(live: &Live, body: &[u8]) -> Result<(Vec<IndexedTensor>, Option<Value>), 
     let mut rows = Rows::new(plan);
     rows.read_json(&Value::Array(vec![Value::Object(given)]).to_string())?;
     Ok((rows.into_tensors()?, id))
+}
+
+/// What a client calls its request. Every piece of an answer says it again.
+fn id(given: Option<Value>) -> Result<Option<String>, Misfit> {
+    match given {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(id)) if id.len() <= limits::REQUEST_ID_BYTES => Ok(Some(id)),
+        Some(_) => Err(Misfit(format!("`id` is a text of at most {} bytes", limits::REQUEST_ID_BYTES))),
+    }
 }

@@ -9,7 +9,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
@@ -22,21 +22,24 @@ use tonic::metadata::MetadataMap;
 use tonic::server::Grpc;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
-use tonic_prost::ProstCodec;
 use tower::Service;
 
+use super::receipt::Wanted;
 use super::{Name, name_model, parse, platform};
 use crate::app::App;
 use crate::error::Error;
 use crate::gateway::live::Names;
-use crate::ops::endpoints::predict;
+use crate::ops::endpoints::predict::{self, Predicted};
 use crate::predict::tensors::{self, Raw};
-use message::{InferRequest, InferResponse, InferTensor, ModelMetadata, ModelRequest, Nothing};
+use codec::{Bounded, Whole};
+use message::{InferRequest, InferResponse, InferTensor, ModelMetadata, ModelRequest, Nothing, Parameter};
 use message::{ServerMetadata, TensorMetadata, Yes};
 
+mod codec;
 mod contents;
 mod message;
 mod status;
+pub mod watch;
 
 /// What reflection tells of our own service.
 const DESCRIPTOR: &[u8] = include_bytes!("../../../proto/inference.bin");
@@ -49,6 +52,8 @@ const TIMEOUT: &str = "grpc-timeout";
 struct Asked<M> {
     metadata: HeaderMap,
     message: M,
+    /// How long the message was.
+    n_bytes: usize,
     /// How long the client waits; none where it does not say.
     patience: Option<Duration>,
 }
@@ -98,11 +103,6 @@ pub async fn check_health(State(app): State<Arc<App>>, request: Request) -> Resp
     unary(&app, request, health).await
 }
 
-/// Watching is not offered; clients then check again by themselves.
-pub async fn refuse_watch() -> Response {
-    Status::unimplemented("health is checked, not watched").into_http::<Body>()
-}
-
 /// A method that nobody here knows.
 pub async fn unknown_method() -> Response {
     Status::unimplemented("there is no such method; reflection lists those there are").into_http::<Body>()
@@ -143,16 +143,19 @@ async fn unary<M, R, F>(
     method: impl Fn(Arc<App>, Asked<M>) -> F,
 ) -> Response
 where
-    M: Message + Default + 'static,
+    M: Bounded + 'static,
     R: Message + 'static,
     F: Future<Output = Result<Told<R>, Error>>,
 {
     let limit = usize::try_from(app.settings.predict_limit.0).unwrap_or(usize::MAX);
     let patience = request.headers().get(TIMEOUT).and_then(|value| patience(value.to_str().ok()?));
-    let service = tower::service_fn(|request: tonic::Request<M>| {
-        let (metadata, _, message) = request.into_parts();
-        let asked = Asked { metadata: metadata.into_headers(), message, patience };
-        let answer = method(Arc::clone(app), asked);
+    let service = tower::service_fn(|request: tonic::Request<Bytes>| {
+        let (metadata, _, bytes) = request.into_parts();
+        let (app, n_bytes, method) = (Arc::clone(app), bytes.len(), &method);
+        let answer = async move {
+            let message = parse(n_bytes, move || codec::read(bytes)).await?;
+            method(app, Asked { metadata: metadata.into_headers(), message, n_bytes, patience }).await
+        };
         async move {
             let told = match patience {
                 None => answer.await,
@@ -168,11 +171,13 @@ where
             ))
         }
     });
-    let mut grpc = Grpc::new(ProstCodec::<R, M>::default())
+    let mut grpc = Grpc::new(Whole::<R>::default())
         .max_decoding_message_size(limit)
         .accept_compressed(CompressionEncoding::Gzip)
         .send_compressed(CompressionEncoding::Gzip);
-    grpc.unary(service, request).await.map(Body::new)
+    let mut response = grpc.unary(service, request).await.map(Body::new);
+    status::note_guess(&mut response);
+    response
 }
 
 /// What `grpc-timeout` says: at most eight digits and a unit. What says nothing is read over, as the protocol has it.
@@ -210,26 +215,30 @@ impl Name {
 }
 
 async fn is_model_ready(app: Arc<App>, asked: Asked<ModelRequest>) -> Result<Told<Yes>, Error> {
-    let now = Name::of_model(&asked.message.name)?.described(&app, &asked.metadata).await?;
-    check_version(&asked.message.version, &now.version)?;
+    let ModelRequest { name, version } = asked.message;
+    let now = Name::of_model(&name)?.described(&app, &asked.metadata, named_version(&version)).await?;
     Ok(Yes { is_so: now.is_servable }.into())
 }
 
 async fn health(app: Arc<App>, asked: Asked<HealthCheckRequest>) -> Result<Told<HealthCheckResponse>, Error> {
-    let service = asked.message.service;
-    let is_serving = match service.as_str() {
-        "" | SERVICE => true,
-        model => Name::of_model(model)?.described(&app, &asked.metadata).await?.is_servable,
-    };
-    let status = if is_serving { ServingStatus::Serving } else { ServingStatus::NotServing };
+    let status = standing(&app, &asked.metadata, &asked.message.service).await?;
     Ok(HealthCheckResponse { status: status.into() }.into())
+}
+
+/// How the server, our service or a model stands.
+async fn standing(app: &App, metadata: &HeaderMap, service: &str) -> Result<ServingStatus, Error> {
+    let is_serving = match service {
+        "" | SERVICE => true,
+        model => Name::of_model(model)?.described(app, metadata, None).await?.is_servable,
+    };
+    Ok(if is_serving { ServingStatus::Serving } else { ServingStatus::NotServing })
 }
 
 async fn described(app: Arc<App>, asked: Asked<ModelRequest>) -> Result<Told<ModelMetadata>, Error> {
     let ModelRequest { name, version } = asked.message;
-    let open = Name::of_model(&name)?.open(&app, &asked.metadata, 0).await?;
+    let wanted = (0, named_version(&version));
+    let open = Name::of_model(&name)?.open_version(&app, &asked.metadata, wanted).await?;
     let served = open.live.target.revision.to_string();
-    check_version(&version, &served)?;
     let tensors = |specs: &[TensorSpec]| specs.iter().map(tensor_metadata).collect();
     let schema = &open.live.schema;
     let message = ModelMetadata {
@@ -243,11 +252,11 @@ async fn described(app: Arc<App>, asked: Asked<ModelRequest>) -> Result<Told<Mod
 }
 
 async fn infer(app: Arc<App>, asked: Asked<InferRequest>) -> Result<Told<InferResponse>, Error> {
-    let message = asked.message;
-    let n_bytes = message.encoded_len();
-    let open = Name::of_model(&message.model_name)?.open(&app, &asked.metadata, n_bytes).await?;
+    let (message, n_bytes) = (asked.message, asked.n_bytes);
+    let receipt = Wanted::by_header(&asked.metadata);
+    let wanted = (n_bytes, named_version(&message.model_version));
+    let open = Name::of_model(&message.model_name)?.open_version(&app, &asked.metadata, wanted).await?;
     let open = asked.patience.into_iter().fold(open, predict::Open::within);
-    check_version(&message.model_version, &open.live.target.revision.to_string())?;
     let live = Arc::clone(&open.live);
     let (message, given, wanted) = parse(n_bytes, move || {
         let given = read(&live.schema, &message)?;
@@ -256,22 +265,33 @@ async fn infer(app: Arc<App>, asked: Asked<InferRequest>) -> Result<Told<InferRe
         Ok((message, given, wanted?))
     })
     .await?;
-    let is_raw = !message.raw_input_contents.is_empty() || message.inputs.is_empty();
     let predicted = predict::infer(&app, &open, &given).await?;
+    let receipt = receipt.write(&app, &open, &given, &predicted).await?;
+    let metadata = named(predicted.names());
+    let mut told = parse(predicted.n_bytes(), move || Ok(write(message, &wanted, &predicted))).await?;
+    told.parameters.extend(receipt.map(|receipt| ("receipt".to_owned(), Parameter::text(receipt))));
+    Ok(Told { message: told, metadata })
+}
+
+/// The answer, in the form in which the values of the request came.
+fn write(asked: InferRequest, wanted: &[u16], predicted: &Predicted) -> InferResponse {
+    let is_raw = !asked.raw_input_contents.is_empty() || asked.inputs.is_empty();
     let outputs = predicted.answer.tensors.iter();
     let chosen: Vec<&IndexedTensor> = match wanted.is_empty() {
         true => outputs.collect(),
         false => wanted.iter().filter_map(|index| outputs.clone().find(|t| t.index == *index)).collect(),
     };
     let mut told = InferResponse {
-        model_name: message.model_name,
+        model_name: asked.model_name,
         model_version: predicted.live.target.revision.to_string(),
-        id: message.id,
+        id: asked.id,
         ..InferResponse::default()
     };
-    let typed: Option<Vec<_>> = chosen.iter().map(|tensor| contents::from_raw(tensor)).collect();
     // A message holds all of its outputs in one form.
-    let typed = typed.filter(|_| !is_raw);
+    let typed: Option<Vec<_>> = match is_raw {
+        true => None,
+        false => chosen.iter().map(|tensor| contents::from_raw(tensor)).collect(),
+    };
     for (place, tensor) in chosen.iter().enumerate() {
         let spec = predicted.live.schema.outputs.get(usize::from(tensor.index));
         told.outputs.push(InferTensor {
@@ -285,7 +305,7 @@ async fn infer(app: Arc<App>, asked: Asked<InferRequest>) -> Result<Told<InferRe
     if typed.is_none() {
         told.raw_output_contents = chosen.iter().map(|tensor| tensor.data.clone()).collect();
     }
-    Ok(Told { message: told, metadata: named(predicted.names()) })
+    told
 }
 
 /// The inputs, whichever of the two forms their values came in.
@@ -317,8 +337,9 @@ fn tensor_metadata(spec: &TensorSpec) -> TensorMetadata {
     TensorMetadata { name: spec.name.clone(), datatype: spec.datatype.to_string(), shape: spec.shape.clone() }
 }
 
-fn check_version(asked: &str, served: &str) -> Result<(), Error> {
-    super::v2::check_version(Some(asked).filter(|version| !version.is_empty()), served)
+/// The version that a message names; none where it names none.
+fn named_version(version: &str) -> Option<&str> {
+    Some(version).filter(|version| !version.is_empty())
 }
 
 fn named(names: &Names) -> HeaderMap {

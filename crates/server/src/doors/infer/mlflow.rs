@@ -21,7 +21,6 @@ use crate::doors::Answer;
 use crate::error::Error;
 use crate::ops::endpoints::predict;
 use crate::predict::Misfit;
-use crate::predict::answers;
 use crate::predict::plan::Plan;
 use crate::predict::rows::Rows;
 
@@ -57,7 +56,7 @@ pub async fn ping(
     Path(name): Path<Name>,
     headers: HeaderMap,
 ) -> Answer<&'static str, Infer> {
-    name.described(&app, &headers).await?;
+    name.check_servable(&app, &headers, None).await?;
     Ok("\n")
 }
 
@@ -85,9 +84,8 @@ pub async fn invocations(
     };
     let tensors = parse(n_bytes, read).await?;
     let predicted = predict::infer(&app, &open, &tensors).await?;
-    let predictions = answers::predictions(&predicted.live.schema, &predicted.answer.tensors);
     let receipt = receipt.write(&app, &open, &tensors, &predicted).await?;
-    Ok(super::predicted(predicted.names(), &predictions, receipt))
+    Ok(super::predicted(predicted, receipt).await?)
 }
 
 fn form(headers: &HeaderMap) -> Result<Form, Error> {

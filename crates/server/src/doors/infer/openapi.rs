@@ -55,7 +55,7 @@ async fn of_endpoint(app: &App, name: &Name, base: &Base, headers: &HeaderMap) -
 
 async fn of_link(app: &App, secret: &str, base: &Base) -> Result<Value, Error> {
     let guest = guard::admit(app, &Secret::new(secret.to_owned())).await?;
-    let facts = facts::ensure(app, guest.link.revision_id).await?;
+    let facts = guest.facts(facts::ensure(app, guest.link.revision_id).await?);
     let about = About {
         title: "A model under review",
         version: &guest.link.oid.to_string(),
@@ -65,26 +65,7 @@ async fn of_link(app: &App, secret: &str, base: &Base) -> Result<Value, Error> {
         schema: schema(&facts)?,
         offers: offers(&facts),
     };
-    let mut document = description::document(&about);
-    // What holds names are texts for people; names of inputs are what the endpoint takes.
-    shown(&mut document, &|text| guest.shown(text));
-    Ok(document)
-}
-
-/// Texts for people as whoever looks may read them.
-fn shown(value: &mut Value, show: &impl Fn(&str) -> String) {
-    match value {
-        Value::Object(object) => {
-            for (name, value) in object {
-                match value {
-                    Value::String(text) if name == "description" => *text = show(text),
-                    value => shown(value, show),
-                }
-            }
-        }
-        Value::Array(list) => list.iter_mut().for_each(|value| shown(value, show)),
-        _ => {}
-    }
+    Ok(description::document(&about))
 }
 
 fn schema(facts: &Facts) -> Result<&spec::schema::Schema, Error> {

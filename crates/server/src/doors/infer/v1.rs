@@ -46,7 +46,7 @@ pub async fn model(
     headers: HeaderMap,
 ) -> Answer<Response, Infer> {
     verb.name.check_model(&verb.verb)?;
-    let now = verb.name.described(&app, &headers).await?;
+    let now = verb.name.described(&app, &headers, None).await?;
     Ok(axum::Json(json!({ "name": verb.verb, "ready": now.is_servable })).into_response())
 }
 
@@ -87,14 +87,18 @@ pub async fn ask(
     match wanted {
         Asked::Predictions => {
             let predicted = predict::infer(&app, &open, &tensors).await?;
-            let predictions = answers::predictions(&predicted.live.schema, &predicted.answer.tensors);
             let receipt = receipt.write(&app, &open, &tensors, &predicted).await?;
-            Ok(super::predicted(predicted.names(), &predictions, receipt))
+            Ok(super::predicted(predicted, receipt).await?)
         }
         Asked::Explanations => {
+            receipt.refuse("receipts for explanations")?;
             let predicted = predict::explain(&app, &open, &tensors).await?;
-            let explanations = answers::explanations(&predicted.answer.tensors);
-            Ok(told(predicted.names(), &json!({ "explanations": explanations })))
+            let n_answer_bytes = predicted.n_bytes();
+            let write = move || {
+                let explanations = answers::explanations(&predicted.answer.tensors);
+                Ok(told(predicted.names(), &json!({ "explanations": explanations })))
+            };
+            Ok(parse(n_answer_bytes, write).await?)
         }
     }
 }

@@ -12,13 +12,13 @@ use serde_json::json;
 
 use super::body::Sent;
 use super::receipt::Wanted;
-use super::{Infer, Name, name_model, parse, sent};
+use super::{Infer, Name, parse, sent};
 use crate::app::App;
 use crate::doors::{Answer, Refusal};
 use crate::error::Error;
-use crate::ops::endpoints::predict;
+use crate::ops::endpoints::predict::{self, Predicted};
 use crate::predict::answers::{self, About};
-use crate::predict::tensors;
+use crate::predict::tensors::{self, Request};
 
 /// Where the JSON of a request or answer with raw tensors ends.
 pub(super) const JSON_LENGTH: &str = "inference-header-content-length";
@@ -48,7 +48,7 @@ pub async fn ready(
     Path(name): Path<Name>,
     headers: HeaderMap,
 ) -> Answer<Response, Infer> {
-    check(&app, &headers, &name).await?;
+    name.check_servable(&app, &headers, None).await?;
     Ok(axum::Json(json!({ "ready": true })).into_response())
 }
 
@@ -58,7 +58,7 @@ pub async fn model_ready(
     headers: HeaderMap,
 ) -> Answer<Response, Infer> {
     model.name.check_model(&model.model)?;
-    check(&app, &headers, &model.name).await?;
+    model.name.check_servable(&app, &headers, model.version.as_deref()).await?;
     Ok(axum::Json(json!({ "name": model.model, "ready": true })).into_response())
 }
 
@@ -68,7 +68,7 @@ pub async fn metadata(
     headers: HeaderMap,
 ) -> Answer<Response, Infer> {
     model.name.check_model(&model.model)?;
-    let open = model.name.open(&app, &headers, 0).await?;
+    let open = model.name.open_version(&app, &headers, (0, model.version.as_deref())).await?;
     let live = &open.live;
     let version = live.target.revision.to_string();
     let body = json!({
@@ -87,7 +87,7 @@ pub async fn index(
     Path(name): Path<Name>,
     headers: HeaderMap,
 ) -> Answer<Response, Infer> {
-    let now = name.described(&app, &headers).await?;
+    let now = name.described(&app, &headers, None).await?;
     let state = if now.is_servable { "READY" } else { "UNAVAILABLE" };
     let (version, reason) = (now.version, now.reason);
     Ok(axum::Json(json!([{ "name": name.model(), "version": version, "state": state, "reason": reason }]))
@@ -104,24 +104,27 @@ pub async fn infer(
     model.name.check_model(&model.model)?;
     let asked = (body.len(), model.version.as_deref());
     let open = model.name.open_version(&app, &headers, asked).await?;
-    check_version(model.version.as_deref(), &open.live.target.revision.to_string())?;
     let n_json_bytes = json_length(&headers)?;
     let (live, n_bytes) = (Arc::clone(&open.live), body.len());
     let read = move || tensors::read(&live.schema, &body, n_json_bytes).map_err(Error::from);
     let request = parse(n_json_bytes.unwrap_or(n_bytes), read).await?;
     let predicted = predict::infer(&app, &open, &request.tensors).await?;
-    let version = predicted.live.target.revision.to_string();
     let receipt = receipt.write(&app, &open, &request.tensors, &predicted).await?;
-    let (id, receipt) = (request.id.as_deref(), receipt.as_deref());
-    let about = About { model: &model.model, version: &version, id, receipt };
+    let n_answer_bytes = predicted.n_bytes();
+    let write = move || Ok(write(&model.model, &request, (&predicted, receipt.as_deref())));
+    Ok(parse(n_answer_bytes, write).await?)
+}
+
+fn write(model: &str, request: &Request, (predicted, receipt): (&Predicted, Option<&str>)) -> Response {
+    let version = predicted.live.target.revision.to_string();
+    let about = About { model, version: &version, id: request.id.as_deref(), receipt };
     let encoded = answers::encode(&predicted.live.schema, about, &predicted.answer.tensors, &request.wanted);
     let Some(n_json_bytes) = encoded.n_json_bytes else {
-        return Ok(sent(predicted.names(), encoded.body, "application/json"));
+        return sent(predicted.names(), encoded.body, "application/json");
     };
     let mut response = sent(predicted.names(), encoded.body, "application/octet-stream");
     response.headers_mut().insert(JSON_LENGTH, HeaderValue::from(n_json_bytes));
-    name_model(predicted.names(), response.headers_mut());
-    Ok(response)
+    response
 }
 
 /// Loading and unloading are the owner's deploy and stop, not a client's.
@@ -136,26 +139,4 @@ fn json_length(headers: &HeaderMap) -> Result<Option<usize>, Error> {
     let Some(value) = headers.get(JSON_LENGTH) else { return Ok(None) };
     let length = value.to_str().ok().and_then(|text| text.parse().ok());
     length.map(Some).ok_or_else(|| Error::BadRequest(format!("header `{JSON_LENGTH}` is no number of bytes")))
-}
-
-/// A version is a revision; only the one that is served can be asked.
-pub(super) fn check_version(asked: Option<&str>, served: &str) -> Result<(), Error> {
-    match asked {
-        Some(version) if version.len() < 5 || !served.starts_with(version) => {
-            Err(Error::NotFound { what: "version of this model served now:", name: version.to_owned() })
-        }
-        _ => Ok(()),
-    }
-}
-
-async fn check(app: &App, headers: &HeaderMap, name: &Name) -> Result<(), Error> {
-    let now = name.described(app, headers).await?;
-    match now.is_servable {
-        true => Ok(()),
-        false => Err(Error::EndpointDown {
-            repository: name.full(),
-            state: now.state.as_str(),
-            reason: now.reason,
-        }),
-    }
 }

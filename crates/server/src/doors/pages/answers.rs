@@ -8,8 +8,6 @@ use std::sync::Arc;
 use axum::Form;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
-use axum::http::HeaderValue;
-use axum::http::header::{COOKIE, SET_COOKIE};
 use axum::response::Response;
 use serde::Deserialize;
 use serde_json::json;
@@ -25,6 +23,7 @@ use super::web_app::parts;
 use super::{Answer, Html, Shown, go_to, show, when};
 use crate::app::App;
 use crate::doors::address::Base;
+use crate::doors::cookies::{self, Cookie, SameSite};
 use crate::error::Error;
 use crate::ops::answers::{self, Opened};
 use crate::ops::links::{Guest, guard};
@@ -132,23 +131,15 @@ pub(super) async fn keep_by_link(
 ) -> Result<Response, Error> {
     let shared = answers::share_by_link(app, guest, exchange.borrowed()).await?;
     let path = format!("{link}/a/{}", shared.secret.expose());
-    let secure = if base.as_str().starts_with("https://") { "; Secure" } else { "" };
-    let cookie = format!(
-        "{COOKIE_NAME}={}; Path={path}; HttpOnly; SameSite=Strict; Max-Age={COOKIE_S}{secure}",
-        shared.key.expose()
-    );
     let mut response = go_to(&path);
-    // Secrets are letters and digits.
-    if let Ok(value) = HeaderValue::from_str(&cookie) {
-        response.headers_mut().insert(SET_COOKIE, value);
-    }
+    let (name, value) = (COOKIE_NAME, shared.key.expose());
+    let kept = Cookie { name, value, path: &path, same_site: SameSite::Strict, max_age_s: COOKIE_S };
+    cookies::set(&mut response, &kept, base);
     Ok(response)
 }
 
 fn key(headers: &HeaderMap) -> Option<Secret> {
-    let cookies = headers.get_all(COOKIE).into_iter().filter_map(|value| value.to_str().ok());
-    let mut pairs = cookies.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.find(|(name, _)| *name == COOKIE_NAME).map(|(_, value)| Secret::new(value.to_owned()))
+    cookies::read(headers, COOKIE_NAME).map(|value| Secret::new(value.to_owned()))
 }
 
 /// What stands around an answer.

@@ -25,7 +25,7 @@ use crate::app::App;
 use crate::doors::address::Base;
 use crate::error::Error;
 use crate::ops::access::{self, Action};
-use crate::ops::endpoints::{self, Described, logs, recorded, usage};
+use crate::ops::endpoints::{self, Described, logs, recorded, targets, usage};
 
 mod forms;
 mod measures;
@@ -52,11 +52,12 @@ pub async fn endpoint_box(
     let described = described(app, visitor, opened).await?;
     let newest = opened.revision.oid;
     let obstacle = match facts {
-        Some(facts) if !facts.is_servable() => Some(
-            "It cannot be put live: it has neither an ONNX file nor a `predict.py`. `reenact.push` in Python writes \
-             one or the other."
+        Some(facts) if !facts.is_servable() => Some(match &facts.unserved {
+            Some(reason) => format!("It cannot be put live: {reason}"),
+            None => "It cannot be put live: it has neither an ONNX file nor a `predict.py`. `reenact.push` in Python \
+                     writes one or the other."
                 .to_owned(),
-        ),
+        }),
         _ => None,
     };
     let Some(described) = described else {
@@ -111,6 +112,7 @@ async fn page_with(
         stability: described.as_ref().and_then(|described| described.stability).map(Stability::statement),
         weights: None,
         targets: Vec::new(),
+        has_former: false,
         measures: None,
         options: Vec::new(),
         requests: Vec::new(),
@@ -119,6 +121,7 @@ async fn page_with(
     };
     if let Some(described) = described {
         page.targets = described.targets.iter().map(|target| target_line(&described, target)).collect();
+        page.has_former = targets::can_roll_back(app, &described.row).await?;
         page.options = forms::lines(&described.row.options, &described.options);
         page.weights = described.weights;
         page.lines = logs::read(app, &visitor.actor, &place.name).await?;

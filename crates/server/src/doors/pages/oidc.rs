@@ -6,8 +6,7 @@
 use std::sync::Arc;
 
 use axum::extract::{Query, State};
-use axum::http::header::{COOKIE, SET_COOKIE};
-use axum::http::{HeaderMap, HeaderValue};
+use axum::http::HeaderMap;
 use axum::response::Response;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -18,6 +17,7 @@ use super::visitor::Visitor;
 use super::{Answer, Html, go_to, sessions};
 use crate::app::App;
 use crate::doors::address::Base;
+use crate::doors::cookies::{self, Cookie, SameSite};
 use crate::doors::identity;
 use crate::error::Error;
 use crate::oidc::Attempt;
@@ -26,7 +26,7 @@ use crate::ops::sessions::Browser;
 
 const COOKIE_NAME: &str = "reenact_oidc";
 /// How long somebody may take at the provider.
-const COOKIE_S: u32 = 600;
+const COOKIE_S: u64 = 600;
 
 /// What the link to the provider says.
 #[derive(Debug, Default, Deserialize)]
@@ -56,7 +56,7 @@ pub async fn begin(
     let (url, attempt) = identities::begin(&app, &redirect(&base), &browser).await?;
     let mut response = go_to(&url);
     let next = local(&wanted.next);
-    set(&mut response, &cookie(&write(&attempt, purpose, next), COOKIE_S, &base));
+    keep(&mut response, (&write(&attempt, purpose, next), COOKIE_S), &base);
     Ok(response)
 }
 
@@ -90,7 +90,7 @@ pub async fn finish(
             go_to("/settings?done=1")
         }
     };
-    set(&mut response, &cookie("", 0, &base));
+    keep(&mut response, ("", 0), &base);
     Ok(response)
 }
 
@@ -112,9 +112,7 @@ fn write(attempt: &Attempt, purpose: Purpose, next: &str) -> String {
 }
 
 fn kept(headers: &HeaderMap) -> Option<(Attempt, Purpose, String)> {
-    let cookies = headers.get_all(COOKIE).into_iter().filter_map(|value| value.to_str().ok());
-    let mut pairs = cookies.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    let value = pairs.find(|(name, _)| *name == COOKIE_NAME)?.1;
+    let value = cookies::read(headers, COOKIE_NAME)?;
     let [state, nonce, verifier, purpose, next] = value.split('.').collect::<Vec<_>>().try_into().ok()?;
     let [state, nonce, verifier] = [state, nonce, verifier].map(str::to_owned);
     // Two empty states are equal, and prove nothing.
@@ -124,20 +122,15 @@ fn kept(headers: &HeaderMap) -> Option<(Attempt, Purpose, String)> {
     is_whole.then_some((Attempt { state, nonce, verifier }, purpose, next))
 }
 
-fn cookie(value: &str, max_age_s: u32, base: &Base) -> String {
-    let secure = if base.as_str().starts_with("https://") { "; Secure" } else { "" };
-    format!("{COOKIE_NAME}={value}; Path=/sign-in/oidc; HttpOnly; SameSite=Lax; Max-Age={max_age_s}{secure}")
-}
-
-fn set(response: &mut Response, cookie: &str) {
-    // Letters, digits and what stands between them.
-    if let Ok(value) = HeaderValue::from_str(cookie) {
-        response.headers_mut().append(SET_COOKIE, value);
-    }
+fn keep(response: &mut Response, (value, max_age_s): (&str, u64), base: &Base) {
+    let (name, path, same_site) = (COOKIE_NAME, "/sign-in/oidc", SameSite::Lax);
+    cookies::set(response, &Cookie { name, value, path, same_site, max_age_s }, base);
 }
 
 #[cfg(test)]
 mod tests {
+    use axum::http::header::COOKIE;
+
     use super::*;
 
     #[test]

@@ -8,7 +8,7 @@ use axum::Form;
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use serde::Deserialize;
-use spec::api::{Invitation, Member, NewInvitation};
+use spec::api::{Invitation, Member, NewInvitation, Page};
 use spec::rights::Action;
 
 use super::place::{encode, with_query};
@@ -26,11 +26,14 @@ use crate::ops::{invitations, organizations};
 /// Members and invitations on one page.
 const PAGE: u32 = 100;
 
-/// Where the list goes on.
+/// Where the lists go on.
 #[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 pub struct After {
-    #[serde(default)]
+    /// Of members.
     after: String,
+    /// Of invitations.
+    invited: String,
 }
 
 /// Any form of these pages.
@@ -86,7 +89,7 @@ pub async fn page(
     Query(after): Query<After>,
     visitor: Visitor,
 ) -> Shown {
-    show(&blank(&app, &visitor, &name, &after.after).await?)
+    show(&blank(&app, &visitor, &name, &after).await?)
 }
 
 /// `POST /organizations/{organization}`
@@ -101,12 +104,13 @@ pub async fn act(
     match take(&app, (&visitor, &base), &name, &form).await {
         Ok(Done::Left) => Ok(go_to("/settings/organizations")),
         Ok(Done::Quiet) => Ok(go_to(&format!("/organizations/{}", encode(&name)))),
-        Ok(Done::Made(url)) => {
-            show(&OrganizationPage { made: Some(url), ..blank(&app, &visitor, &name, "").await? })
-        }
+        Ok(Done::Made(url)) => show(&OrganizationPage {
+            made: Some(url),
+            ..blank(&app, &visitor, &name, &After::default()).await?
+        }),
         Err(error) if matches!(error.entry().status, 400 | 404 | 409) => {
             // Who is no member is told that there is nothing, by the page itself.
-            let page = blank(&app, &visitor, &name, "").await?;
+            let page = blank(&app, &visitor, &name, &After::default()).await?;
             show(&OrganizationPage { complaint: Some(refusal::sentence(&error.detail())), ..page })
         }
         Err(error) => Err(error.into()),
@@ -149,21 +153,23 @@ async fn take(
     Ok(Done::Quiet)
 }
 
-async fn blank(app: &App, visitor: &Visitor, name: &str, after: &str) -> Result<OrganizationPage, Error> {
+async fn blank(app: &App, visitor: &Visitor, name: &str, from: &After) -> Result<OrganizationPage, Error> {
     let organization = organizations::get(app, &visitor.actor, name).await?;
-    let after = (!after.is_empty()).then_some(after);
+    let after = Some(from.after.as_str()).filter(|after| !after.is_empty());
+    let invited = Some(from.invited.as_str()).filter(|after| !after.is_empty());
     let members = organizations::members(app, &visitor.actor, name, after, PAGE).await?;
     let may_administer = organization.role >= Action::Administer;
     let invitations = match may_administer {
-        true => invitations::list(app, &visitor.actor, Some(name), None, PAGE).await?.items,
-        false => Vec::new(),
+        true => invitations::list(app, &visitor.actor, Some(name), invited, PAGE).await?,
+        false => Page { items: Vec::new(), next: None },
     };
     let here = format!("/organizations/{}", encode(&organization.name));
     Ok(OrganizationPage {
         frame: visitor.frame(&organization.name),
         members: members.items.into_iter().map(|member| member_line(visitor, member)).collect(),
         more_members: members.next.map(|next| with_query(&here, &[("after", &next)])),
-        invitations: invitations.into_iter().map(invitation_line).collect(),
+        more_invitations: invitations.next.map(|next| with_query(&here, &[("invited", &next)])),
+        invitations: invitations.items.into_iter().map(invitation_line).collect(),
         may_administer,
         made: None,
         complaint: None,

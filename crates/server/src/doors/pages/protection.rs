@@ -16,12 +16,19 @@ use super::refusal;
 use crate::app::App;
 use crate::doors::browser::{self, Address};
 
+/// What a page may load, and who may frame it.
+macro_rules! policy {
+    ($framed_by:literal) => {
+        concat!(
+            "default-src 'self'; img-src 'self' data: blob:; media-src 'self' data: blob:; object-src 'none'; ",
+            "base-uri 'none'; form-action 'self'; frame-ancestors ",
+            $framed_by
+        )
+    };
+}
+
 const HEADERS: [(&str, &str); 5] = [
-    (
-        "content-security-policy",
-        "default-src 'self'; img-src 'self' data: blob:; media-src 'self' data: blob:; object-src 'none'; base-uri 'none'; form-action 'self'; \
-            frame-ancestors 'none'",
-    ),
+    ("content-security-policy", policy!("'none'")),
     ("x-content-type-options", "nosniff"),
     // Forms of ours must still say where they come from.
     ("referrer-policy", "same-origin"),
@@ -31,8 +38,7 @@ const HEADERS: [(&str, &str); 5] = [
 const PERMISSIONS: &str = "permissions-policy";
 
 /// The policy of a page that others may frame.
-const FRAMED: &str = "default-src 'self'; img-src 'self' data: blob:; object-src 'none'; base-uri 'none'; \
-                      form-action 'self'; frame-ancestors *";
+const FRAMED: &str = policy!("*");
 
 /// Puts the error page in the place of a refusal, and the headers on everything.
 pub async fn protect(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {

@@ -164,6 +164,8 @@ pub async fn about_page(State(app): State<Arc<App>>, place: Place, visitor: Visi
         is_pending,
         dangers: dangers(&facts),
         problems: facts.problems.clone(),
+        unserved: facts.unserved.clone(),
+        standard: about::standard(&facts),
         conversion: about::conversion(&facts),
         inputs,
         input_title,

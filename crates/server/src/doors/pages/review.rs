@@ -1,7 +1,8 @@
 //! What whoever holds a link sees: the card, the web app, how to ask from a program, and files where they may.
 //!
 //! The pages are those of a repository, with a head of their own. Invariant: every text that comes from the model
-//! passes through [`Guest::shown`], and nobody is signed in here, so that no page tells one visitor from another.
+//! passes through [`Guest::shown`] or its like, and nobody is signed in here, so that no page tells one visitor from
+//! another.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -189,7 +190,7 @@ pub async fn files_page(State(app): State<Arc<App>>, Path(place): Path<Place>) -
     opened.check_files()?;
     let mut files = Vec::new();
     for (index, entry) in traces::files(&app, &opened.revision).await?.iter().enumerate() {
-        let given = opened.given(&app, entry).await?;
+        let given = traces::given(&app, &opened.guest, entry).await?;
         let name = opened.guest.shown(&entry.path);
         let short = name.rsplit('/').next().unwrap_or_default().to_owned();
         let note = match given {
@@ -212,7 +213,7 @@ pub async fn file(State(app): State<Arc<App>>, Path(place): Path<Place>) -> Answ
     let missing = || Error::NotFound { what: "file", name: place.path.clone() };
     let files = traces::files(&app, &opened.revision).await?;
     let entry = files.get(place.index).ok_or_else(missing)?;
-    let given = opened.given(&app, entry).await?;
+    let given = traces::given(&app, &opened.guest, entry).await?;
     let name = opened.guest.shown(&entry.path);
     let name = name.rsplit('/').next().unwrap_or_default();
     let mut response = match given {
@@ -241,7 +242,7 @@ pub async fn picture(State(app): State<Arc<App>>, Path(place): Path<Place>) -> A
     let entry = files.iter().find(|entry| opened.guest.shown(&entry.path) == place.path);
     let entry = entry.ok_or_else(missing)?;
     let is_small = entry.n_bytes <= PICTURE_BYTES;
-    if !is_small || opened.given(&app, entry).await? != Given::AsItIs {
+    if !is_small || traces::given(&app, &opened.guest, entry).await? != Given::AsItIs {
         return Err(missing().into());
     }
     let mut response = Response::new(stored(&app, entry).await?);
@@ -269,7 +270,7 @@ async fn stored(app: &App, entry: &Entry) -> Result<Body, Error> {
 async fn open(app: &App, place: &Place) -> Result<Opened, Error> {
     let guest = guard::admit(app, &Secret::new(place.link.clone())).await?;
     let revision = links::revision(app, &guest).await?;
-    let facts = facts::ensure(app, revision.id).await?;
+    let facts = guest.facts(facts::ensure(app, revision.id).await?);
     let bytes = entries::read_small(app, revision.tree_id, card::PATH, limits::CARD_BYTES).await?;
     let card = bytes.map(|bytes| guest.shown(&String::from_utf8_lossy(&bytes)));
     Ok(Opened { guest, revision, facts, card, path: format!("/r/{}", place.link) })
@@ -359,7 +360,7 @@ impl Opened {
                 continue;
             }
             n_left -= 1;
-            let given = self.given(app, entry).await?;
+            let given = traces::given(app, &self.guest, entry).await?;
             if is_picture && given == Given::AsItIs {
                 let address = format!("{}/resolve/main/{}", self.path, encode_path(&name));
                 reachable.pictures.insert(name.clone(), address);
@@ -391,13 +392,6 @@ impl Opened {
         match self.guest.link.action >= Action::Read {
             true => Ok(()),
             false => Err(Error::PageNotFound(format!("{}/files", self.path))),
-        }
-    }
-
-    async fn given(&self, app: &App, entry: &Entry) -> Result<Given, Error> {
-        match &self.guest.identity {
-            Some(identity) => traces::given(app, entry, identity).await,
-            None => Ok(Given::AsItIs),
         }
     }
 }

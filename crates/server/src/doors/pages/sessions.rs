@@ -7,8 +7,7 @@ use std::sync::Arc;
 
 use axum::Form;
 use axum::extract::{Path, Query, State};
-use axum::http::header::SET_COOKIE;
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use serde::Deserialize;
 
@@ -19,6 +18,7 @@ use super::visitor::Visitor;
 use super::{Answer, Html, Shown, go_to, refusal, show};
 use crate::app::App;
 use crate::doors::address::Base;
+use crate::doors::cookies::{self, Cookie, SameSite};
 use crate::doors::identity::{self, SESSION_COOKIE};
 use crate::error::Error;
 use crate::oidc;
@@ -107,7 +107,7 @@ pub async fn sign_out(
         sessions::sign_out(&app, &session).await?;
     }
     let mut response = go_to("/");
-    set_cookie(&mut response, &cookie("", 0, &base));
+    keep(&mut response, ("", 0), &base);
     Ok(response)
 }
 
@@ -171,21 +171,14 @@ fn form(
 
 pub(super) fn begin(app: &App, base: &Base, session: &Secret, next: &str) -> Response {
     let mut response = go_to(next);
-    set_cookie(&mut response, &cookie(session.expose(), app.settings.session_lifetime.0.as_secs(), base));
+    keep(&mut response, (session.expose(), app.settings.session_lifetime.0.as_secs()), base);
     response
 }
 
-/// The session's cookie; without a secret, its end.
-fn cookie(secret: &str, max_age_s: u64, base: &Base) -> String {
-    let secure = if base.as_str().starts_with("https://") { "; Secure" } else { "" };
-    format!("{SESSION_COOKIE}={secret}; Path=/; HttpOnly; SameSite=Lax; Max-Age={max_age_s}{secure}")
-}
-
-fn set_cookie(response: &mut Response, cookie: &str) {
-    // Secrets are letters and digits.
-    if let Ok(value) = HeaderValue::from_str(cookie) {
-        response.headers_mut().insert(SET_COOKIE, value);
-    }
+/// The session's cookie, for so many seconds; without a secret, its end.
+fn keep(response: &mut Response, (secret, max_age_s): (&str, u64), base: &Base) {
+    let (name, same_site) = (SESSION_COOKIE, SameSite::Lax);
+    cookies::set(response, &Cookie { name, value: secret, path: "/", same_site, max_age_s }, base);
 }
 
 #[cfg(test)]
@@ -193,9 +186,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_cookie_is_out_of_reach_for_scripts_and_other_sites() {
-        let plain = cookie("s", 60, &Base::new("http://127.0.0.1:8484"));
+    fn a_session_is_out_of_reach_for_scripts_and_other_sites() {
+        let told = |base: &str| {
+            let mut response = Response::default();
+            keep(&mut response, ("s", 60), &Base::new(base));
+            response.headers()["set-cookie"].to_str().unwrap().to_owned()
+        };
+        let plain = told("http://127.0.0.1:8484");
         assert_eq!(plain, "reenact_session=s; Path=/; HttpOnly; SameSite=Lax; Max-Age=60");
-        assert!(cookie("s", 60, &Base::new("https://models.example")).ends_with("; Secure"));
+        assert!(told("https://models.example").ends_with("; Secure"));
     }
 }

@@ -261,7 +261,13 @@ fn link_line(link: Link) -> LinkLine {
 }
 
 fn trace_line(trace: Trace) -> TraceLine {
-    TraceLine { word: trace.word, place: trace.place, is_hidden: trace.hidden }
+    let Trace { word, place, .. } = trace;
+    let fate = match (trace.hidden, trace.shown) {
+        (true, _) => "hidden",
+        (_, true) => "shown",
+        _ => "not given",
+    };
+    TraceLine { word, place, fate }
 }
 
 /// The day of an RFC 3339 time.

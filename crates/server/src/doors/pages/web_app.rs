@@ -3,6 +3,7 @@
 //! Scripts ask the endpoint themselves; without them the form comes here. Either way the same rules read the
 //! values. Invariant: the form shows the schema of the revision that answers, not of a newer one.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::extract::{Query, State};
@@ -30,7 +31,7 @@ use crate::ops::access::{Action, Actor};
 use crate::ops::endpoints::predict::{self, Open};
 use crate::ops::endpoints::targets::Choice;
 use crate::ops::links::Guest;
-use crate::ops::{self, entries, revisions};
+use crate::ops::{self, revisions};
 use sent::Sent;
 
 pub(super) mod answer;
@@ -40,12 +41,12 @@ pub(super) mod form;
 pub(super) mod parts;
 pub mod sent;
 
-/// Longest file of examples that is read.
-const EXAMPLES_BYTES: usize = 4 * 1024 * 1024;
 /// Most values of examples that a page carries for its script.
 const EXAMPLE_VALUES: usize = 64 * 1024;
 /// Most examples that a page offers.
 const EXAMPLES: usize = 12;
+/// Rows of a CSV that are asked at a time.
+const ROWS_AT_A_TIME: usize = 512;
 
 /// What the address says.
 #[derive(Debug, Default, Deserialize)]
@@ -91,6 +92,23 @@ impl At {
                 predict::open(app, actor, name, (n_bytes, Choice::default())).await
             }
             Door::Link(guest) => predict::open_link(app, guest, n_bytes).await,
+        }
+    }
+
+    /// How many rows are asked at a time: more than a link lets through in a minute would never pass.
+    fn rows_at_a_time(&self) -> usize {
+        let most = match &self.door {
+            Door::Endpoint(..) => None,
+            Door::Link(guest) => guest.link.calls_per_minute.and_then(|n| usize::try_from(n).ok()),
+        };
+        most.map_or(ROWS_AT_A_TIME, |most| most.clamp(1, ROWS_AT_A_TIME))
+    }
+
+    /// A schema as whoever asks may read it.
+    fn shown<'s>(&self, schema: &'s Schema) -> Cow<'s, Schema> {
+        match &self.door {
+            Door::Endpoint(..) => Cow::Borrowed(schema),
+            Door::Link(guest) => guest.schema(schema),
         }
     }
 }
@@ -160,22 +178,31 @@ pub(super) async fn answered(
             page.answer = Some(Told { shown, expected, took });
             page.curl = Some(curl);
         }
-        Ok(answer::Answered::Many(many)) if filled.wants_file => {
-            let name = format!("{}-answers.csv", tried.at.model);
+        Ok(answer::Answered::Many(many, _)) if filled.wants_file => {
+            let name = format!("{}-answers{}.csv", tried.at.model, many.part());
             return Ok(super::save_as(&name, "text/csv; charset=utf-8", answer::to_csv(&many)));
         }
-        Ok(answer::Answered::Many(many)) => page.many = Some(answer::shortened(many)),
+        Ok(answer::Answered::Many(many, broke_off)) => {
+            page.many = Some(answer::shortened(many));
+            if let Some(error) = broke_off {
+                return complained(page, &error);
+            }
+        }
         Err(error) if error.entry().status >= 400 && error.entry().status != 404 => {
-            page.complaint =
-                Some((refusal::sentence(&error.detail()), refusal::sentence(error.entry().hint)));
-            let mut response = show_app(&page)?;
-            let status = StatusCode::from_u16(error.entry().status);
-            *response.status_mut() = status.unwrap_or(StatusCode::BAD_REQUEST);
-            return Ok(response);
+            return complained(page, &error);
         }
         Err(error) => return Err(error.into()),
     }
     show_app(&page)
+}
+
+/// The page with what went wrong.
+fn complained(mut page: WebAppPage, error: &Error) -> Answer<Response, Html> {
+    page.complaint = Some((refusal::sentence(&error.detail()), refusal::sentence(error.entry().hint)));
+    let mut response = show_app(&page)?;
+    let status = StatusCode::from_u16(error.entry().status);
+    *response.status_mut() = status.unwrap_or(StatusCode::BAD_REQUEST);
+    Ok(response)
 }
 
 /// Opens a model at the revision its endpoint serves, or else at its newest.
@@ -210,11 +237,11 @@ pub(super) async fn try_at(
     revision: &Revision,
     facts: Option<Facts>,
 ) -> Result<Tried, Error> {
-    let examples = match facts.as_ref().and_then(|facts| facts.examples.as_deref()) {
-        Some(path) => entries::read_small(app, revision.tree_id, path, EXAMPLES_BYTES).await?,
-        None => None,
+    let examples = ops::facts::examples(app, revision, facts.as_ref()).await?;
+    let examples = match &at.door {
+        Door::Endpoint(..) => examples,
+        Door::Link(guest) => guest.examples(examples),
     };
-    let examples = examples.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
     let schema = facts.as_ref().and_then(|facts| facts.schema.clone());
     Ok(Tried { at, facts, schema, examples, limit_bytes: app.settings.predict_limit.0 })
 }
@@ -251,7 +278,8 @@ pub(super) fn blank(base: &Base, tried: &Tried, filled: &form::Filled, around: A
     let view = schema.as_ref().map(|schema| &schema.input);
     let Around { frame, head, endpoint } = around;
     WebAppPage {
-        may_share: matches!(at.door, Door::Link(_)) || !frame.csrf.is_empty(),
+        // Within another page nobody is known who could take an answer back.
+        may_share: !frame.is_embedded && (matches!(at.door, Door::Link(_)) || !frame.csrf.is_empty()),
         frame,
         head,
         dangers: facts.as_ref().map(dangers).unwrap_or_default(),
@@ -310,6 +338,7 @@ fn data(tried: &Tried, base: &Base) -> serde_json::Value {
         "is_private": at.is_private,
         "schema": schema,
         "limit_bytes": limit_bytes,
+        "rows_at_a_time": at.rows_at_a_time(),
         "has_view": schema.as_ref().is_some_and(|schema| schema.input != InputView::Tensors),
         "examples": { "rows": rows, "expected": examples.expected },
     })

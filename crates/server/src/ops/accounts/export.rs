@@ -8,12 +8,14 @@ use std::sync::Arc;
 use futures_util::Stream;
 use serde_json::{Value, json};
 use store::clock;
+use store::db::likes::Liked;
 use store::db::repositories::Repository;
-use store::db::{Page, accounts as rows, discussions, events, identities, likes, members, sessions, tokens};
+use store::db::{Page, accounts as rows, discussions, events, identities, members, sessions, tokens};
 
 use crate::app::App;
 use crate::error::{During, Error};
 use crate::ops::access::{self, Actor, Known};
+use crate::ops::likes;
 use crate::ops::repositories::{self, full_name};
 use crate::ops::sessions as own_sessions;
 use crate::text;
@@ -116,11 +118,12 @@ async fn read(
             Ok(each(repositories::list(app, actor, &query).await?, repository))
         }
         Part::Likes => {
-            let page = likes::of_account(db, id, after, ROWS).await.during("read likes")?;
-            Ok(each(page, like))
+            // Only of what may still be seen: the others' names are no business of this account's any more.
+            Ok(each(likes::of_account(app, actor, &known.name, after, ROWS).await?, like))
         }
         Part::Discussions => {
-            let page = discussions::said(db, id, after, ROWS).await.during("read what was said")?;
+            let page = discussions::said(db, (id, access::viewer(actor)), after, ROWS).await;
+            let page = page.during("read what was said")?;
             Ok(each(page, said))
         }
         Part::Events => {
@@ -172,7 +175,7 @@ fn repository(row: &Repository) -> Value {
     })
 }
 
-fn like(row: &likes::Liked) -> Value {
+fn like(row: &Liked) -> Value {
     let (kind, name) = (row.repository.kind, full_name(&row.repository));
     json!({ "is": "like", "kind": kind, "repository": name, "since": text::rfc3339(row.liked_ms) })
 }

@@ -25,10 +25,10 @@ pub async fn leave(app: &App, actor: &Actor, wanted: &Leave) -> Result<(), Error
         return Err(Error::BadRequest(format!("the account is called `{}`", known.name)));
     }
     sessions::check_password(app, known, wanted.password.clone()).await?;
+    // Both are asked before anything goes, and once more by the store.
     if known.is_admin && rows::n_admins(&app.store.db).await.during("count admins")? <= 1 {
         return Err(Error::LastServerAdmin);
     }
-    // Asked before anything goes, and once more by the store.
     if rows::is_last_admin(&app.store.db, known.id).await.during("look at organisations")? {
         return Err(Error::LastAdmin);
     }
@@ -38,6 +38,7 @@ pub async fn leave(app: &App, actor: &Actor, wanted: &Leave) -> Result<(), Error
     match rows::delete(&app.store.db, known.id).await {
         Err(store::Error::NotEmpty { .. }) => return Err(Error::NotEmpty(known.name.clone())),
         Err(store::Error::LastAdmin) => return Err(Error::LastAdmin),
+        Err(store::Error::LastServerAdmin) => return Err(Error::LastServerAdmin),
         result => result.during("delete an account")?,
     }
     app.actors.forget_all();

@@ -1,7 +1,8 @@
 //! The files of a model, put where its runtime opens them.
 //!
 //! Knows facts and stored files, no process. Invariant: a runtime is given the model, what the model itself names
-//! beside it, and its examples; a handler all of its own repository; neither any other file of the server.
+//! beside it, and its examples; a handler all of its own repository; neither any other file of the server but, where
+//! the repository has no handler, one of the server's own.
 
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ use spec::name::FilePath;
 use store::db::entries;
 use store::db::revisions::Revision;
 
+use super::standard;
 use crate::app::App;
 use crate::error::{During, Error};
 use crate::ops::facts;
@@ -29,6 +31,15 @@ pub(super) async fn check_out_handler(
         if let Some(sha256) = entry.sha256 {
             found.push((entry.path.parse()?, sha256));
         }
+    }
+    if let Some(standard) = facts.python.as_ref().and_then(|python| python.standard.as_ref()) {
+        if found.iter().any(|(path, _)| *path == file) {
+            // It would be written through to what is stored.
+            return Err(Error::Internal("put a handler beside files"));
+        }
+        let source = standard::source(standard, &handler.schema);
+        let stored = app.store.blobs.put(source.as_bytes()).await.during("store a handler")?;
+        found.push((file.clone(), stored.sha256));
     }
     let own = found.iter().find(|(path, _)| *path == file).map(|(_, sha256)| *sha256);
     let checkout = app.store.blobs.check_out(&found).await.during("put a model's files in place")?;

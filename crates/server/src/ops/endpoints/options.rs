@@ -46,9 +46,18 @@ pub async fn change(
     change: &EndpointChange,
 ) -> Result<Described, Error> {
     let repository = repositories::get(app, actor, RepositoryKind::Model, name, Action::Write).await?;
-    let row = endpoints::by_repository(&app.store.db, repository.id).await.during("look up an endpoint")?;
-    let row = row.ok_or_else(|| Error::EndpointNotFound(name.to_string()))?;
-    let mut options = row.options;
+    let (db, now_ms) = (&app.store.db, clock::now_ms());
+    let stored = endpoints::change_options(db, repository.id, now_ms, |old| changed(app, old, change)).await;
+    let options = match stored {
+        Err(store::Error::NotFound { .. }) => return Err(Error::EndpointNotFound(name.to_string())),
+        stored => stored.during("change an endpoint")??,
+    };
+    app.gateway.service(repository.id).set_limits(limits(app, &options));
+    get(app, actor, name).await
+}
+
+/// What comes of a change, if all of it can be set.
+fn changed(app: &App, mut options: Options, change: &EndpointChange) -> Result<Options, Error> {
     for (key, value) in &change.0 {
         let text = match value {
             serde_json::Value::String(text) => text.clone(),
@@ -60,10 +69,7 @@ pub async fn change(
         let (min, max) = (options.min_replicas, options.max_replicas);
         return Err(Error::BadRequest(format!("`min_replicas` {min} is more than `max_replicas` {max}")));
     }
-    let stored = endpoints::set_options(&app.store.db, repository.id, &options, clock::now_ms()).await;
-    stored.during("change an endpoint")?;
-    app.gateway.service(repository.id).set_limits(limits(app, &options));
-    get(app, actor, name).await
+    Ok(options)
 }
 
 /// What holds for an endpoint's runtimes.

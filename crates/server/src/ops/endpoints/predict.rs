@@ -3,6 +3,7 @@
 //! Invariants: rights are checked, and a place in the queue taken, before anything is woken or parsed; a
 //! request that meets a runtime's sudden end is asked again of the next one, once.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -14,7 +15,7 @@ use store::db::ids::{AccountId, RepositoryId};
 use store::db::repositories;
 
 use super::options;
-use super::record::{self, Asked};
+use super::record::{self, Asked, Outcome};
 use super::start::{self, Pinned, wake};
 use super::targets::{self, Choice, KnownTarget, Traffic};
 use super::{FullName, UNTOLD};
@@ -34,6 +35,8 @@ pub mod stream;
 
 /// How a request is counted that got what it asked for.
 const ANSWERED: &str = "answered";
+/// The same of an answer in pieces whose reader went away before its end.
+const LEFT: &str = "left";
 
 /// What decides whether somebody may ask an endpoint, remembered for a moment.
 #[derive(Debug)]
@@ -124,6 +127,11 @@ impl Open {
         self
     }
 
+    /// Whether this request is one of those that are recorded. What comes by a link never is.
+    fn is_sampled(&self) -> bool {
+        matches!(self.source, Source::Endpoint(_)) && self.slot.service.is_sampled()
+    }
+
     fn limit(&self) -> Duration {
         let limit = self.slot.service.limits().request_timeout;
         self.patience.map_or(limit, |patience| patience.min(limit))
@@ -135,11 +143,24 @@ impl Predicted {
     pub fn names(&self) -> &Names {
         self.live.names(self.is_anonymous)
     }
+
+    /// How much there is to write.
+    pub fn n_bytes(&self) -> usize {
+        self.answer.tensors.iter().map(|tensor| tensor.data.len()).sum()
+    }
 }
 
 impl Source {
     fn is_anonymous(&self) -> bool {
         matches!(self, Self::Link(guest) if guest.identity.is_some())
+    }
+
+    /// An error as whoever asks may read it.
+    fn told(&self, error: Error) -> Error {
+        match self {
+            Self::Endpoint(_) => error,
+            Self::Link(guest) => discreet_to_guest(error, guest),
+        }
     }
 }
 
@@ -200,7 +221,7 @@ pub async fn open_link(app: &Arc<App>, guest: &Arc<Guest>, n_bytes: u64) -> Resu
     Ok(Open { live, source, slot, _place: place, began, patience: None })
 }
 
-/// What a guest is told: not why, and not whose it is if that is hidden.
+/// What a guest is told: not why, and not whose it is if that is hidden. What a model writes may tell.
 fn discreet_to_guest(error: Error, guest: &Guest) -> Error {
     let name = match guest.identity {
         Some(_) => "the model".to_owned(),
@@ -208,8 +229,14 @@ fn discreet_to_guest(error: Error, guest: &Guest) -> Error {
     };
     match error {
         Error::EndpointDown { state: "failed", .. } => slot::failed(&name, UNTOLD),
-        Error::NotServable { reason, .. } => Error::NotServable { repository: name, reason },
-        Error::EndpointDown { state, reason, .. } => Error::EndpointDown { repository: name, state, reason },
+        Error::NotServable { reason, .. } => {
+            Error::NotServable { repository: name, reason: guest.shown(&reason) }
+        }
+        Error::EndpointDown { state, reason, .. } => {
+            Error::EndpointDown { repository: name, state, reason: guest.shown(&reason) }
+        }
+        Error::BadInput(reason) => Error::BadInput(guest.shown(&reason)),
+        Error::Model(reason) => Error::Model(guest.shown(&reason)),
         other => other,
     }
 }
@@ -232,17 +259,16 @@ fn discreet(error: Error, actor: &Actor, subject: &Subject<'_>) -> Error {
 
 /// Asks.
 pub async fn infer(app: &Arc<App>, open: &Open, tensors: &[IndexedTensor]) -> Result<Predicted, Error> {
-    let predicted = counted(app, open, Method::Predict, tensors).await;
-    let mut predicted = match &open.source {
-        Source::Link(_) => predicted?,
-        Source::Endpoint(_) => {
-            if open.slot.service.is_sampled() {
-                let (live, took) = (&*open.live, open.began.elapsed());
-                record::note(app, &open.slot.service, &Asked { live, tensors, outcome: &predicted, took });
-            }
-            return predicted;
-        }
-    };
+    let outcome = whole(app, open, Method::Predict, tensors).await;
+    if open.is_sampled() {
+        let (live, outcome) = match &outcome {
+            Ok(predicted) => (&*predicted.live, Outcome::Tensors(&predicted.answer.tensors)),
+            Err(error) => (&*open.live, Outcome::Failed(error)),
+        };
+        let took = open.began.elapsed();
+        record::note(app, &open.slot.service, &Asked { live, tensors, outcome, took });
+    }
+    let mut predicted = outcome?;
     open.blunt().apply(&predicted.live.schema, &mut predicted.answer.tensors);
     Ok(predicted)
 }
@@ -256,46 +282,61 @@ pub async fn explain(app: &Arc<App>, open: &Open, tensors: &[IndexedTensor]) -> 
         // They tell more than the answers that this link rounds or leaves out.
         return Err(Error::NotOffered("explanations by this link"));
     }
-    counted(app, open, Method::Explain, tensors).await
+    whole(app, open, Method::Explain, tensors).await
 }
 
-/// Asks, and counts that somebody did.
-async fn counted(
+/// Asks for an answer that comes at once.
+async fn whole(
     app: &Arc<App>,
     open: &Open,
     method: Method,
     tensors: &[IndexedTensor],
 ) -> Result<Predicted, Error> {
+    let predicted = counted(app, open, tensors, ask(app, open, method, tensors)).await?;
+    note(app, open, ANSWERED);
+    Ok(predicted)
+}
+
+/// What every request has to pass: its files are looked at, a link's rows are counted, and an answer, or the first piece
+/// of one, comes in time or not at all. Only an answer's end is left to be noted.
+async fn counted<T>(
+    app: &Arc<App>,
+    open: &Open,
+    tensors: &[IndexedTensor],
+    asking: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
     let limit = open.limit();
     media::check(&open.live.schema, tensors)?;
     let n_rows = tensors.iter().map(IndexedTensor::n_rows).max().unwrap_or(1);
-    if let Source::Link(guest) = &open.source {
-        guard::take(app, guest, n_rows).await?;
-    }
-    let outcome = match tokio::time::timeout(limit, ask(app, open, method, tensors)).await {
-        Ok(outcome) => outcome,
+    let taken = match &open.source {
+        Source::Link(guest) => Some((guest, guard::take(app, guest, n_rows).await?)),
+        Source::Endpoint(_) => None,
+    };
+    let outcome = match tokio::time::timeout(limit, asking).await {
+        Ok(outcome) => outcome.map_err(|error| open.source.told(error)),
         Err(_) => Err(Error::PredictTimeout(format!("{limit:?}"))),
     };
-    if let Source::Link(guest) = &open.source {
-        match &outcome {
-            Ok(_) => watch::note(app, guest, tensors, n_rows).await,
-            Err(_) => guard::give_back(app, guest, n_rows).await,
+    match (&outcome, taken) {
+        (Ok(_), Some((guest, taken))) => {
+            taken.keep();
+            watch::note(app, guest, tensors, n_rows).await;
         }
+        (Err(_), Some((_, taken))) => taken.give_back().await,
+        (_, None) => {}
     }
-    note(app, open, outcome.as_ref().err());
-    outcome
+    outcome.inspect_err(|error| note(app, open, error.entry().name))
 }
 
 /// Counts how a request ended.
-fn note(app: &App, open: &Open, error: Option<&Error>) {
-    count(app, &open.slot, (error.map_or(ANSWERED, |error| error.entry().name), open.began));
+fn note(app: &App, open: &Open, outcome: &'static str) {
+    count(app, &open.slot, (outcome, open.began));
 }
 
 /// Counts a request that came to its end.
 fn count(app: &App, slot: &Slot, (outcome, began): (&'static str, Instant)) {
     let took = began.elapsed();
     app.gateway.metrics.predicted(outcome, took);
-    slot.service.usage.predicted(outcome == ANSWERED, took);
+    slot.service.usage.predicted(matches!(outcome, ANSWERED | LEFT), took);
 }
 
 /// Asks with rows of texts, as a form or a line of CSV has them.

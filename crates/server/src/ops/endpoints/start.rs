@@ -33,9 +33,9 @@ pub async fn start(app: &Arc<App>, repository: RepositoryId) -> Result<(), Error
     match needs(app, &row).await? {
         Needs::Met => {}
         Needs::Building => return Ok(()),
-        Needs::Failed(reason) => return set_state(app, repository, EndpointState::Failed, &reason).await,
+        Needs::Failed(reason) => return set_state(app, &row, EndpointState::Failed, &reason).await,
     }
-    set_state(app, repository, EndpointState::Starting, "").await?;
+    set_state(app, &row, EndpointState::Starting, "").await?;
     let served = Served::of(app, &Pinned::of(&row));
     served.slot.service.set_limits(options::limits(app, &row.options));
     let started = served.slot.swap(|| run(app, &served)).await;
@@ -179,7 +179,7 @@ async fn needs(app: &App, row: &Endpoint) -> Result<Needs, Error> {
         }
         Err(error) => return Err(error),
     };
-    set_state(app, row.repository_id, EndpointState::Building, BUILDING).await?;
+    set_state(app, row, EndpointState::Building, BUILDING).await?;
     environments::ask(app, &wanted).await?;
     Ok(Needs::Building)
 }
@@ -233,6 +233,9 @@ pub fn check_servable(repository: &str, facts: &Facts) -> Result<(), Error> {
         let no_schema = || facts.problems.last().cloned().unwrap_or_else(|| "it has no schema".to_owned());
         return if facts.schema.is_some() { Ok(()) } else { refuse(no_schema()) };
     }
+    if let Some(reason) = &facts.unserved {
+        return refuse(reason.clone());
+    }
     let Some(model) = &facts.model else {
         return refuse(
             "it has neither an ONNX file nor a `predict.py`; other files are shown but not served".to_owned(),
@@ -245,21 +248,19 @@ pub fn check_servable(repository: &str, facts: &Facts) -> Result<(), Error> {
 }
 
 async fn settle(app: &App, row: &Endpoint, failure: Option<&Error>) -> Result<(), Error> {
-    let now =
-        endpoints::by_repository(&app.store.db, row.repository_id).await.during("look up an endpoint")?;
-    if now.is_none_or(|row| row.is_stopped) {
-        // It was stopped or deleted while it started; that word is the last.
-        app.gateway.close_all_of(row.repository_id);
-        return Ok(());
-    }
     match failure {
-        None => set_state(app, row.repository_id, EndpointState::Ready, "").await,
+        None => set_state(app, row, EndpointState::Ready, "").await?,
         Some(failure) => {
             let reason = reason(failure);
             tracing::warn!(repository = row.full_name(), "endpoint did not start: {reason}");
-            set_state(app, row.repository_id, EndpointState::Failed, &reason).await
+            set_state(app, row, EndpointState::Failed, &reason).await?;
         }
     }
+    if row_of(app, row.repository_id).await?.is_none_or(|now| now.is_stopped) {
+        // It was stopped or deleted while it started; that word is the last.
+        app.gateway.close_all_of(row.repository_id);
+    }
+    Ok(())
 }
 
 async fn run(app: &Arc<App>, served: &Served) -> Result<Arc<Live>, Error> {

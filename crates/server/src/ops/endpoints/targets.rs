@@ -14,13 +14,14 @@ use store::db::endpoints::{self, Endpoint};
 use store::db::ids::RevisionId;
 
 use super::start::{self, Pinned};
-use super::{Described, FullName, get, set_state};
+use super::{Described, FullName, get};
 use crate::app::App;
 use crate::error::{During, Error};
 use crate::gateway::{Key, Slot};
 use crate::ops::access::{Action, Actor};
 use crate::ops::repositories;
 use crate::ops::revisions::{self, At};
+use crate::ops::webhooks::{self, News};
 
 /// All of the requests.
 pub const WHOLE: i64 = 100;
@@ -58,13 +59,9 @@ impl Traffic {
 
     /// Which target answers a request.
     pub fn draw(&self, choice: Choice<'_>) -> Result<&KnownTarget, Error> {
-        let unknown = |name: &str| Error::NotFound { what: "target of this endpoint", name: name.to_owned() };
         if let Some(revision) = choice.revision {
-            // Fewer digits may mean more than one.
-            let is_named = |target: &&KnownTarget| {
-                revision.len() >= 5 && target.oid.to_string().starts_with(&revision.to_ascii_lowercase())
-            };
-            return self.targets.iter().find(is_named).ok_or_else(|| unknown(revision));
+            let is_meant = |target: &&KnownTarget| is_named(revision, &target.oid.to_string());
+            return self.targets.iter().find(is_meant).ok_or_else(|| unknown(revision));
         }
         let index = match (self.targets.as_slice(), choice.key) {
             ([_], _) => 0,
@@ -77,6 +74,16 @@ impl Traffic {
         };
         self.targets.get(index).ok_or_else(|| unknown("main"))
     }
+}
+
+/// Whether these are the first digits of a revision. Fewer than five may mean more than one.
+pub fn is_named(digits: &str, revision: &str) -> bool {
+    digits.len() >= 5 && revision.starts_with(&digits.to_ascii_lowercase())
+}
+
+/// No target has a revision that begins so.
+pub fn unknown(digits: &str) -> Error {
+    Error::NotFound { what: "target of this endpoint", name: digits.to_owned() }
 }
 
 /// Spreads each target's turns as evenly over a hundred as they go.
@@ -200,6 +207,11 @@ pub async fn promote(app: &Arc<App>, actor: &Actor, name: &RepositoryName) -> Re
     get(app, actor, name).await
 }
 
+/// Whether the endpoint has answered in another way that can be gone back to.
+pub async fn can_roll_back(app: &App, row: &Endpoint) -> Result<bool, Error> {
+    targets::can_roll_back(&app.store.db, row.id).await.during("look for former targets")
+}
+
 /// The targets as they stood before the last change.
 pub async fn roll_back(app: &Arc<App>, actor: &Actor, name: &RepositoryName) -> Result<Described, Error> {
     let row = of_writer(app, actor, name).await?;
@@ -225,11 +237,12 @@ async fn put(app: &App, row: &Endpoint, shares: &[Share]) -> Result<(), Error> {
     Ok(())
 }
 
-/// The endpoint stands as its largest target does, unless what was deployed last is one.
+/// The endpoint stands as what was deployed last does where that is a target, and else as its largest target.
 async fn settle(app: &Arc<App>, row: &Endpoint, shares: &[Share]) -> Result<(), Error> {
-    let is_among = shares.iter().any(|(revision, _)| *revision == row.revision_id);
+    let own = shares.iter().find(|(revision, _)| *revision == row.revision_id);
+    let is_down = row.is_stopped || row.state == EndpointState::Failed.as_str();
     let largest = shares.iter().max_by_key(|(_, percent)| *percent);
-    if let (false, Some((revision, percent))) = (is_among, largest) {
+    if let Some((revision, percent)) = own.or(largest).filter(|_| own.is_none() || is_down) {
         let new = endpoints::NewEndpoint {
             repository_id: row.repository_id,
             revision_id: *revision,
@@ -237,9 +250,10 @@ async fn settle(app: &Arc<App>, row: &Endpoint, shares: &[Share]) -> Result<(), 
             state: EndpointState::Idle.as_str(),
             now_ms: store::clock::now_ms(),
         };
-        endpoints::put(&app.store.db, &new).await.during("store an endpoint")?;
-    } else if row.is_stopped || row.state == EndpointState::Failed.as_str() {
-        set_state(app, row.repository_id, EndpointState::Idle, "").await?;
+        let resumed = endpoints::resume(&app.store.db, row.revision_id, &new).await;
+        if resumed.during("store an endpoint")? {
+            webhooks::tell(app, row.repository_id, &News::Endpoint(new.state)).await;
+        }
     }
     app.known_endpoints.forget(&row.full_name());
     for (revision, _) in shares {

@@ -54,16 +54,17 @@ pub fn end_minute(app: &App, began_ms: i64) {
 
 /// Stores what was counted since the last time.
 pub async fn store(app: &App) -> Result<(), Error> {
+    let mut stored = Ok(());
     for service in app.gateway.services() {
         for (hour_ms, counted) in service.usage.take_unstored() {
-            let stored = usage::add(&app.store.db, service.repository, &to_row(hour_ms, &counted)).await;
-            if stored.is_err() {
+            let added = usage::add(&app.store.db, service.repository, &to_row(hour_ms, &counted)).await;
+            if let Err(error) = added {
                 service.usage.give_back(hour_ms, &counted);
+                stored = Err(error);
             }
-            stored.during("store usage")?;
         }
     }
-    Ok(())
+    stored.during("store usage")
 }
 
 /// Forgets what is too old.

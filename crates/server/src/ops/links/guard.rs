@@ -9,9 +9,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use spec::digest::Sha256;
 use store::clock;
 use store::db::ids::LinkId;
 use store::db::links::{self, Link};
+use tokio::task::JoinHandle;
 
 use crate::anonymity::Identity;
 use crate::app::App;
@@ -20,6 +22,7 @@ use crate::predict::blunt::Blunt;
 use crate::secrets::Secret;
 
 use super::identity;
+use super::traces::Given;
 
 /// Somebody who holds a link that works.
 #[derive(Debug)]
@@ -27,26 +30,64 @@ pub struct Guest {
     pub link: Link,
     /// What is hidden from them; none if they may know whose the model is.
     pub identity: Option<Identity>,
-    limiter: Option<DefaultDirectRateLimiter>,
 }
 
-/// Links that were used a moment ago, by their hash. A change by another process may stay unseen so long.
+/// Links that were used a moment ago.
 #[derive(Debug)]
-pub struct Guests(moka::sync::Cache<String, Arc<Guest>>);
+pub struct Guests {
+    /// By their hash. A change by another process may stay unseen so long.
+    known: moka::sync::Cache<String, Arc<Guest>>,
+    /// How many rows each may still ask, where it may not ask any number of them: kept for longer than a link is known,
+    /// so that none gets its minute's worth anew by being forgotten.
+    limiters: moka::sync::Cache<LinkId, Arc<DefaultDirectRateLimiter>>,
+    /// How files may be given: a link's words and a file's bytes never change.
+    given: moka::sync::Cache<(LinkId, Sha256), Given>,
+}
 
 impl Default for Guests {
     fn default() -> Self {
-        Self(moka::sync::Cache::builder().max_capacity(20_000).time_to_live(Duration::from_mins(1)).build())
+        let minute = Duration::from_mins(1);
+        Self {
+            known: moka::sync::Cache::builder().max_capacity(20_000).time_to_live(minute).build(),
+            // After that long all of the quota is there again, as for a link that was never used.
+            limiters: moka::sync::Cache::builder().max_capacity(100_000).time_to_idle(minute).build(),
+            given: moka::sync::Cache::new(100_000),
+        }
     }
 }
 
 impl Guests {
     /// Forgets a link that has changed.
     pub fn forget(&self, id: LinkId) {
-        let known = self.0.iter().find(|(_, guest)| guest.link.id == id).map(|(hash, _)| hash);
+        let known = self.known.iter().find(|(_, guest)| guest.link.id == id).map(|(hash, _)| hash);
         if let Some(hash) = known {
-            self.0.invalidate(hash.as_str());
+            self.known.invalidate(hash.as_str());
         }
+    }
+
+    /// Counts rows that a link asks now.
+    fn check_rate(&self, link: &Link, rows: NonZeroU32) -> Result<(), Error> {
+        let quota = link.calls_per_minute.and_then(|n| NonZeroU32::new(u32::try_from(n).ok()?));
+        let Some(per_minute) = quota else { return Ok(()) };
+        let make = || Arc::new(RateLimiter::direct(Quota::per_minute(per_minute)));
+        match self.limiters.get_with(link.id, make).check_n(rows) {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) => Err(Error::LinkTooFast { per_minute: per_minute.get().into() }),
+            // However long they wait, they are too many.
+            Err(_) => Err(Error::BadInput(format!(
+                "{rows} rows came at once; this link is asked at most {per_minute} a minute"
+            ))),
+        }
+    }
+
+    /// How a file may be given to whoever holds a link, if it was looked through.
+    pub fn given(&self, id: LinkId, sha256: Sha256) -> Option<Given> {
+        self.given.get(&(id, sha256))
+    }
+
+    /// Remembers how a file may be given.
+    pub fn remember(&self, id: LinkId, sha256: Sha256, given: Given) {
+        self.given.insert((id, sha256), given);
     }
 }
 
@@ -54,12 +95,12 @@ impl Guests {
 /// link no longer works.
 pub async fn admit(app: &App, secret: &Secret) -> Result<Arc<Guest>, Error> {
     let hash = secret.hash();
-    let guest = match app.guests.0.get(&hash) {
+    let guest = match app.guests.known.get(&hash) {
         Some(guest) => guest,
         None => {
             let found = links::by_hash(&app.store.db, &hash).await.during("look up a link")?;
             let guest = Arc::new(guest(found.ok_or(Error::LinkNotFound)?)?);
-            app.guests.0.insert(hash, Arc::clone(&guest));
+            app.guests.known.insert(hash, Arc::clone(&guest));
             guest
         }
     };
@@ -70,17 +111,30 @@ pub async fn admit(app: &App, secret: &Secret) -> Result<Arc<Guest>, Error> {
     }
 }
 
+/// Rows that were counted. Those that are not answered are given back, also where nobody waits for the answer any longer.
+#[derive(Debug)]
+#[must_use]
+pub struct Taken {
+    app: Arc<App>,
+    guest: Arc<Guest>,
+    rows: u32,
+}
+
 /// Counts rows that are about to be asked.
-pub async fn take(app: &App, guest: &Guest, n_rows: usize) -> Result<(), Error> {
-    let rows = u32::try_from(n_rows.max(1)).unwrap_or(u32::MAX);
-    if let (Some(limiter), Some(rows)) = (&guest.limiter, NonZeroU32::new(rows)) {
-        let per_minute = guest.link.calls_per_minute.unwrap_or_default();
-        match limiter.check_n(rows) {
-            Ok(Ok(())) => {}
-            Ok(Err(_)) => return Err(Error::LinkTooFast { per_minute }),
-            Err(_) => return Err(Error::LinkTooFast { per_minute }),
-        }
-    }
+pub async fn take(app: &Arc<App>, guest: &Arc<Guest>, n_rows: usize) -> Result<Taken, Error> {
+    let rows = NonZeroU32::new(u32::try_from(n_rows).unwrap_or(u32::MAX)).unwrap_or(NonZeroU32::MIN);
+    app.guests.check_rate(&guest.link, rows)?;
+    let rows = rows.get();
+    let (app_of_task, guest) = (Arc::clone(app), Arc::clone(guest));
+    // In a task of its own: what the database has counted comes back as rows that are given back, whoever left.
+    let taking = app.background.spawn(async move {
+        count(&app_of_task, &guest, rows).await?;
+        Ok(Taken { app: app_of_task, guest, rows })
+    });
+    taking.await.map_err(|_| Error::Internal("count a call"))?
+}
+
+async fn count(app: &App, guest: &Guest, rows: u32) -> Result<(), Error> {
     let taken = links::take_calls(&app.store.db, guest.link.id, i64::from(rows), clock::now_ms()).await;
     if taken.during("count a call")? {
         return Ok(());
@@ -94,11 +148,36 @@ pub async fn take(app: &App, guest: &Guest, n_rows: usize) -> Result<(), Error> 
     }
 }
 
-/// Gives rows back that were counted and not answered.
-pub async fn give_back(app: &App, guest: &Guest, n_rows: usize) {
-    let rows = i64::try_from(n_rows.max(1)).unwrap_or(i64::MAX);
-    if let Err(error) = links::give_back_calls(&app.store.db, guest.link.id, rows).await {
-        tracing::error!(link = guest.link.id.0, %error, "calls were not given back");
+impl Taken {
+    /// They were answered.
+    pub fn keep(mut self) {
+        self.rows = 0;
+    }
+
+    /// They were not. When this returns they can be asked again.
+    pub async fn give_back(mut self) {
+        if let Some(giving) = self.start_giving() {
+            // A failure is in the log.
+            drop(giving.await);
+        }
+    }
+
+    fn start_giving(&mut self) -> Option<JoinHandle<()>> {
+        let (rows, link) = (std::mem::take(&mut self.rows), self.guest.link.id);
+        let app = Arc::clone(&self.app);
+        (rows > 0).then(|| {
+            self.app.background.spawn(async move {
+                if let Err(error) = links::give_back_calls(&app.store.db, link, i64::from(rows)).await {
+                    tracing::error!(link = link.0, %error, "calls were not given back");
+                }
+            })
+        })
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        drop(self.start_giving());
     }
 }
 
@@ -150,9 +229,7 @@ fn guest(link: Link) -> Result<Guest, Error> {
     let hidden: Vec<String> =
         serde_json::from_str(&link.hidden).map_err(|_| Error::Internal("read a link's hidden words"))?;
     let identity = link.is_anonymous.then(|| identity::of(hidden)).transpose()?;
-    let quota = link.calls_per_minute.and_then(|n| NonZeroU32::new(u32::try_from(n).ok()?));
-    let limiter = quota.map(|per_minute| RateLimiter::direct(Quota::per_minute(per_minute)));
-    Ok(Guest { link, identity, limiter })
+    Ok(Guest { link, identity })
 }
 
 #[cfg(test)]
@@ -204,6 +281,21 @@ mod tests {
         let revoked = Link { is_revoked: true, ..link(Some(1000)) };
         assert_eq!((state(&revoked, 5), state(&revoked, 5000)), ("revoked", "revoked"));
         assert_eq!(state(&Link { n_calls: 5, ..link(None) }, 5), USED_UP);
+    }
+
+    #[test]
+    fn a_link_that_was_forgotten_gets_no_more_for_it() {
+        let (guests, link) = (Guests::default(), Link { calls_per_minute: Some(3), ..link(None) });
+        let ask = |rows| guests.check_rate(&link, NonZeroU32::new(rows).unwrap());
+        ask(3).unwrap();
+        guests.known.invalidate_all();
+        guests.forget(link.id);
+        assert!(matches!(ask(1), Err(Error::LinkTooFast { per_minute: 3 })));
+        // What no waiting would help is no matter of time.
+        let Err(Error::BadInput(reason)) = ask(4) else { panic!("four rows of three were let pass") };
+        assert!(reason.contains("at most 3"), "{reason}");
+        let unlimited = Link { calls_per_minute: None, ..link.clone() };
+        guests.check_rate(&unlimited, NonZeroU32::MAX).unwrap();
     }
 
     #[test]

@@ -3,8 +3,8 @@
 //! A heuristic, and told as one: whoever copies a model asks for many rows, nearly all of them different. With
 //! confidences told, a linear model or a small network is copied with about as many answers as it has parameters,
 //! or a few times as many (Tramèr et al., "Stealing Machine Learning Models via Prediction APIs", USENIX Security
-//! 2016, sections 4.1 and 4.3). Invariant: of rows only keyed hashes are looked at, in this process's memory, and only
-//! counts are written down.
+//! 2016, sections 4.1 and 4.3). Invariants: of rows only keyed hashes are looked at, in this process's memory, and only
+//! counts are written down; a row that is asked again is the same row, on another day and after a restart too.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -12,11 +12,13 @@ use std::sync::{Arc, Mutex};
 use sha2::Digest as _;
 use spec::api::LinkUse;
 use spec::frame::IndexedTensor;
+use spec::limits;
 use spec::tensor::Datatype;
 use store::clock;
 use store::db::ids::{LinkId, RevisionId};
-use store::db::link_days::{self, More, Total};
+use store::db::link_days::{self, More};
 use store::db::links::Link;
+use tokio::sync::OnceCell;
 
 use super::guard::Guest;
 use crate::app::App;
@@ -32,70 +34,101 @@ const DAY_MS: i64 = 24 * HOUR_MS;
 pub const DAYS: i64 = 30;
 /// Links that are watched at a time; what comes to others is answered and not counted here.
 const LINKS: usize = 10_000;
-/// Rows that are digested at once without holding up other requests.
-const FEW_ROWS: usize = 64;
+/// Bytes that a digest takes in at a time: what the shortest row costs.
+const BLOCK_BYTES: usize = 64;
+/// What the key of the hashes is called in the database.
+const KEY_NAME: &str = "watches";
 /// Fewer different rows than this are nobody's copy of a model.
 const FEWEST: i64 = 100;
 /// Of a model whose parameters are not counted, so many different rows are many.
 const MANY: i64 = 10_000;
 
-/// What was asked through links and is not written down yet.
-#[derive(Debug)]
+/// What was asked through links on the days that are not over, or not written down yet.
+#[derive(Debug, Default)]
 pub struct Watches {
-    key: Option<Secret>,
-    days: Mutex<BTreeMap<LinkId, Day>>,
-}
-
-impl Default for Watches {
-    fn default() -> Self {
-        Self { key: secrets::seed().ok(), days: Mutex::default() }
-    }
+    /// What rows are hashed with, once it was needed.
+    key: OnceCell<Secret>,
+    days: Mutex<BTreeMap<(LinkId, i64), Day>>,
 }
 
 #[derive(Debug, Default)]
 struct Day {
-    day: i64,
-    n_rows: i64,
+    /// Rows that are not written down yet.
+    n_new: i64,
     distinct: Sketch,
     hour: i64,
     n_hour: i64,
     n_busiest_hour: i64,
-    /// What was written down of this day before: rows and different rows.
-    written: (i64, i64),
+}
+
+/// What came to a link over several days.
+#[derive(Debug, Default)]
+struct Total {
+    n_days: i64,
+    n_rows: i64,
+    n_busiest_hour: i64,
+    distinct: Sketch,
 }
 
 /// Counts the rows of a question that was answered.
 pub async fn note(app: &Arc<App>, guest: &Guest, tensors: &[IndexedTensor], n_rows: usize) {
-    let (app_of_task, tensors, id) = (Arc::clone(app), tensors.to_vec(), guest.link.id);
-    let work = move || app_of_task.watches.add(id, &tensors, n_rows, clock::now_ms());
-    match n_rows <= FEW_ROWS {
-        true => work(),
-        // Whether it ended well changes no answer.
-        false => drop(tokio::task::spawn_blocking(work).await),
-    }
+    let key = match key(app).await {
+        Ok(key) => key,
+        // The answer is given all the same.
+        Err(error) => return tracing::warn!("what came through a link was not counted: {error}"),
+    };
+    let n_bytes: usize = tensors.iter().map(|tensor| tensor.data.len()).sum();
+    let hashes = match n_bytes.saturating_add(n_rows.saturating_mul(BLOCK_BYTES)) <= limits::AT_ONCE_BYTES {
+        true => hashes(key, tensors, n_rows),
+        false => {
+            let (key, tensors) = (key.clone(), tensors.to_vec());
+            let hashed = tokio::task::spawn_blocking(move || hashes(&key, &tensors, n_rows)).await;
+            // Whether it ended well changes no answer.
+            hashed.unwrap_or_default()
+        }
+    };
+    app.watches.add(guest.link.id, hashes, clock::now_ms());
 }
 
-/// Writes down what was counted since the last time.
+/// What rows are hashed with: always the same, so that a row of yesterday is known for the same row today.
+async fn key(app: &App) -> Result<&Secret, Error> {
+    let read = async || {
+        let fresh = secrets::seed()?;
+        let kept = store::db::secrets::get_or_create(&app.store.db, KEY_NAME, fresh.expose()).await;
+        kept.during("read the key of watches").map(Secret::new)
+    };
+    app.watches.key.get_or_try_init(read).await
+}
+
+/// Writes down what was counted since the last time; what cannot be is kept for the next.
 pub async fn flush(app: &App) -> Result<(), Error> {
     let now_ms = clock::now_ms();
+    let mut stored = Ok(());
     for more in app.watches.take(now_ms) {
-        link_days::add(&app.store.db, &more).await.during("count what links were asked")?;
+        if let Err(error) = link_days::add(&app.store.db, &more).await {
+            app.watches.give_back(&more);
+            stored = Err(error);
+        }
     }
+    stored.during("count what links were asked")?;
     let before = now_ms / DAY_MS - DAYS;
     link_days::delete_before(&app.store.db, before).await.during("forget what links were asked")?;
     Ok(())
 }
 
-/// What was asked through each of these links of one repository.
+/// What was asked through each of these links.
 pub async fn of(app: &App, links: &[Link]) -> Result<Vec<Option<LinkUse>>, Error> {
-    let Some(first) = links.first() else { return Ok(Vec::new()) };
     flush(app).await?;
     let since = clock::now_ms() / DAY_MS - DAYS;
-    let found = link_days::totals(&app.store.db, first.repository_id, since).await;
-    let found = found.during("sum what links were asked")?;
+    let ids: Vec<LinkId> = links.iter().map(|link| link.id).collect();
+    let days = link_days::since(&app.store.db, &ids, since).await.during("read what links were asked")?;
+    let mut totals: BTreeMap<LinkId, Total> = BTreeMap::new();
+    for day in &days {
+        totals.entry(day.link_id).or_default().add(day);
+    }
     let mut uses = Vec::with_capacity(links.len());
     for link in links {
-        uses.push(match found.iter().find(|total| total.link_id == link.id) {
+        uses.push(match totals.get(&link.id) {
             Some(total) => Some(describe(app, total, link.revision_id).await?),
             None => None,
         });
@@ -104,17 +137,27 @@ pub async fn of(app: &App, links: &[Link]) -> Result<Vec<Option<LinkUse>>, Error
 }
 
 async fn describe(app: &App, total: &Total, revision: RevisionId) -> Result<LinkUse, Error> {
-    let n_parameters = match total.n_distinct >= FEWEST {
+    let n_distinct = total.distinct.count().min(total.n_rows);
+    let n_parameters = match n_distinct >= FEWEST {
         true => parameters(app, revision).await?,
         false => None,
     };
     Ok(LinkUse {
         days: total.n_days,
         rows: total.n_rows,
-        distinct: total.n_distinct.min(total.n_rows),
+        distinct: n_distinct,
         busiest_hour: total.n_busiest_hour,
-        warning: warning(total, n_parameters),
+        warning: warning((total.n_rows, n_distinct), n_parameters),
     })
+}
+
+impl Total {
+    fn add(&mut self, day: &link_days::Day) {
+        self.n_days += 1;
+        self.n_rows = self.n_rows.saturating_add(day.n_rows);
+        self.n_busiest_hour = self.n_busiest_hour.max(day.n_busiest_hour);
+        self.distinct.merge(&day.registers);
+    }
 }
 
 /// The numbers that the served file holds, where they were counted.
@@ -125,10 +168,9 @@ async fn parameters(app: &App, revision: RevisionId) -> Result<Option<i64>, Erro
 }
 
 /// The rule: nine in ten rows differ, and they are as many as the model has parameters, but at least a hundred.
-fn warning(total: &Total, n_parameters: Option<i64>) -> Option<String> {
-    let n_distinct = total.n_distinct.min(total.n_rows);
+fn warning((n_rows, n_distinct): (i64, i64), n_parameters: Option<i64>) -> Option<String> {
     let bar = n_parameters.unwrap_or(MANY).max(FEWEST);
-    if n_distinct < bar || n_distinct * 10 < total.n_rows * 9 {
+    if n_distinct < bar || n_distinct.saturating_mul(10) < n_rows.saturating_mul(9) {
         return None;
     }
     let count = |n: i64| text::count(u64::try_from(n).unwrap_or(0));
@@ -144,17 +186,19 @@ fn warning(total: &Total, n_parameters: Option<i64>) -> Option<String> {
 }
 
 impl Watches {
-    fn add(&self, id: LinkId, tensors: &[IndexedTensor], n_rows: usize, now_ms: i64) {
-        let Some(key) = &self.key else { return };
-        let hashes = hashes(key, tensors, n_rows);
+    fn add(&self, id: LinkId, hashes: Vec<u64>, now_ms: i64) {
+        let (at, hour) = ((id, now_ms / DAY_MS), now_ms / HOUR_MS);
         let Ok(mut days) = self.days.lock() else { return };
-        if days.len() >= LINKS && !days.contains_key(&id) {
+        if days.len() >= LINKS && !days.contains_key(&at) {
             return;
         }
-        let day = days.entry(id).or_default();
-        day.begin(now_ms);
-        let n_rows = i64::try_from(n_rows).unwrap_or(i64::MAX);
-        day.n_rows = day.n_rows.saturating_add(n_rows);
+        let day = days.entry(at).or_default();
+        // A clock that was set back changes nothing.
+        if hour > day.hour {
+            (day.hour, day.n_hour) = (hour, 0);
+        }
+        let n_rows = i64::try_from(hashes.len()).unwrap_or(i64::MAX);
+        day.n_new = day.n_new.saturating_add(n_rows);
         day.n_hour = day.n_hour.saturating_add(n_rows);
         day.n_busiest_hour = day.n_busiest_hour.max(day.n_hour);
         hashes.into_iter().for_each(|hash| day.distinct.add(hash));
@@ -163,36 +207,26 @@ impl Watches {
     /// What came since the last time; forgets the days that are over.
     fn take(&self, now_ms: i64) -> Vec<More> {
         let Ok(mut days) = self.days.lock() else { return Vec::new() };
-        let mut found = Vec::new();
-        for (id, day) in days.iter_mut() {
-            let n_distinct = day.distinct.count().min(day.n_rows);
-            let (n_rows_before, n_distinct_before) = day.written;
-            if day.n_rows > n_rows_before {
-                found.push(More {
-                    link_id: *id,
-                    day: day.day,
-                    n_rows: day.n_rows - n_rows_before,
-                    n_distinct: (n_distinct - n_distinct_before).max(0),
-                    n_busiest_hour: day.n_busiest_hour,
-                });
-                day.written = (day.n_rows, n_distinct.max(n_distinct_before));
-            }
-        }
-        days.retain(|_, day| day.day == now_ms / DAY_MS);
+        let new = days.iter_mut().filter(|(_, day)| day.n_new > 0);
+        let found = new.map(|((link_id, day), counted)| More {
+            link_id: *link_id,
+            day: *day,
+            n_rows: std::mem::take(&mut counted.n_new),
+            n_busiest_hour: counted.n_busiest_hour,
+            registers: counted.distinct.text(),
+        });
+        let found = found.collect();
+        days.retain(|(_, day), _| *day == now_ms / DAY_MS);
         found
     }
-}
 
-impl Day {
-    /// Turns to the hour, and the day, that it is now. A clock that was set back changes neither.
-    fn begin(&mut self, now_ms: i64) {
-        let (day, hour) = (now_ms / DAY_MS, now_ms / HOUR_MS);
-        if self.n_rows == 0 {
-            self.day = day;
-        }
-        if hour > self.hour {
-            (self.hour, self.n_hour) = (hour, 0);
-        }
+    /// Takes back what could not be written down.
+    fn give_back(&self, more: &More) {
+        let Ok(mut days) = self.days.lock() else { return };
+        let day = days.entry((more.link_id, more.day)).or_default();
+        day.n_new = day.n_new.saturating_add(more.n_rows);
+        day.n_busiest_hour = day.n_busiest_hour.max(more.n_busiest_hour);
+        day.distinct.merge(&more.registers);
     }
 }
 
@@ -237,43 +271,73 @@ fn rows(tensor: &IndexedTensor, n_rows: usize) -> Vec<&[u8]> {
 mod tests {
     use super::*;
 
-    fn total(n_rows: i64, n_distinct: i64) -> Total {
-        Total { link_id: LinkId(1), n_days: 1, n_rows, n_distinct, n_busiest_hour: n_rows }
+    fn question(values: &[f32]) -> Vec<u64> {
+        let data: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        let (datatype, shape) = (Datatype::Fp32, vec![values.len(), 1]);
+        let tensor = IndexedTensor { index: 0, datatype, shape, data: data.into() };
+        hashes(&Secret::new("key".to_owned()), &[tensor], values.len())
     }
 
-    fn question(values: &[f32]) -> Vec<IndexedTensor> {
-        let data: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-        vec![IndexedTensor {
-            index: 0,
-            datatype: Datatype::Fp32,
-            shape: vec![values.len(), 1],
-            data: data.into(),
-        }]
+    fn total(days: &[More]) -> Total {
+        let mut total = Total::default();
+        for more in days {
+            let More { link_id, n_rows, n_busiest_hour, registers, .. } = more.clone();
+            total.add(&link_days::Day { link_id, n_rows, n_busiest_hour, registers });
+        }
+        total
     }
 
     #[test]
     fn as_many_different_rows_as_parameters_are_warned_of() {
-        assert!(warning(&total(500, 490), Some(15)).is_some());
-        assert!(warning(&total(500, 490), Some(5_000)).is_none());
-        assert!(warning(&total(99, 99), Some(15)).is_none());
+        assert!(warning((500, 490), Some(15)).is_some());
+        assert!(warning((500, 490), Some(5_000)).is_none());
+        assert!(warning((99, 99), Some(15)).is_none());
         // The same rows again and again are somebody's monitoring.
-        assert!(warning(&total(10_000, 500), Some(15)).is_none());
-        assert!(warning(&total(9_999, 9_999), None).is_none());
-        assert!(warning(&total(20_000, 20_000), None).is_some());
+        assert!(warning((10_000, 500), Some(15)).is_none());
+        assert!(warning((9_999, 9_999), None).is_none());
+        assert!(warning((20_000, 20_000), None).is_some());
     }
 
     #[test]
     fn the_same_row_is_counted_once_and_written_down_once() {
         let (watches, link) = (Watches::default(), LinkId(1));
-        watches.add(link, &question(&[1.0, 2.0, 1.0]), 3, 5 * DAY_MS);
-        watches.add(link, &question(&[2.0]), 1, 5 * DAY_MS + HOUR_MS);
-        let more = watches.take(5 * DAY_MS);
-        assert_eq!((more[0].day, more[0].n_rows, more[0].n_distinct, more[0].n_busiest_hour), (5, 4, 2, 3));
+        watches.add(link, question(&[1.0, 2.0, 1.0]), 5 * DAY_MS);
+        watches.add(link, question(&[2.0]), 5 * DAY_MS + HOUR_MS);
+        let first = watches.take(5 * DAY_MS);
+        assert_eq!((first[0].day, first[0].n_rows, first[0].n_busiest_hour), (5, 4, 3));
+        assert_eq!(total(&first).distinct.count(), 2);
         assert!(watches.take(5 * DAY_MS).is_empty());
-        watches.add(link, &question(&[3.0]), 1, 5 * DAY_MS);
+        watches.add(link, question(&[3.0]), 5 * DAY_MS);
         let more = watches.take(6 * DAY_MS);
-        assert_eq!((more[0].n_rows, more[0].n_distinct), (1, 1));
+        assert_eq!((more[0].n_rows, total(&more).distinct.count()), (1, 3));
         assert!(watches.take(6 * DAY_MS).is_empty());
+    }
+
+    #[test]
+    fn rows_that_are_asked_again_each_night_are_the_same_rows() {
+        let (watches, link) = (Watches::default(), LinkId(1));
+        let rows: Vec<f32> = (0..500_u16).map(f32::from).collect();
+        let mut days = Vec::new();
+        for day in 0..DAYS {
+            watches.add(link, question(&rows), day * DAY_MS);
+            days.extend(watches.take((day + 1) * DAY_MS));
+        }
+        let total = total(&days);
+        assert_eq!((total.n_days, total.n_rows), (DAYS, 500 * DAYS));
+        assert!((450..550).contains(&total.distinct.count()), "{}", total.distinct.count());
+        assert!(warning((total.n_rows, total.distinct.count()), Some(15)).is_none());
+    }
+
+    #[test]
+    fn what_could_not_be_written_down_is_written_down_the_next_time() {
+        let (watches, link) = (Watches::default(), LinkId(1));
+        watches.add(link, question(&[1.0, 2.0]), 5 * DAY_MS);
+        let lost = watches.take(6 * DAY_MS);
+        watches.give_back(&lost[0]);
+        watches.add(link, question(&[2.0]), 6 * DAY_MS);
+        let more = watches.take(6 * DAY_MS);
+        assert_eq!(more.iter().map(|more| (more.day, more.n_rows)).collect::<Vec<_>>(), [(5, 2), (6, 1)]);
+        assert_eq!(more[0], lost[0]);
     }
 
     #[test]

@@ -13,8 +13,7 @@ const TOLERANCE: f64 = 1e-3;
 
 /// The elements of an output of this kind, told less of; none where they are no JSON.
 pub(super) fn told(blunt: Blunt, kind: OutputKind, data: &[u8]) -> Option<Bytes> {
-    use OutputKind::{Boxes, Json, Label, Masks, Table};
-    if !matches!(kind, Label | Json | Table | Boxes | Masks) {
+    if !kind.is_json() && kind != OutputKind::Label {
         return None;
     }
     let mut out = Vec::with_capacity(data.len());

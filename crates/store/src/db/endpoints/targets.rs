@@ -58,6 +58,7 @@ pub async fn of_each(db: &Db, endpoints: &[EndpointId]) -> Result<BTreeMap<Endpo
 /// Puts targets in the place of those there are, which are kept as the last to go back to.
 pub async fn set(db: &Db, endpoint: EndpointId, shares: &[Share]) -> Result<(), Error> {
     let mut tx = db.begin().await?;
+    hold(&mut tx, endpoint).await?;
     keep(&mut tx, endpoint).await?;
     replace(&mut tx, endpoint, shares).await?;
     tx.commit().await
@@ -71,9 +72,17 @@ pub async fn was_one(db: &Db, endpoint: EndpointId, revision: RevisionId) -> Res
     Ok(found.await?.is_some())
 }
 
+/// Whether there is a change that can be taken back.
+pub async fn can_roll_back(db: &Db, endpoint: EndpointId) -> Result<bool, Error> {
+    let sql = "SELECT change FROM former_targets WHERE endpoint_id = $1 LIMIT 1";
+    let found = query("look for former targets", sql).bind(endpoint).optional::<(i64,)>(db).await?;
+    Ok(found.is_some())
+}
+
 /// Takes the last change back and tells what it went back to; `None` if there is no change to take back.
 pub async fn roll_back(db: &Db, endpoint: EndpointId) -> Result<Option<Vec<Share>>, Error> {
     let mut tx = db.begin().await?;
+    hold(&mut tx, endpoint).await?;
     let sql = "SELECT revision_id, percent FROM former_targets WHERE endpoint_id = $1 AND change =
             (SELECT max(change) FROM former_targets WHERE endpoint_id = $1)
         ORDER BY revision_id";
@@ -87,6 +96,12 @@ pub async fn roll_back(db: &Db, endpoint: EndpointId) -> Result<Option<Vec<Share
     replace(&mut tx, endpoint, &former).await?;
     tx.commit().await?;
     Ok(Some(former))
+}
+
+/// Lets nobody else change the targets until the transaction ends: two changes would keep and replace the same ones.
+async fn hold(tx: &mut Tx, endpoint: EndpointId) -> Result<(), Error> {
+    let held = query("hold an endpoint", "SELECT id FROM endpoints WHERE id = $1 {lock}").bind(endpoint);
+    held.optional::<(i64,)>(tx).await.map(|_| ())
 }
 
 async fn keep(tx: &mut Tx, endpoint: EndpointId) -> Result<(), Error> {

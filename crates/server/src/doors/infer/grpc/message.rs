@@ -88,6 +88,8 @@ pub struct InferResponse {
     pub model_version: String,
     #[prost(string, tag = "3")]
     pub id: String,
+    #[prost(btree_map = "string, message", tag = "4")]
+    pub parameters: BTreeMap<String, Parameter>,
     #[prost(message, repeated, tag = "5")]
     pub outputs: Vec<InferTensor>,
     #[prost(bytes = "bytes", repeated, tag = "6")]
@@ -121,6 +123,12 @@ pub struct RequestedOutput {
 pub struct Parameter {
     #[prost(oneof = "Choice", tags = "1, 2, 3, 4, 5")]
     pub choice: Option<Choice>,
+}
+
+impl Parameter {
+    pub fn text(text: String) -> Self {
+        Self { choice: Some(Choice::Text(text)) }
+    }
 }
 
 #[derive(Clone, PartialEq, Oneof)]

@@ -3,9 +3,11 @@
 //! Knows the one table of errors and nothing of what failed. Invariant: what answers 404 over HTTP is NOT_FOUND here,
 //! so that neither door tells of what is private.
 
+use axum::response::Response;
 use tonic::{Code, Status};
 
-use crate::error::Error;
+use crate::doors::browser::{self, Guess};
+use crate::error::{CODES, Error};
 
 /// The metadata key under which a status carries the error's code of our table.
 const ERROR_CODE: &str = "x-reenact-error";
@@ -19,6 +21,14 @@ pub(super) fn of(error: &Error) -> Status {
         status.metadata_mut().insert(ERROR_CODE, name);
     }
     status
+}
+
+/// Marks an answer that says that a secret was none, so that it is counted where the request came from.
+pub(super) fn note_guess(response: &mut Response) {
+    let Some(said) = response.headers().get(ERROR_CODE) else { return };
+    if CODES.iter().any(|entry| browser::is_guess(entry.code) && said == entry.name) {
+        response.extensions_mut().insert(Guess(|error| of(&error).into_http()));
+    }
 }
 
 /// The gRPC code that says what this HTTP status says.
@@ -41,7 +51,6 @@ fn code(status: u16) -> Code {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::CODES;
 
     #[test]
     fn every_error_of_a_client_has_a_code_that_is_not_ours() {

@@ -12,7 +12,7 @@ use spec::tensor::TensorSpec;
 use super::encode;
 use crate::doors::pages::place::encode_path;
 use crate::doors::pages::views::repository::{
-    Conversion, DangerLine, Dangers, FileFactsBox, InputLine, OutputLine, StepLine, TensorLine,
+    Conversion, DangerLine, Dangers, FileFactsBox, InputLine, OutputLine, StandardBox, StepLine, TensorLine,
 };
 use crate::text;
 
@@ -80,6 +80,12 @@ pub(super) fn conversion(facts: &Facts) -> Option<Conversion> {
     );
     let is_proved = *largest_difference <= *tolerance && equal_labels.is_none_or(|n| n == *rows);
     Some(Conversion { is_proved, sentence })
+}
+
+/// The server's own handler, where the files are served by one.
+pub(super) fn standard(facts: &Facts) -> Option<StandardBox> {
+    let standard = facts.python.as_ref()?.standard.as_ref()?;
+    Some(StandardBox { library: standard.library.title(), assumed: standard.assumed.clone() })
 }
 
 /// What goes in: as a phrase, and line by line.
@@ -215,8 +221,12 @@ fn describe_file(facts: &Facts, file: &FileFacts, path: &str) -> FileFactsBox {
     let mut say = |name: &str, value: String| pairs.push((name.to_owned(), value));
     if facts.model.as_deref() == Some(file.path.as_str()) {
         say("Role", "what the endpoint serves".to_owned());
-    } else if facts.original.as_deref() == Some(file.path.as_str()) {
-        say("Role", "the original that was converted".to_owned());
+    } else if facts.original.as_deref() == Some(file.path.as_str()) && facts.is_servable() {
+        let role = match facts.python {
+            Some(_) => "what the handler answers with",
+            None => "the original that was converted",
+        };
+        say("Role", role.to_owned());
     }
     if let Some(framework) = &file.framework {
         say("Made by", framework.clone());

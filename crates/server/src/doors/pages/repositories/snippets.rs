@@ -104,14 +104,13 @@ fn javascript(asked: &Asked<'_>) -> Vec<Snippet> {
 
 fn r(asked: &Asked<'_>) -> Vec<Snippet> {
     let header = if asked.needs_token { "  req_headers(authorization = \"Bearer …\") |>\n" } else { "" };
-    let rows =
-        rows(asked, |row| format!("list(list({}))", row.iter().map(in_r).collect::<Vec<_>>().join(", ")));
+    let rows = rows(asked, |row| format!("list(list({}))", listed(row, in_r)));
     let ask = format!(
         "library(httr2)\n\nrows <- {rows}\nanswer <- request(\"{}invocations\") |>\n{header}  \
          req_body_json(list(inputs = rows)) |>\n  req_perform() |>\n  resp_body_json()\nprint(answer$predictions)",
         asked.endpoint
     );
-    vec![snippet("With the package `httr2`:", &ask)]
+    vec![snippet("With the packages `httr2` and `jsonlite`:", &ask)]
 }
 
 fn curl(asked: &Asked<'_>) -> Vec<Snippet> {
@@ -136,10 +135,10 @@ fn curl(asked: &Asked<'_>) -> Vec<Snippet> {
         let path = format!("v2/models/{model}/generate_stream");
         steps.push(snippet("The answer piece by piece:", &send("-sSN", &path, &named)));
     }
-    let inputs: Vec<Value> = schema.inputs.iter().map(sample::tensor).collect();
-    let path = format!("v2/models/{model}/infer");
-    let body = json!({ "inputs": inputs });
-    steps.push(snippet("By the Open Inference Protocol:", &send("-sS", &path, &body)));
+    if let Some(inputs) = sample::tensors(schema) {
+        let (path, body) = (format!("v2/models/{model}/infer"), json!({ "inputs": inputs }));
+        steps.push(snippet("By the Open Inference Protocol:", &send("-sS", &path, &body)));
+    }
     steps
 }
 
@@ -183,17 +182,37 @@ fn snippet(says: &str, code: &str) -> Snippet {
 
 /// A row as Python writes it.
 fn spaced(row: &[Value]) -> String {
-    let values = row.iter().map(|value| match value {
-        Value::Bool(truth) => if *truth { "True" } else { "False" }.to_owned(),
-        value => value.to_string(),
-    });
-    format!("[{}]", values.collect::<Vec<_>>().join(", "))
+    format!("[{}]", listed(row, in_python))
 }
 
-/// A value as R writes it.
-fn in_r(value: &Value) -> String {
+/// A value as Python writes it.
+fn in_python(value: &Value) -> String {
     match value {
-        Value::Bool(truth) => if *truth { "TRUE" } else { "FALSE" }.to_owned(),
+        Value::Null => "None".to_owned(),
+        Value::Bool(truth) => if *truth { "True" } else { "False" }.to_owned(),
+        Value::Array(values) => spaced(values),
+        Value::Object(pairs) => {
+            let pairs = pairs.iter().map(|(name, value)| format!("{}: {}", json!(name), in_python(value)));
+            format!("{{{}}}", pairs.collect::<Vec<_>>().join(", "))
+        }
         value => value.to_string(),
     }
+}
+
+/// A value as R writes it. Lists stay lists, because a vector of one number would be sent as that number.
+fn in_r(value: &Value) -> String {
+    match value {
+        Value::Null => "NULL".to_owned(),
+        Value::Bool(truth) => if *truth { "TRUE" } else { "FALSE" }.to_owned(),
+        Value::Array(values) => format!("list({})", listed(values, in_r)),
+        Value::Object(pairs) => {
+            let pairs = pairs.iter().map(|(name, value)| format!("{} = {}", json!(name), in_r(value)));
+            format!("list({})", pairs.collect::<Vec<_>>().join(", "))
+        }
+        value => value.to_string(),
+    }
+}
+
+fn listed(values: &[Value], write: impl Fn(&Value) -> String) -> String {
+    values.iter().map(write).collect::<Vec<_>>().join(", ")
 }

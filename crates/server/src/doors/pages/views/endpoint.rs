@@ -18,6 +18,8 @@ pub struct EndpointPage {
     /// Whether the same row gets the same bytes, while that is known.
     pub stability: Option<&'static str>,
     pub targets: Vec<TargetLine>,
+    /// Whether there is a change of them to take back.
+    pub has_former: bool,
     pub measures: Option<Measures>,
     pub options: Vec<OptionLine>,
     pub requests: Vec<RequestLine>,

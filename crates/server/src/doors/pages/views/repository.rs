@@ -170,6 +170,15 @@ pub struct Conversion {
     pub sentence: String,
 }
 
+/// The server's own handler, where one is run.
+#[derive(Debug, Clone, Default)]
+pub struct StandardBox {
+    /// Whose files it answers with.
+    pub library: &'static str,
+    /// What was taken to be so.
+    pub assumed: Vec<String>,
+}
+
 /// What reading the files brought to light.
 #[derive(Debug, Template)]
 #[template(path = "about.html")]
@@ -180,6 +189,9 @@ pub struct AboutPage {
     pub is_pending: bool,
     pub dangers: Dangers,
     pub problems: Vec<String>,
+    /// Why nothing is served, and what to add.
+    pub unserved: Option<String>,
+    pub standard: Option<StandardBox>,
     pub conversion: Option<Conversion>,
     pub inputs: Vec<InputLine>,
     pub input_title: String,

@@ -50,7 +50,8 @@ impl LinkLine {
 pub struct TraceLine {
     pub word: String,
     pub place: String,
-    pub is_hidden: bool,
+    /// Whether it is hidden, shown or not given.
+    pub fate: &'static str,
 }
 
 /// What was typed into the form of a new link, shown again.
@@ -132,6 +133,7 @@ pub struct OrganizationPage {
     pub members: Vec<MemberLine>,
     pub more_members: Option<String>,
     pub invitations: Vec<InvitationLine>,
+    pub more_invitations: Option<String>,
     /// The address of an invitation that was just made, shown this once.
     pub made: Option<String>,
     pub complaint: Option<String>,

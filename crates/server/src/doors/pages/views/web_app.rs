@@ -170,7 +170,19 @@ pub struct ManyAnswers {
     pub rows: Vec<Vec<String>>,
     /// How many there are in all; the list shows the first of them.
     pub n_rows: usize,
+    /// How many were asked for.
+    pub n_asked: usize,
     pub took: String,
+}
+
+impl ManyAnswers {
+    /// Which part of the answers a file holds, for its name; nothing where it holds all.
+    pub fn part(&self) -> String {
+        match self.n_rows < self.n_asked {
+            true => format!("-first-{}-of-{}", self.n_rows, self.n_asked),
+            false => String::new(),
+        }
+    }
 }
 
 /// JSON that can stand within a `script` element: no text in it ends the element.

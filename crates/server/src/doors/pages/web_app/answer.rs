@@ -22,8 +22,6 @@ use crate::predict::plan::Plan;
 use crate::predict::rows::Rows;
 use crate::predict::{answers, documents, tensors};
 
-/// Rows of a CSV that are asked at a time.
-const ROWS_AT_A_TIME: usize = 512;
 /// Answers to many rows that a page shows.
 const SHOWN_ROWS: usize = 100;
 /// Probabilities that a page shows.
@@ -41,7 +39,8 @@ pub(in super::super) struct Asked<'a> {
 /// What a form was answered.
 pub(super) enum Answered {
     One(Box<One>),
-    Many(ManyAnswers),
+    /// And why rows after them were not answered.
+    Many(ManyAnswers, Option<Error>),
 }
 
 /// The answer to one request.
@@ -72,14 +71,14 @@ pub(super) async fn ask(asked: &Asked<'_>, filled: &Filled) -> Result<Answered, 
     let n_bytes = filled.csv.as_ref().or(filled.tensors.as_ref()).map_or(4096 + n_parts_bytes, String::len);
     let open = asked.tried.at.open(asked.app, n_bytes as u64).await?;
     if let Some(csv) = &filled.csv {
-        return many(asked, &open, csv).await.map(Answered::Many);
+        return many(asked, &open, csv).await;
     }
     let asked_tensors = asked_tensors(asked.tried, &open, filled)?;
     let command = command(asked, &documents::of_inputs(&open.live.schema, &asked_tensors));
     let began = std::time::Instant::now();
     let predicted = predict::infer(asked.app, &open, &asked_tensors).await?;
     let (live, answered) = (predicted.live, predicted.answer.tensors);
-    let shown = shown(&live.schema, &answered);
+    let shown = shown(&asked.tried.at.shown(&live.schema), &answered);
     let exchange = Exchange { asked: asked_tensors, answered, live };
     Ok(Answered::One(Box::new(One { shown, took: duration(began.elapsed()), curl: command, exchange })))
 }
@@ -157,20 +156,29 @@ fn bars(names: &[String], probabilities: &[f64]) -> Vec<Bar> {
     order.into_iter().enumerate().take(SHOWN_BARS).map(bar).collect()
 }
 
-async fn many(asked: &Asked<'_>, open: &Open, csv: &str) -> Result<ManyAnswers, Error> {
+/// The answers to each row, or to those before the first part that was refused: they were answered, and counted.
+async fn many(asked: &Asked<'_>, open: &Open, csv: &str) -> Result<Answered, Error> {
     let plan = open.live.plan.as_ref();
     let plan = plan.ok_or_else(|| Error::BadInput("this model takes tensors, not rows".to_owned()))?;
     let (header, lines) = read_csv(csv)?;
     let order = order(plan, &header)?;
     let rows: Vec<Vec<String>> =
         lines.iter().map(|line| order.iter().map(|at| line[*at].clone()).collect()).collect();
-    let mut answers = ManyAnswers { n_rows: rows.len(), ..ManyAnswers::default() };
+    let mut answers = ManyAnswers { n_asked: rows.len(), ..ManyAnswers::default() };
+    let mut broke_off = None;
     let mut took = Duration::ZERO;
     let mut of_answers: Vec<Vec<String>> = Vec::new();
     let mut names = vec!["prediction".to_owned()];
-    for part in rows.chunks(ROWS_AT_A_TIME) {
+    for part in rows.chunks(asked.tried.at.rows_at_a_time()) {
         let began = std::time::Instant::now();
-        let told = predict::infer_texts(asked.app, open, part).await?;
+        let told = match predict::infer_texts(asked.app, open, part).await {
+            Ok(told) => told,
+            Err(error) if of_answers.is_empty() => return Err(error),
+            Err(error) => {
+                broke_off = Some(error);
+                break;
+            }
+        };
         took += began.elapsed();
         if let OutputView::Label { classes, labels, probabilities: Some(_), .. } = &told.live.schema.output {
             let classes = if labels.is_empty() { classes } else { labels };
@@ -183,13 +191,14 @@ async fn many(asked: &Asked<'_>, open: &Open, csv: &str) -> Result<ManyAnswers, 
         }
     }
     answers.took = duration(took);
+    answers.n_rows = of_answers.len();
     answers.columns = names.into_iter().chain(header).collect();
     answers.rows = of_answers
         .into_iter()
         .zip(lines)
         .map(|(answer, line)| answer.into_iter().chain(line).collect())
         .collect();
-    Ok(answers)
+    Ok(Answered::Many(answers, broke_off))
 }
 
 /// The first answers, with numbers short enough to be read.

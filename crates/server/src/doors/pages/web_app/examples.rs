@@ -65,7 +65,7 @@ pub(in super::super) fn readable(value: &Value) -> String {
 /// The picture of a row as an address of its own; none if the row has other values than a picture.
 pub(super) fn thumbnail(image: &Image, row: &[Value]) -> Option<String> {
     let (width, height, channels) = (image.width as usize, image.height as usize, image.channels as usize);
-    if row.len() != width * height * channels || row.is_empty() {
+    if Some(row.len()) != image.n_values() || row.is_empty() {
         return None;
     }
     let step = width.max(height).div_ceil(SIDE);

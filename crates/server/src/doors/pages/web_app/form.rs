@@ -167,8 +167,7 @@ fn sample(schema: &Schema, examples: &Examples, filled: &Filled) -> String {
 }
 
 fn sample_input(input: &TensorSpec, row: Option<&Vec<Value>>) -> Value {
-    let mut shape: Vec<i64> = input.shape.iter().map(|n| if *n < 1 { 1 } else { *n }).collect();
-    let n = usize::try_from(shape.iter().product::<i64>()).unwrap_or(usize::MAX);
+    let (mut shape, n) = input.one_row().unwrap_or_else(|| (input.shape.clone(), usize::MAX));
     let zero = match input.datatype {
         Datatype::Bytes => json!(""),
         Datatype::Bool => json!(false),

@@ -1,8 +1,8 @@
 //! Asking for an answer piece by piece.
 //!
-//! A piece is asked of the runtime when the last one was taken, so a slow reader makes nothing pile up. Invariants: a
-//! link's budget is counted once, and given back if not even the first piece came; an answer ends after so many bytes
-//! and so much time, and at once when nobody reads it any longer.
+//! A piece is asked of the runtime when the last one was taken, so a slow reader makes nothing pile up. Invariants: what
+//! is asked passes all that a whole answer passes; an answer ends after so many bytes and so much time, and at once when
+//! nobody reads it any longer, and however it ends is counted once.
 
 use std::sync::Arc;
 
@@ -10,14 +10,15 @@ use spec::frame::IndexedTensor;
 use spec::limits;
 use tokio::sync::mpsc;
 
-use super::{Open, Source, discreet_to_all, infer, note, told, wake_apart};
+use super::super::record::{self, Asked, Outcome};
+use super::{ANSWERED, LEFT, Open, counted, discreet_to_all, infer, note, told, wake_apart};
 use crate::app::App;
 use crate::error::Error;
 use crate::gateway::Live;
-use crate::gateway::link::{Broken, Streaming};
-use crate::gateway::live::Names;
-use crate::ops::links::guard;
+use crate::gateway::link::Broken;
+use crate::gateway::live::{Names, Streaming};
 use crate::predict::answers;
+use crate::predict::blunt::Blunt;
 
 /// Pieces that wait for their reader.
 const WAITING: usize = 1;
@@ -31,6 +32,16 @@ pub struct Pieces {
     /// None for a model that answers in one piece.
     rest: Option<Rest>,
     n_bytes: usize,
+    /// None where nothing is recorded.
+    kept: Option<Kept>,
+}
+
+/// What is recorded of an answer in pieces.
+#[derive(Debug)]
+struct Kept {
+    asked: Vec<IndexedTensor>,
+    /// The beginning of the answer.
+    answered: String,
 }
 
 /// What is to come, and the runtime that it comes from, which must not end before.
@@ -40,13 +51,28 @@ struct Rest {
     live: Arc<Live>,
 }
 
-/// Asks for the answer to one row. A model that does not answer in pieces gives its answer as the only one.
+/// How an answer in pieces ended.
+enum End {
+    Whole,
+    /// Nobody reads it any longer.
+    Left,
+    Failed(Error),
+}
+
+/// Asks for the answer to one row. A model that does not answer in pieces, or whose answers are not told as they are,
+/// gives its answer as the only one.
 pub async fn begin(app: &Arc<App>, open: Open, tensors: &[IndexedTensor]) -> Result<Pieces, Error> {
-    let (first, rest) = match open.live.offers().streams {
-        true => first(app, &open, tensors).await?,
-        false => (Some(one(app, &open, tensors).await?), None),
-    };
-    Ok(Pieces { app: Arc::clone(app), open, first, rest, n_bytes: 0 })
+    if !open.live.offers().streams || open.blunt() != Blunt::default() {
+        let first = Some(one(app, &open, tensors).await?);
+        return Ok(Pieces { app: Arc::clone(app), open, first, rest: None, n_bytes: 0, kept: None });
+    }
+    let kept = open.is_sampled().then(|| Kept { asked: tensors.to_vec(), answered: String::new() });
+    let begun = counted(app, &open, tensors, started(app, &open, tensors)).await;
+    if let (Err(error), Some(kept)) = (&begun, &kept) {
+        kept.record(app, (&open, &open.live), Outcome::Failed(error));
+    }
+    let (first, rest) = begun?;
+    Ok(Pieces { app: Arc::clone(app), open, first, rest: Some(rest), n_bytes: 0, kept })
 }
 
 impl Pieces {
@@ -65,39 +91,54 @@ impl Pieces {
     pub fn relay(mut self) -> mpsc::Receiver<Result<String, Error>> {
         let (sender, receiver) = mpsc::channel(WAITING);
         tokio::spawn(async move {
-            let limit = self.open.limit();
             let whole = self.app.settings.stream_timeout.0;
-            let relayed = async {
-                loop {
-                    let next = tokio::select! {
-                        next = self.next() => next.transpose(),
-                        () = sender.closed() => return,
-                    };
-                    let Some(piece) = next else { break };
-                    let is_last = piece.is_err();
-                    if is_last {
-                        self.note(piece.as_ref().err());
-                    }
-                    match tokio::time::timeout(limit, sender.send(piece)).await {
-                        Ok(Ok(())) if !is_last => {}
-                        _ => return,
-                    }
-                }
-                self.note(None);
-            };
-            let is_over = tokio::time::timeout(whole, relayed).await.is_err();
-            if is_over {
-                // Where even this cannot be told, nobody reads.
-                let _ = sender.try_send(Err(Error::PredictTimeout(format!("{whole:?}"))));
+            let relayed = tokio::time::timeout(whole, self.relay_to(&sender)).await;
+            let end = relayed.unwrap_or_else(|_| End::Failed(Error::PredictTimeout(format!("{whole:?}"))));
+            self.note(&end);
+            if let End::Failed(error) = end {
+                let limit = self.open.limit();
+                // The runtime does not wait with us. Where even this cannot be told, nobody reads.
+                drop(self);
+                let _ = tokio::time::timeout(limit, sender.send(Err(error))).await;
             }
         });
         receiver
     }
 
+    async fn relay_to(&mut self, sender: &mpsc::Sender<Result<String, Error>>) -> End {
+        let limit = self.open.limit();
+        loop {
+            let next = tokio::select! {
+                next = self.next() => next,
+                () = sender.closed() => return End::Left,
+            };
+            let piece = match next {
+                Ok(Some(piece)) => piece,
+                Ok(None) => return End::Whole,
+                Err(error) => return End::Failed(error),
+            };
+            match tokio::time::timeout(limit, sender.send(Ok(piece))).await {
+                Ok(Ok(())) => {}
+                _ => return End::Left,
+            }
+        }
+    }
+
     /// Counts how it ended. An answer in one piece was counted when it was asked for.
-    fn note(&self, error: Option<&Error>) {
-        if self.rest.is_some() {
-            note(&self.app, &self.open, error);
+    fn note(&self, end: &End) {
+        let Some(rest) = &self.rest else { return };
+        let outcome = match end {
+            End::Whole => ANSWERED,
+            End::Left => LEFT,
+            End::Failed(error) => error.entry().name,
+        };
+        note(&self.app, &self.open, outcome);
+        if let Some(kept) = &self.kept {
+            let outcome = match end {
+                End::Whole | End::Left => Outcome::Text(&kept.answered),
+                End::Failed(error) => Outcome::Failed(error),
+            };
+            kept.record(&self.app, (&self.open, &rest.live), outcome);
         }
     }
 
@@ -107,11 +148,14 @@ impl Pieces {
             (Some(first), _) => Some(first),
             (None, None) => None,
             (None, Some(rest)) => match tokio::time::timeout(limit, rest.streaming.next()).await {
-                Ok(piece) => piece.map_err(|broken| told(broken, limit))?,
+                Ok(piece) => piece.map_err(|broken| self.open.source.told(told(broken, limit)))?,
                 Err(_) => return Err(Error::PredictTimeout(format!("{limit:?}"))),
             },
         };
         self.n_bytes += piece.as_ref().map_or(0, String::len);
+        if let (Some(kept), Some(piece)) = (&mut self.kept, &piece) {
+            kept.add(piece);
+        }
         match self.n_bytes > limits::STREAM_BYTES {
             true => Err(Error::Model(format!("its answer has more than {} bytes", limits::STREAM_BYTES))),
             false => Ok(piece),
@@ -119,30 +163,20 @@ impl Pieces {
     }
 }
 
-/// The first piece, which shows whether there is an answer at all.
-async fn first(
-    app: &Arc<App>,
-    open: &Open,
-    tensors: &[IndexedTensor],
-) -> Result<(Option<String>, Option<Rest>), Error> {
-    let limit = open.limit();
-    if let Source::Link(guest) = &open.source {
-        guard::take(app, guest, 1).await?;
-    }
-    let outcome = match tokio::time::timeout(limit, started(app, open, tensors)).await {
-        Ok(outcome) => outcome,
-        Err(_) => Err(Error::PredictTimeout(format!("{limit:?}"))),
-    };
-    if let Err(error) = &outcome {
-        if let Source::Link(guest) = &open.source {
-            guard::give_back(app, guest, 1).await;
+impl Kept {
+    fn add(&mut self, piece: &str) {
+        if self.answered.len() < limits::RECORDED_BYTES {
+            self.answered.push_str(piece);
         }
-        note(app, open, Some(error));
     }
-    let (first, rest) = outcome?;
-    Ok((first, Some(rest)))
+
+    fn record(&self, app: &Arc<App>, (open, live): (&Open, &Live), outcome: Outcome<'_>) {
+        let asked = Asked { live, tensors: &self.asked, outcome, took: open.began.elapsed() };
+        record::note(app, &open.slot.service, &asked);
+    }
 }
 
+/// The first piece, which shows whether there is an answer at all.
 async fn started(
     app: &Arc<App>,
     open: &Open,
