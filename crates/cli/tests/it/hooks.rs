@@ -81,14 +81,15 @@ fn the_users_own_sitecustomize_and_path_are_kept() {
     home.write("own/module.py", "name = 'found'\n");
     home.write(
         "t.py",
-        "import sys, sitecustomize, module\nprint(mine, module.name, sitecustomize.__file__)\n\
+        "import os, sys, sitecustomize, module\n\
+         print(mine, module.name, os.path.relpath(sitecustomize.__file__))\n\
          print(any(p.endswith('hooks') for p in sys.path), sys.path[-1].endswith('lib'))\n",
     );
     let own = home.path().join("own");
     let home = home.with("PYTHONPATH", own.to_str().unwrap());
     let record = record(&home, &["t.py"]);
     let said = std::fs::read_to_string(home.path().join("a/stdout.txt")).unwrap();
-    assert!(said.starts_with(&format!("kept found {}/sitecustomize.py\n", own.display())), "{said}");
+    assert!(said.starts_with("kept found own/sitecustomize.py\n"), "{said}");
     assert!(said.ends_with("False True\n"), "{said}");
     assert_eq!(record["variables"]["PYTHONPATH"], own.to_str().unwrap());
     assert_eq!(home.run(&["replay", "a", "-o", "b"]).code, Some(0));

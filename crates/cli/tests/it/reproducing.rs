@@ -26,8 +26,12 @@ fn check(script: &str) -> Home {
 }
 
 fn check_with(python: &str, script: &str) -> Home {
+    check_in(Home::new(), python, script)
+}
+
+fn check_in(home: Home, python: &str, script: &str) -> Home {
     // Threads of libraries that wait by turning would fight the other tests for the processor.
-    let home = Home::new().with("OMP_NUM_THREADS", "1").with("OPENBLAS_NUM_THREADS", "1");
+    let home = home.with("OMP_NUM_THREADS", "1").with("OPENBLAS_NUM_THREADS", "1");
     home.write(script, example(script));
     for name in ["first", "second"] {
         home.ask(&["record", "-o", name, "--", python, script]);
@@ -80,7 +84,11 @@ fn tasks_that_any_worker_of_a_pool_may_take_draw_the_same_again() {
 
 #[test]
 fn a_network_of_keras_on_jax_trains_again_to_the_same_bits_and_says_its_losses() {
-    let home = check("keras_lenet.py");
+    // Keras keeps settings in the user's home, which in a test is the folder of the run.
+    let settings = tempfile::tempdir().unwrap();
+    std::fs::write(settings.path().join("keras.json"), "{}\n").unwrap();
+    let home = Home::new().with("KERAS_HOME", settings.path().to_str().unwrap());
+    let home = check_in(home, &python(), "keras_lenet.py");
     let record: serde_json::Value =
         serde_json::from_slice(&std::fs::read(home.path().join("first/capsule.json")).unwrap()).unwrap();
     assert_eq!(record["metrics"]["loss"].as_array().unwrap().len(), 2, "{}", record["metrics"]);

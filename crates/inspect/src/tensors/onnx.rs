@@ -1,8 +1,8 @@
-//! The tensors of an ONNX file: initialisers, and the numbers that stand in the attributes of nodes, as those of
-//! trees do.
+//! The tensors of an ONNX file: initialisers, what stands in the attributes of nodes, as the numbers of trees do, and
+//! which operators there are, which is as much of the model.
 //!
-//! It knows no operator. Invariant: what is no number, such as a name or a version, is no tensor, so that two files
-//! that differ in that alone have the same weights.
+//! It knows no operator. Invariant: names, versions and remarks are no tensors, so that two files that differ in those
+//! alone have the same weights.
 
 use spec::tensor::Datatype;
 
@@ -54,11 +54,12 @@ impl Walk {
             self.is_complete = false;
             return reader.skip(end - reader.at());
         }
-        let mut n_nodes = 0;
+        let (mut n_nodes, mut operators) = (0, Vec::new());
         while let Some(field) = wire::field(reader, end)? {
             match (field.number, end_of(reader, &field)) {
                 (1, Some(inner)) => {
-                    self.node(reader, inner, (&prefix, n_nodes, depth))?;
+                    let operator = self.node(reader, inner, (&prefix, n_nodes, depth))?;
+                    operators.extend(operator.bytes().chain([b'\n']));
                     n_nodes += 1;
                 }
                 (5, Some(inner)) => self.tensor(reader, inner, &prefix)?,
@@ -69,15 +70,25 @@ impl Walk {
                 }
             }
         }
+        self.texts(format!("{prefix}operators"), operators);
         Ok(())
     }
 
+    /// Texts that are part of what a model computes.
+    fn texts(&mut self, name: String, texts: Vec<u8>) {
+        if !texts.is_empty() {
+            let shape = vec![texts.len() as u64];
+            self.found.push(Tensor { name, datatype: None, shape, bytes: Bytes::Held(texts) });
+        }
+    }
+
+    /// One node; its operator.
     fn node(
         &mut self,
         reader: &mut Reader<'_>,
         end: u64,
         (prefix, number, depth): (&str, usize, usize),
-    ) -> Result<(), Error> {
+    ) -> Result<String, Error> {
         let mut operator = String::new();
         while let Some(field) = wire::field(reader, end)? {
             match (field.number, field.wire, end_of(reader, &field)) {
@@ -88,7 +99,7 @@ impl Walk {
                 _ => wire::skip(reader, field.wire)?,
             }
         }
-        Ok(())
+        Ok(operator)
     }
 
     fn attribute(
@@ -98,7 +109,7 @@ impl Walk {
         (prefix, depth): (String, usize),
     ) -> Result<(), Error> {
         let mut name = prefix;
-        let (mut floats, mut integers) = (Vec::new(), Vec::new());
+        let (mut floats, mut integers, mut texts) = (Vec::new(), Vec::new(), Vec::new());
         while let Some(field) = wire::field(reader, end)? {
             match (field.number, field.wire, end_of(reader, &field)) {
                 (1, Wire::Bytes(n), _) => name.push_str(&wire::text(reader, n)?),
@@ -106,6 +117,9 @@ impl Walk {
                 (7, Wire::Bytes(n), _) => floats.extend(held(reader, n)?),
                 (3 | 8, Wire::Number(value), _) => integers.extend(value.to_le_bytes()),
                 (8, _, Some(inner)) => varints(reader, inner, &mut integers)?,
+                (4 | 9, Wire::Bytes(n), _) => {
+                    texts.extend(wire::text(reader, n)?.bytes().chain([b'\n']));
+                }
                 (5 | 10, _, Some(inner)) => self.tensor(reader, inner, &format!("{name}."))?,
                 (6 | 11, _, Some(inner)) => self.graph(reader, inner, (format!("{name}."), depth + 1))?,
                 _ => wire::skip(reader, field.wire)?,
@@ -118,6 +132,7 @@ impl Walk {
                 self.found.push(Tensor { name: name.clone(), datatype: Some(datatype), shape, bytes });
             }
         }
+        self.texts(name, texts);
         Ok(())
     }
 

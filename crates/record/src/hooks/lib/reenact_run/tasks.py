@@ -46,7 +46,8 @@ def begin(key, index):
     shim.reenact_begin_task(key, index)
     random.seed()
     if "numpy.random" in sys.modules:
-        sys.modules["numpy.random"].seed()
+        # With words of a key, since without a seed NumPy keeps some of what it drew before.
+        sys.modules["numpy.random"].seed(list(os.urandom(32)))
     if "torch" in sys.modules and hasattr(sys.modules["torch"], "manual_seed"):
         sys.modules["torch"].manual_seed(int.from_bytes(os.urandom(8), "little") >> 1)
 
