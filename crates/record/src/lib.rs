@@ -7,6 +7,7 @@
 
 pub mod capsule;
 pub mod error;
+pub mod pack;
 pub mod recorder;
 pub mod replayer;
 pub mod run;

@@ -74,6 +74,7 @@ pub fn record(means: &Means, recording: &Recording<'_>) -> Result<Capsule, Error
         folder: &at_work,
         variables: Some(&record.variables),
         words: &capsule,
+        confined: None,
     };
     record.exit = Some(run::run(means, &start, &shim)?);
     seal(

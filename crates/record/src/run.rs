@@ -3,6 +3,8 @@
 //! Knows neither capsules nor comparisons. Invariant: the command sees its own environment and input; its output
 //! goes to a pipe, so a program that asks whether a terminal is there is told no.
 
+pub(crate) mod aftermath;
+
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::File;
@@ -41,6 +43,17 @@ pub(crate) struct Start<'s> {
     pub variables: Option<&'s BTreeMap<String, String>>,
     /// The folder for `stdout.txt` and `stderr.txt`.
     pub words: &'s Path,
+    /// What is left to the command, where it may not do all that we may.
+    pub confined: Option<&'s Confined>,
+}
+
+/// What a confined command may do; the launcher sees to it. It has no network and none of our environment.
+pub(crate) struct Confined {
+    pub readable: Vec<PathBuf>,
+    pub executable: Vec<PathBuf>,
+    pub writable: Vec<PathBuf>,
+    /// What it takes for its user's own folder and for that of temporary files.
+    pub home: PathBuf,
 }
 
 /// How long the output of what the command left running is waited for.
@@ -50,7 +63,11 @@ const LINGER: Duration = Duration::from_secs(5);
 pub(crate) fn run(means: &Means, start: &Start<'_>, shim: &Shim) -> Result<Exit, Error> {
     let Some((launcher, leading)) = means.launcher.split_first() else { return Err(Error::Unsupported) };
     let mut command = Command::new(launcher);
-    command.args(leading).arg("--preload");
+    command.args(leading);
+    if let Some(confined) = start.confined {
+        confine(&mut command, confined);
+    }
+    command.arg("--preload");
     let shims = shim.variables(env::var_os("LD_PRELOAD").as_deref());
     command.arg(
         shims.iter().find(|(name, _)| *name == "LD_PRELOAD").map_or_else(OsString::new, |(_, v)| v.clone()),
@@ -63,7 +80,8 @@ pub(crate) fn run(means: &Means, start: &Start<'_>, shim: &Shim) -> Result<Exit,
         kept.filter(|name| spec::capsule::is_kept_variable(name)).for_each(|name| {
             command.env_remove(name);
         });
-        command.envs(variables);
+        // A capsule may come from anybody, and a variable of another kind would reach the launcher too.
+        command.envs(variables.iter().filter(|(name, _)| spec::capsule::is_kept_variable(name)));
     }
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let failed = |source| Error::Start { program: start.program.display().to_string(), source };
@@ -86,6 +104,19 @@ pub(crate) fn run(means: &Means, start: &Start<'_>, shim: &Shim) -> Result<Exit,
         Some(signal) => Exit::Signal(signal),
         None => Exit::Code(status.code().unwrap_or(1)),
     })
+}
+
+/// Takes our environment from a command, and has the launcher take the rest.
+fn confine(command: &mut Command, confined: &Confined) {
+    command.env_clear().env("PATH", env::var_os("PATH").unwrap_or_default());
+    command.env("HOME", &confined.home).env("TMPDIR", &confined.home);
+    command.arg("--confined");
+    let Confined { readable, executable, writable, .. } = confined;
+    for (flag, paths) in [("--readable", readable), ("--executable", executable), ("--writable", writable)] {
+        for path in paths.iter().filter(|path| path.exists()) {
+            command.arg(flag).arg(path);
+        }
+    }
 }
 
 fn create(path: &Path) -> Result<File, Error> {

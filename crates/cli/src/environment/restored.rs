@@ -1,7 +1,7 @@
 //! The Python of a recording, made anew: the recorded version with the recorded packages, by `uv`.
 //!
-//! Knows nothing of replays. Invariant: an environment under its final name is complete, and two recordings with
-//! the same packages share one.
+//! Knows nothing of replays. Invariants: an environment under its final name is complete, and two recordings with
+//! the same packages share one; only wheels are installed, which are unpacked and not run.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -25,7 +25,12 @@ pub fn python(record: &Capsule, printer: &Printer) -> Result<PathBuf, Error> {
         .packages
         .iter()
         .filter(|(name, _)| !["pip", "setuptools", "wheel"].contains(&name.as_str()));
-    let lock: String = packages.map(|(name, version)| format!("{name}=={version}\n")).collect();
+    let mut lock = String::new();
+    for (package, version) in packages {
+        check(package, version)?;
+        lock.push_str(&format!("{package}=={version}\n"));
+    }
+    check("python", version)?;
     let digest = Sha256::of(format!("{version}\n{lock}").as_bytes()).to_string();
     let cache = super::cache()?.join("replays");
     let made = cache.join(&digest);
@@ -47,11 +52,23 @@ pub fn python(record: &Capsule, printer: &Printer) -> Result<PathBuf, Error> {
     )?;
     if !lock.is_empty() {
         let mut install = Command::new(&uv);
-        install.args(["pip", "install", "--quiet", "--no-deps", "--python"]).arg(part.join(interpreter));
+        install.args(["pip", "install", "--quiet", "--no-deps", "--only-binary", ":all:", "--python"]).arg(part.join(interpreter));
         uv::run(install.arg("--requirement").arg(&requirements), "install the recorded packages")?;
     }
     fs::rename(&part, &made).map_err(|source| file("rename", &part, source))?;
     Ok(made.join(interpreter))
+}
+
+/// Refuses what could be more than a name and a version: the list may come from anybody.
+fn check(name: &str, version: &str) -> Result<(), Error> {
+    let is_name = |text: &str| {
+        text.starts_with(|c: char| c.is_ascii_alphanumeric())
+            && text.chars().all(|c| c.is_ascii_alphanumeric() || "._+!-".contains(c))
+    };
+    match is_name(name) && is_name(version) {
+        true => Ok(()),
+        false => Err(Error::BadPackage { name: name.to_owned(), version: version.to_owned() }),
+    }
 }
 
 fn file(operation: &'static str, path: &Path, source: std::io::Error) -> Error {

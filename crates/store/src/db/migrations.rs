@@ -18,6 +18,7 @@ const STEPS: &[(&str, &str)] = &[
     ("trust", include_str!("../../migrations/0006_trust.sql")),
     ("traffic", include_str!("../../migrations/0007_traffic.sql")),
     ("inputs", include_str!("../../migrations/0008_inputs.sql")),
+    ("attestations", include_str!("../../migrations/0010_attestations.sql")),
 ];
 
 /// Any number, as long as no other program takes PostgreSQL's advisory lock of that number in our database.

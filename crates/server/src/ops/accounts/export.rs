@@ -9,7 +9,7 @@ use futures_util::Stream;
 use serde_json::{Value, json};
 use store::clock;
 use store::db::repositories::Repository;
-use store::db::{Page, accounts as rows, discussions, events, identities, likes, members, sessions, tokens};
+use store::db::{Page, accounts as rows, attestations, discussions, events, identities, likes, members, sessions, tokens};
 
 use crate::app::App;
 use crate::error::{During, Error};
@@ -33,6 +33,7 @@ enum Part {
     Organizations,
     Repositories,
     Likes,
+    Attestations,
     Discussions,
     Events,
     End,
@@ -47,7 +48,8 @@ impl Part {
             Self::Sessions => Self::Organizations,
             Self::Organizations => Self::Repositories,
             Self::Repositories => Self::Likes,
-            Self::Likes => Self::Discussions,
+            Self::Likes => Self::Attestations,
+            Self::Attestations => Self::Discussions,
             Self::Discussions => Self::Events,
             Self::Events | Self::End => Self::End,
         }
@@ -119,6 +121,10 @@ async fn read(
             let page = likes::of_account(db, id, after, ROWS).await.during("read likes")?;
             Ok(each(page, like))
         }
+        Part::Attestations => {
+            let page = attestations::of_account(db, id, after, ROWS).await.during("read attestations")?;
+            Ok(each(page, attestation))
+        }
         Part::Discussions => {
             let page = discussions::said(db, id, after, ROWS).await.during("read what was said")?;
             Ok(each(page, said))
@@ -175,6 +181,11 @@ fn repository(row: &Repository) -> Value {
 fn like(row: &likes::Liked) -> Value {
     let (kind, name) = (row.repository.kind, full_name(&row.repository));
     json!({ "is": "like", "kind": kind, "repository": name, "since": text::rfc3339(row.liked_ms) })
+}
+
+fn attestation(row: &attestations::Attestation) -> Value {
+    let said: Value = serde_json::from_str(&row.summary).unwrap_or_default();
+    json!({ "is": "attestation", "said": said, "key": row.jwk, "at": text::rfc3339(row.created_ms) })
 }
 
 fn said(row: &discussions::Said) -> Value {
