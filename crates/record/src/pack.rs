@@ -84,7 +84,8 @@ pub fn unpack(archive: &Path, expected: Sha256, to: &Path) -> Result<Capsule, Er
     let above = to.parent().unwrap_or(Path::new("."));
     fs::DirBuilder::new().recursive(true).mode(0o700).create(above).map_err(at("make the folder", above))?;
     // A temporary folder is its owner's alone, as a capsule has to be.
-    let part = tempfile::TempDir::with_prefix_in(".unpacking-", above).map_err(at("make a folder in", above))?;
+    let part =
+        tempfile::TempDir::with_prefix_in(".unpacking-", above).map_err(at("make a folder in", above))?;
     let record = unpack_into(archive, expected, part.path())?;
     folder::check(part.path(), &record)?;
     let part = part.keep();
@@ -203,7 +204,10 @@ mod tests {
         let back = home.path().join("in/back");
         let refused = |archive: &Path, expected| {
             let error = unpack(archive, expected, &back).unwrap_err();
-            assert!(!back.exists() && fs::read_dir(home.path().join("in")).unwrap().next().is_none(), "{error}");
+            assert!(
+                !back.exists() && fs::read_dir(home.path().join("in")).unwrap().next().is_none(),
+                "{error}"
+            );
             error
         };
         assert!(matches!(refused(&archive, Sha256::of(b"another")), Error::Changed(_)));
@@ -214,7 +218,9 @@ mod tests {
             refused(&cut, expected);
         }
         // The same record with another file in its place, a longer one, and none.
-        for (name, bytes) in [("outputs/deep/model.bin", vec![b'v'; 1000]), ("outputs/deep/model.bin", vec![0; 100_000])] {
+        for (name, bytes) in
+            [("outputs/deep/model.bin", vec![b'v'; 1000]), ("outputs/deep/model.bin", vec![0; 100_000])]
+        {
             let forged = home.path().join("forged.zip");
             let mut writer = ZipWriter::new(File::create(&forged).unwrap());
             for path in ["capsule.json", "code/train.py", "entropy/r.log"] {

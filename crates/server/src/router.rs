@@ -292,8 +292,8 @@ fn people(app: &Arc<App>) -> Router<Arc<App>> {
 /// What people see of one repository.
 fn repository_pages(files: DefaultBodyLimit) -> Router<Arc<App>> {
     use pages::{
-        access_requests, discussions, embed, endpoints, events, likes, repositories, sharing, training, web_app,
-        webhooks,
+        access_requests, discussions, embed, endpoints, events, likes, repositories, sharing, training,
+        web_app, webhooks,
     };
     Router::new()
         .route("/", get(repositories::card_page))

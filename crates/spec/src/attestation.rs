@@ -198,7 +198,8 @@ mod tests {
 
     #[test]
     fn draws_that_did_not_match_and_other_ends_are_no_complete_replay() {
-        for change in [|it: &mut Results| it.n_fresh = 1, |it: &mut Results| it.exit = Some(Exit::Signal(9))] {
+        for change in [|it: &mut Results| it.n_fresh = 1, |it: &mut Results| it.exit = Some(Exit::Signal(9))]
+        {
             let mut replayed = results(b"w", b"p");
             change(&mut replayed);
             assert_ne!(attestation(results(b"w", b"p"), replayed).verdict, Verdict::Bitwise);

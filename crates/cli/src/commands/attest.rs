@@ -96,17 +96,18 @@ fn named(folder: &Path, record: &Capsule) -> anyhow::Result<Run> {
 fn tell(said: &Attestation, printer: &Printer) {
     for held in &said.criteria {
         let criterion = held.criterion;
-        printer.note(format_args!("{} {:<12} {}", criterion.code(), criterion.as_str(), held.standing.as_str()));
+        printer.note(format_args!(
+            "{} {:<12} {}",
+            criterion.code(),
+            criterion.as_str(),
+            held.standing.as_str()
+        ));
     }
     printer.note(format_args!("verdict: {}", said.verdict.as_str()));
 }
 
 impl Origin {
     fn model(&self) -> Model {
-        Model {
-            repository: self.repository.to_string(),
-            revision: self.revision,
-            packed: self.packed,
-        }
+        Model { repository: self.repository.to_string(), revision: self.revision, packed: self.packed }
     }
 }

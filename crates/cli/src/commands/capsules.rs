@@ -208,11 +208,7 @@ fn origin_path(sha256: Sha256) -> anyhow::Result<PathBuf> {
 }
 
 /// Fetches the files of a model that may be inputs which its capsule does not hold: those of their lengths.
-pub async fn inputs(
-    client: &Client,
-    origin: &Origin,
-    missing: &[u64],
-) -> anyhow::Result<Option<PathBuf>> {
+pub async fn inputs(client: &Client, origin: &Origin, missing: &[u64]) -> anyhow::Result<Option<PathBuf>> {
     let kind = RepositoryKind::Model;
     let snapshot = Snapshot { kind, repository: origin.repository.clone(), revision: origin.revision };
     let files = trees::list(client, &snapshot).await?;

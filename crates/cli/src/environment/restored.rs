@@ -52,7 +52,9 @@ pub fn python(record: &Capsule, printer: &Printer) -> Result<PathBuf, Error> {
     )?;
     if !lock.is_empty() {
         let mut install = Command::new(&uv);
-        install.args(["pip", "install", "--quiet", "--no-deps", "--only-binary", ":all:", "--python"]).arg(part.join(interpreter));
+        install
+            .args(["pip", "install", "--quiet", "--no-deps", "--only-binary", ":all:", "--python"])
+            .arg(part.join(interpreter));
         uv::run(install.arg("--requirement").arg(&requirements), "install the recorded packages")?;
     }
     fs::rename(&part, &made).map_err(|source| file("rename", &part, source))?;

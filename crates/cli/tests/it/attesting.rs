@@ -48,7 +48,8 @@ fn what_one_person_recorded_another_runs_again_and_attests() {
     let bob = server.home(&add_user(data.path(), "bob"));
     let replayed = bob.run(&["replay", "alice/iris", "-o", "again", "--env", "current"]);
     assert!(replayed.code == Some(0) && replayed.stdout.contains("verdict: bitwise"), "{replayed}");
-    let weights = |home: &Home, run: &str| fs::read(home.path().join(run).join("outputs/weights.bin")).unwrap();
+    let weights =
+        |home: &Home, run: &str| fs::read(home.path().join(run).join("outputs/weights.bin")).unwrap();
     assert_eq!(weights(&alice, "first"), weights(&bob, "again"));
 
     let unsent = bob.ask(&["attest", "alice/iris", "again"]);
@@ -80,7 +81,10 @@ fn what_does_not_fit_is_not_attested() {
     alice.ask(&["replay", "first", "-o", "own"]);
     alice.write("own/outputs/weights.bin", "better");
     let edited = alice.run(&["attest", "first", "own", "--push"]);
-    assert!(edited.code == Some(1) && edited.stderr.contains("is not what the capsule says it is"), "{edited}");
+    assert!(
+        edited.code == Some(1) && edited.stderr.contains("is not what the capsule says it is"),
+        "{edited}"
+    );
 
     // A capsule that is not the one on `main` is not what the model was trained by.
     alice.ask(&["push", "second", "alice/iris"]);
@@ -100,7 +104,8 @@ fn what_does_not_fit_is_not_attested() {
 fn a_foreign_training_reaches_no_file_no_network_and_no_secret_of_whoever_runs_it() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path());
-    let (alice, bob) = (server.home(&add_user(data.path(), "alice")), server.home(&add_user(data.path(), "bob")));
+    let (alice, bob) =
+        (server.home(&add_user(data.path(), "alice")), server.home(&add_user(data.path(), "bob")));
     let secret = bob.path().join("secret.txt");
     let script = format!(
         "import os, socket, subprocess

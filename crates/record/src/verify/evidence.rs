@@ -34,10 +34,15 @@ pub fn evidence(capsule: &Path) -> Result<Results, Error> {
         };
         let place = side.outputs.get(&file.path).filter(|_| kind != Kind::Other);
         let tensors = place.map(|place| tensors(&file.path, place)).transpose();
-        (kind, tensors.unwrap_or_else(|error| {
-            failure.get_or_insert(error);
-            None
-        }).flatten())
+        (
+            kind,
+            tensors
+                .unwrap_or_else(|error| {
+                    failure.get_or_insert(error);
+                    None
+                })
+                .flatten(),
+        )
     });
     failure.map_or(Ok(results), Err)
 }

@@ -6,8 +6,8 @@
 
 use std::collections::BTreeMap;
 
-use spec::api::attestations::{Attestation as Shown, NewAttestation, Stated};
 use spec::api::Page;
+use spec::api::attestations::{Attestation as Shown, NewAttestation, Stated};
 use spec::attestation::Attestation;
 use spec::capsule::{Capsule, place};
 use spec::criteria::Verdict;
@@ -71,7 +71,9 @@ pub async fn create(
         Err(store::Error::AlreadyExists { .. }) => return Err(Error::AlreadyAttested(said.replay.id)),
         Err(store::Error::NotEmpty { .. }) => {
             let most = limits::ATTESTATIONS;
-            return Err(Error::BadRequest(format!("one account makes at most {most} attestations of a model")));
+            return Err(Error::BadRequest(format!(
+                "one account makes at most {most} attestations of a model"
+            )));
         }
         result => result.during("keep an attestation")?,
     };
@@ -138,7 +140,9 @@ fn refused(reason: String) -> Error {
 fn open(new: &NewAttestation) -> Result<(PublicKey, Attestation), Error> {
     let key = PublicKey::from_jwk(&new.key).map_err(|error| refused(error.to_string()))?;
     let payload = dsse::open(&new.statement, std::slice::from_ref(&key)).map_err(|error| match error {
-        DsseError::UnknownKey(_) => refused("it was signed with another key than the one beside it".to_owned()),
+        DsseError::UnknownKey(_) => {
+            refused("it was signed with another key than the one beside it".to_owned())
+        }
         error => refused(error.to_string()),
     })?;
     let said = dsse::read(&payload).map_err(|error| refused(error.to_string()))?;
@@ -191,8 +195,10 @@ async fn check_place(
 /// The record of a capsule that lies in a tree.
 async fn record(app: &App, tree: TreeId, (path, sha256): (&str, Sha256)) -> Result<Capsule, Error> {
     let bytes = entries::read_small(app, tree, path, limits::RECORD_BYTES).await?;
-    let bytes = bytes.ok_or_else(|| refused(format!("`{path}` is longer than {} bytes", limits::RECORD_BYTES)))?;
-    let parse = move || serde_json::from_slice::<Capsule>(&bytes).ok().filter(|_| Sha256::of(&bytes) == sha256);
+    let bytes =
+        bytes.ok_or_else(|| refused(format!("`{path}` is longer than {} bytes", limits::RECORD_BYTES)))?;
+    let parse =
+        move || serde_json::from_slice::<Capsule>(&bytes).ok().filter(|_| Sha256::of(&bytes) == sha256);
     let parsed = tokio::task::spawn_blocking(parse).await.map_err(|_| Error::Internal("read a capsule"))?;
     parsed.ok_or_else(|| refused(format!("`{path}` is no record of a capsule")))
 }

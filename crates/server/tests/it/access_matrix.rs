@@ -299,7 +299,8 @@ async fn ask(server: &Server, actor: Actor, route: (&Method, &str), visibility: 
         }
         filled = filled.replace("{secret}", &secret);
     }
-    if kind == "model" && (path.contains("attestation") || (path.ends_with("/training") && !method.is_safe())) {
+    if kind == "model" && (path.contains("attestation") || (path.ends_with("/training") && !method.is_safe()))
+    {
         let id;
         (id, secret) = attestation(server, actor, &name).await;
         filled = filled.replace("{attestation}", &id);

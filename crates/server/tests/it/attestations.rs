@@ -72,9 +72,16 @@ async fn what_holds_is_taken_shown_and_taken_back_by_its_maker() {
     assert_eq!(made.status(), StatusCode::CREATED, "{}", made.text().await.unwrap());
     let listed: Value = server.get(Actor::Nobody, &address("iris")).await.json().await.unwrap();
     let first = &listed["items"][0];
-    assert_eq!((first["by"].as_str(), first["verdict"].as_str()), (Some("bob"), Some("bitwise")), "{listed:#}");
+    assert_eq!(
+        (first["by"].as_str(), first["verdict"].as_str()),
+        (Some("bob"), Some("bitwise")),
+        "{listed:#}"
+    );
     assert!(first["independent"] == true && first.get("statement").is_none(), "{listed:#}");
-    assert_eq!((&first["criteria"]["weights"], &first["criteria"]["environment"]), (&json!("equal"), &json!("different")));
+    assert_eq!(
+        (&first["criteria"]["weights"], &first["criteria"]["environment"]),
+        (&json!("equal"), &json!("different"))
+    );
 
     let path = format!("{}/{}", address("iris"), first["id"]);
     let whole = server.read(&path).await;
@@ -83,7 +90,8 @@ async fn what_holds_is_taken_shown_and_taken_back_by_its_maker() {
     assert_eq!(dsse::read::<Attestation>(&payload).unwrap(), statement("iris", &revision, "one"));
 
     let page = server.get(Actor::Nobody, "/alice/iris/training").await.text().await.unwrap();
-    for shown in ["5ebddfb4f2e8", "href=\"/bob\"", "A Processor of Bob", "reproduced by 1", "Reproduced</h3>"] {
+    for shown in ["5ebddfb4f2e8", "href=\"/bob\"", "A Processor of Bob", "reproduced by 1", "Reproduced</h3>"]
+    {
         assert!(page.contains(shown), "no {shown}\n{page}");
     }
     assert!(page.contains("Available: not earned"), "it has no licence\n{page}");
@@ -114,7 +122,11 @@ async fn what_does_not_hold_is_refused_with_the_reason() {
     edited.replayed.metrics = edited.recorded.metrics.clone();
     let mut better = good();
     better.replayed.outputs.values_mut().for_each(|output| output.sha256 = Sha256::of(b"other"));
-    let of_rose = Model { repository: "alice/iris".to_owned(), revision: other.parse().unwrap(), packed: Sha256::of(PACKED) };
+    let of_rose = Model {
+        repository: "alice/iris".to_owned(),
+        revision: other.parse().unwrap(),
+        packed: Sha256::of(PACKED),
+    };
     let cases = [
         (Attestation { by: Some("alice".to_owned()), ..good() }, "by the account that sends it"),
         (Attestation { by: None, ..good() }, "by the account that sends it"),
@@ -187,7 +199,10 @@ async fn a_signature_that_is_not_the_senders_is_refused() {
 async fn an_owners_own_replay_is_shown_and_earns_nothing() {
     let (server, revision) = with_capsule("iris").await;
     let own = Attestation { by: Some("alice".to_owned()), ..statement("iris", &revision, "one") };
-    assert_eq!(server.post(Actor::Owner, &address("iris"), &signed(own, 4)).await.status(), StatusCode::CREATED);
+    assert_eq!(
+        server.post(Actor::Owner, &address("iris"), &signed(own, 4)).await.status(),
+        StatusCode::CREATED
+    );
     let page = server.get(Actor::Nobody, "/alice/iris/training").await.text().await.unwrap();
     assert!(page.contains("may change the model") && page.contains("Reproduced: not earned"), "{page}");
 }
@@ -205,7 +220,10 @@ async fn whoever_holds_a_link_sees_how_many_reproduced_it_and_nobodys_name() {
     let path = &url[url.find("/r/").unwrap()..];
     let page = server.get(Actor::Nobody, path).await.text().await.unwrap();
     assert!(page.contains("One person who cannot change the model"), "{page}");
-    assert!(!page.contains("bob") && !page.contains("Processor of Bob") && !page.contains("/training"), "{page}");
+    assert!(
+        !page.contains("bob") && !page.contains("Processor of Bob") && !page.contains("/training"),
+        "{page}"
+    );
     let files = server.get(Actor::Nobody, &format!("{path}/files")).await.text().await.unwrap();
     assert!(files.contains("capsule.json"), "{files}");
 }

@@ -82,7 +82,8 @@ impl Results {
 pub(super) fn compare(a: &Results, b: &Results) -> Vec<Held> {
     let metrics = names(a.metrics.keys(), b.metrics.keys());
     let same = |name: &&String| a.metrics.get(*name) == b.metrics.get(*name);
-    let is_complete = a.exit == b.exit && a.exit.is_some() && [a, b].iter().all(|it| it.n_fresh + it.n_missing == 0);
+    let is_complete =
+        a.exit == b.exit && a.exit.is_some() && [a, b].iter().all(|it| it.n_fresh + it.n_missing == 0);
     [
         (Criterion::Complete, if is_complete { Standing::Equal } else { Standing::Different }),
         (Criterion::Weights, outputs(a, b, Kind::Weights)),

@@ -55,7 +55,8 @@ pub struct Count {
     pub n_reproduced: i64,
 }
 
-const LISTED: &str = "SELECT t.id, t.repository_id, t.account_id, a.name AS account_name, k.jwk, t.capsule, t.is_same,
+const LISTED: &str =
+    "SELECT t.id, t.repository_id, t.account_id, a.name AS account_name, k.jwk, t.capsule, t.is_same,
     t.is_independent, t.summary, '' AS statement, t.created_ms
     FROM attestations t JOIN accounts a ON a.id = t.account_id JOIN signing_keys k ON k.id = t.key_id";
 
@@ -64,7 +65,8 @@ const LISTED: &str = "SELECT t.id, t.repository_id, t.account_id, a.name AS acco
 /// account has `most` of the repository already.
 pub async fn create(db: &Db, new: &NewAttestation<'_>, most: i64) -> Result<Attestation, Error> {
     let mut tx = db.begin().await?;
-    let sql = "SELECT CAST(count(*) AS BIGINT) FROM attestations WHERE account_id = $1 AND repository_id = $2";
+    let sql =
+        "SELECT CAST(count(*) AS BIGINT) FROM attestations WHERE account_id = $1 AND repository_id = $2";
     let counted = query("count attestations", sql).bind(new.account).bind(new.repository);
     let (n,) = counted.one::<(i64,)>(&mut tx).await?;
     if n >= most {
@@ -94,7 +96,9 @@ pub async fn create(db: &Db, new: &NewAttestation<'_>, most: i64) -> Result<Atte
         .bind(new.now_ms)
         .one::<(AttestationId,)>(&mut tx)
         .await
-        .map_err(|error| error.if_taken("attestation", new.replay).if_missing("repository", new.repository))?;
+        .map_err(|error| {
+            error.if_taken("attestation", new.replay).if_missing("repository", new.repository)
+        })?;
     tx.commit().await?;
     get(db, new.repository, id).await?.ok_or_else(|| Error::not_found("attestation", id))
 }
@@ -108,7 +112,8 @@ pub async fn list(
 ) -> Result<Page<Attestation>, Error> {
     let limit = page_limit(limit);
     let sql = format!("{LISTED} WHERE t.repository_id = $1 AND t.id < $2 ORDER BY t.id DESC LIMIT $3");
-    let rows = query("list attestations", sql).bind(repository).bind(id_cursor(after, i64::MAX)?).bind(limit + 1);
+    let rows =
+        query("list attestations", sql).bind(repository).bind(id_cursor(after, i64::MAX)?).bind(limit + 1);
     Ok(page(rows.all::<Attestation>(db).await?, limit, |row| row.id.to_string()))
 }
 
@@ -121,7 +126,8 @@ pub async fn of_account(
 ) -> Result<Page<Attestation>, Error> {
     let limit = page_limit(limit);
     let sql = format!("{LISTED} WHERE t.account_id = $1 AND t.id < $2 ORDER BY t.id DESC LIMIT $3");
-    let rows = query("list attestations", sql).bind(account).bind(id_cursor(after, i64::MAX)?).bind(limit + 1);
+    let rows =
+        query("list attestations", sql).bind(account).bind(id_cursor(after, i64::MAX)?).bind(limit + 1);
     Ok(page(rows.all::<Attestation>(db).await?, limit, |row| row.id.to_string()))
 }
 
@@ -134,11 +140,7 @@ pub async fn counts(db: &Db, repository: RepositoryId) -> Result<Vec<Count>, Err
 }
 
 /// The attestation of that number, if the repository has it.
-pub async fn get(
-    db: &Db,
-    repository: RepositoryId,
-    id: AttestationId,
-) -> Result<Option<Attestation>, Error> {
+pub async fn get(db: &Db, repository: RepositoryId, id: AttestationId) -> Result<Option<Attestation>, Error> {
     let whole = LISTED.replacen("'' AS statement", "t.statement", 1);
     let sql = format!("{whole} WHERE t.repository_id = $1 AND t.id = $2");
     query("find an attestation", sql).bind(repository).bind(id).optional(db).await

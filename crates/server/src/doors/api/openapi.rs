@@ -7,8 +7,8 @@ use utoipa::OpenApi;
 
 use super::endpoints::{traffic, watch};
 use super::{
-    accounts, attestations, endpoints, events, grants, invitations, links, organizations, repositories, sessions, tokens,
-    webhooks,
+    accounts, attestations, endpoints, events, grants, invitations, links, organizations, repositories,
+    sessions, tokens, webhooks,
 };
 use crate::doors::keys;
 

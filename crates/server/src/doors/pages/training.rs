@@ -104,7 +104,9 @@ async fn badges(
 ) -> Result<Vec<BadgeBox>, Error> {
     let row = &opened.repository;
     let ended_well = |it: &&Recording| {
-        it.record.as_ref().is_some_and(|record| record.state == Reached::Complete && record.exit == Some(Exit::Code(0)))
+        it.record
+            .as_ref()
+            .is_some_and(|record| record.state == Reached::Complete && record.exit == Some(Exit::Code(0)))
     };
     let evidence = Evidence {
         is_public: !row.is_private,
@@ -125,11 +127,7 @@ async fn badges(
     Ok(badges::badges(&evidence).into_iter().map(describe).collect())
 }
 
-fn recording(
-    it: &Recording,
-    (said, visitor): (&[Attestation], &Visitor),
-    opened: &Opened,
-) -> RecordingBox {
+fn recording(it: &Recording, (said, visitor): (&[Attestation], &Visitor), opened: &Opened) -> RecordingBox {
     let sha256 = it.sha256.to_string();
     let of_this = said.iter().filter(|attestation| attestation.said.sha256 == sha256);
     let path = spec::capsule::place::record(&it.id).unwrap_or_default();

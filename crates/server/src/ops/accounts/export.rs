@@ -9,7 +9,9 @@ use futures_util::Stream;
 use serde_json::{Value, json};
 use store::clock;
 use store::db::repositories::Repository;
-use store::db::{Page, accounts as rows, attestations, discussions, events, identities, likes, members, sessions, tokens};
+use store::db::{
+    Page, accounts as rows, attestations, discussions, events, identities, likes, members, sessions, tokens,
+};
 
 use crate::app::App;
 use crate::error::{During, Error};

@@ -48,7 +48,11 @@ pub fn badges(evidence: &Evidence) -> Vec<Badge> {
     let license = evidence.license.as_deref();
     let available = vec![
         condition(evidence.is_public, "everybody may see it".to_owned(), "it is private"),
-        condition(!evidence.is_gated, "its files are had without asking".to_owned(), "its files are had by asking"),
+        condition(
+            !evidence.is_gated,
+            "its files are had without asking".to_owned(),
+            "its files are had by asking",
+        ),
         condition(
             license.is_some(),
             format!("its licence is {}", license.unwrap_or_default()),
