@@ -46,6 +46,7 @@ pub enum Command {
     Record(reproducing::Record),
     Replay(reproducing::Replay),
     Verify(reproducing::Verify),
+    Attest(reproducing::Attest),
     Runs(reproducing::Runs),
     Doctor(reproducing::Doctor),
     Variance(reproducing::Variance),

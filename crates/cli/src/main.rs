@@ -13,6 +13,7 @@ mod report;
 mod rows;
 mod settings;
 mod signals;
+mod signing;
 mod table;
 
 use std::io;

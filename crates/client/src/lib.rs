@@ -5,6 +5,7 @@
 //! no file is written outside the folder that the caller named.
 
 pub mod api;
+pub mod attestations;
 pub mod credentials;
 pub mod error;
 pub mod http;

@@ -8,6 +8,7 @@
 pub mod capsule;
 pub mod doctor;
 pub mod error;
+pub mod pack;
 pub mod recorder;
 pub mod replayer;
 pub mod run;

@@ -105,6 +105,7 @@ fn run_under(
         folder: &at_work,
         variables: Some(&record.variables),
         words: &capsule,
+        confined: None,
     };
     let ended = run::run(means, &start, &shim)?;
     end(&mut record, ended);

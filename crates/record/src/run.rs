@@ -6,6 +6,8 @@
 
 pub mod bell;
 
+pub(crate) mod aftermath;
+
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -50,6 +52,17 @@ pub(crate) struct Start<'s> {
     pub variables: Option<&'s BTreeMap<String, String>>,
     /// The folder for `stdout.txt` and `stderr.txt`.
     pub words: &'s Path,
+    /// What is left to the command, where it may not do all that we may.
+    pub confined: Option<&'s Confined>,
+}
+
+/// What a confined command may do; the launcher sees to it. It has no network and none of our environment.
+pub(crate) struct Confined {
+    pub readable: Vec<PathBuf>,
+    pub executable: Vec<PathBuf>,
+    pub writable: Vec<PathBuf>,
+    /// What it takes for its user's own folder and for that of temporary files.
+    pub home: PathBuf,
 }
 
 /// How long the output of what the command left running is waited for.
@@ -68,7 +81,11 @@ pub(crate) struct Ended {
 pub(crate) fn run(means: &Means, start: &Start<'_>, shim: &Shim) -> Result<Ended, Error> {
     let Some((launcher, leading)) = means.launcher.split_first() else { return Err(Error::Unsupported) };
     let mut command = Command::new(launcher);
-    command.args(leading).arg("--preload");
+    command.args(leading);
+    if let Some(confined) = start.confined {
+        confine(&mut command, confined);
+    }
+    command.arg("--preload");
     let shims = shim.variables(env::var_os("LD_PRELOAD").as_deref());
     command.arg(
         shims.iter().find(|(name, _)| *name == "LD_PRELOAD").map_or_else(OsString::new, |(_, v)| v.clone()),
@@ -85,7 +102,8 @@ pub(crate) fn run(means: &Means, start: &Start<'_>, shim: &Shim) -> Result<Ended
         ours.filter(|(name, value)| is_kept(name, value)).for_each(|(name, _)| {
             command.env_remove(name);
         });
-        command.envs(variables);
+        // A capsule may come from anybody, and a variable of another kind would reach the launcher too.
+        command.envs(variables.iter().filter(|(name, _)| spec::capsule::is_kept_variable(name)));
     }
     let own_path = env::var("PYTHONPATH").ok();
     let python_path = start.variables.map_or(own_path, |variables| variables.get("PYTHONPATH").cloned());
@@ -114,6 +132,19 @@ pub(crate) fn run(means: &Means, start: &Start<'_>, shim: &Shim) -> Result<Ended
         None => Exit::Code(status.code().unwrap_or(1)),
     };
     Ok(Ended { exit, is_late, warnings })
+}
+
+/// Takes our environment from a command, and has the launcher take the rest.
+fn confine(command: &mut Command, confined: &Confined) {
+    command.env_clear().env("PATH", env::var_os("PATH").unwrap_or_default());
+    command.env("HOME", &confined.home).env("TMPDIR", &confined.home);
+    command.arg("--confined");
+    let Confined { readable, executable, writable, .. } = confined;
+    for (flag, paths) in [("--readable", readable), ("--executable", executable), ("--writable", writable)] {
+        for path in paths.iter().filter(|path| path.exists()) {
+            command.arg(flag).arg(path);
+        }
+    }
 }
 
 /// A file of the record for what a command says.

@@ -14,6 +14,8 @@ use tempfile::TempDir;
 use crate::error::{Error, at};
 
 const BYTES: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/shim.so"));
+/// The file to which the hooks write what they have to say.
+const LINES: &str = "lines";
 /// The hooks in Python, by their place in a folder of their own.
 const HOOKS: &[(&str, &str)] = &[
     ("sitecustomize.py", include_str!("hooks/sitecustomize.py")),
@@ -72,6 +74,9 @@ impl Shim {
             fs::create_dir_all(above).map_err(at("make the folder", above))?;
             fs::write(&path, text).map_err(at("write", &path))?;
         }
+        // There already, because a confined program may write to it and to nothing beside it.
+        let lines = folder.path().join(LINES);
+        fs::write(&lines, []).map_err(at("write", &lines))?;
         let (mode, is_strict) = match task {
             Task::Record | Task::Profile => ("record", false),
             Task::Replay { script, is_strict } => {
@@ -123,7 +128,7 @@ impl Shim {
 
     /// The file to which the hooks write what they have to say.
     pub(crate) fn lines(&self) -> PathBuf {
-        self.folder.path().join("lines")
+        self.folder.path().join(LINES)
     }
 
     /// Ends what processes that were left behind write to the logs: they find no way to them from here on.

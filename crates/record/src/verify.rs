@@ -5,6 +5,7 @@
 
 mod complete;
 mod environment;
+pub mod evidence;
 mod explain;
 mod numbers;
 pub(crate) mod outcome;

@@ -7,6 +7,7 @@ pub mod access;
 pub mod access_requests;
 pub mod accounts;
 pub mod answers;
+pub mod attestations;
 pub mod cards;
 pub mod discussions;
 pub mod endpoints;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::facts::Facts;
 use crate::name::RepositoryKind;
 
+pub mod attestations;
 mod endpoints;
 mod people;
 mod sharing;

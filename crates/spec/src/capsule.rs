@@ -6,6 +6,7 @@
 
 pub mod layout;
 pub mod log;
+pub mod place;
 
 use std::collections::BTreeMap;
 

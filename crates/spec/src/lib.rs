@@ -4,6 +4,7 @@
 //! same question on every machine. Everybody may know `spec`; `spec` knows nobody.
 
 pub mod api;
+pub mod attestation;
 pub mod capsule;
 pub mod card;
 pub mod criteria;

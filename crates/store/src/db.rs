@@ -20,6 +20,7 @@ use crate::settings::{Database, Durability, Settings};
 pub mod access_requests;
 pub mod accounts;
 pub mod answers;
+pub mod attestations;
 pub mod discussions;
 pub mod endpoints;
 pub mod entries;

@@ -1,4 +1,4 @@
-//! Commands that record runs, run them again and compare them. None of them needs a server.
+//! Commands that record runs, run them again, compare them, and state what came of it.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -7,6 +7,8 @@ use std::time::Duration;
 use clap::{Args, Subcommand, ValueEnum};
 use regex::Regex;
 use server::settings::Seconds;
+
+use super::remote::Server;
 
 /// Record a run, so that it can be run again to the same bits
 ///
@@ -102,16 +104,22 @@ pub struct RunsRm {
 
 /// Run a recorded command again, with the entropy of the recording, and compare
 ///
-/// The run takes place in a fresh folder with the code and inputs of the capsule. Ends with 0 where the result is
+/// The run takes place in a fresh folder with the code and inputs of the capsule. One that comes from a server runs
+/// with an environment made for it, without network, and sees no files but its own. Ends with 0 where the result is
 /// the same bit by bit, and with 1 where it is not.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   reenact replay capsule
   reenact replay first -o again --times 3
-  reenact replay first --strict        # end at the first draw that is not in the recording")]
+  reenact replay first --strict        # end at the first draw that is not in the recording
+  reenact replay alice/iris            # the capsule that was pushed with a model")]
 pub struct Replay {
-    /// Folder, name or id of the capsule
+    /// Folder, name or id of the capsule, or the model that it was pushed with, and its branch, tag or commit
+    #[arg(value_name = "CAPSULE|OWNER/NAME[@REV]")]
     pub capsule: String,
+    /// Which of several capsules of the model
+    #[arg(long, value_name = "ID")]
+    pub id: Option<String>,
     /// Folder for the replay; with `--times` one in it for each [default: new ones that `reenact runs` lists]
     #[arg(long, short, value_name = "DIR")]
     pub out: Option<PathBuf>,
@@ -121,14 +129,55 @@ pub struct Replay {
     /// Judge by the results alone, also where the run drew otherwise than recorded
     #[arg(long)]
     pub allow_divergence: bool,
-    /// Which Python it runs with
-    #[arg(long, value_name = "WHICH", value_enum, default_value_t = Environment::Current)]
-    pub env: Environment,
+    /// Which Python it runs with [default: `restore` for a capsule from a server, else `current`]
+    #[arg(long, value_name = "WHICH", value_enum)]
+    pub env: Option<Environment>,
+    /// Whether it runs without network and sees no files but its own [default: `on` for a capsule from a server]
+    #[arg(long, value_name = "WHETHER", value_enum)]
+    pub sandbox: Option<Sandbox>,
+    /// File, or folder of files, among which inputs are looked for that the capsule does not hold
+    #[arg(long, value_name = "PATH")]
+    pub input: Vec<PathBuf>,
     /// How often to run it
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub times: u32,
     #[command(flatten)]
     pub wanted: Wanted,
+    #[command(flatten)]
+    pub server: Server,
+}
+
+/// Whether a replay is confined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Sandbox {
+    On,
+    Off,
+}
+
+/// State with your signature what came of a replay
+///
+/// The statement says who, when, on what machine, and which criteria held, and has the digests from which that follows.
+/// It is signed with a key of yours, which is made the first time and kept beside the capsules. With `--push` the
+/// server that the capsule came from checks it and shows it on the model's page.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  reenact replay alice/iris -o again
+  reenact attest alice/iris again --push
+  reenact attest first again > attestation.json")]
+pub struct Attest {
+    /// Folder, name or id of the recording, or the model that it was pushed with
+    #[arg(value_name = "CAPSULE|OWNER/NAME[@REV]")]
+    pub capsule: String,
+    /// Folder, name or id of its replay
+    pub replay: String,
+    /// Which of several capsules of the model
+    #[arg(long, value_name = "ID")]
+    pub id: Option<String>,
+    /// Send it to the server that the capsule was pushed to
+    #[arg(long)]
+    pub push: bool,
+    #[command(flatten)]
+    pub server: Server,
 }
 
 /// Which Python a replay runs with.
@@ -228,6 +277,15 @@ pub struct Variance {
 /// Switch chance out of addresses and become a program; `record` and `replay` start this
 #[derive(Debug, Args)]
 pub struct Launch {
+    /// Leave the program nothing but what is named here
+    #[arg(long)]
+    pub confined: bool,
+    #[arg(long, requires = "confined")]
+    pub readable: Vec<PathBuf>,
+    #[arg(long, requires = "confined")]
+    pub executable: Vec<PathBuf>,
+    #[arg(long, requires = "confined")]
+    pub writable: Vec<PathBuf>,
     /// What the loader puts in front of the program's libraries
     #[arg(long)]
     pub preload: OsString,

@@ -1,6 +1,8 @@
 //! The real binary, driven as people drive it: what it prints, how it ends, and whole flows with a server.
 
 #[cfg(test)]
+mod attesting;
+#[cfg(test)]
 mod demo;
 #[cfg(test)]
 mod diagnosing;

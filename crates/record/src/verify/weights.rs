@@ -274,6 +274,24 @@ fn pieces(
     Ok(false)
 }
 
+/// Reads a range piece by piece.
+pub(super) fn each_piece(
+    from: (&Path, &File),
+    bytes: &Bytes,
+    mut take: impl FnMut(&[u8]),
+) -> Result<(), Error> {
+    let n_bytes = bytes.n_bytes();
+    let mut space = vec![0; PIECE_BYTES];
+    let mut done = 0;
+    while done < n_bytes {
+        let n = usize::try_from(n_bytes - done).unwrap_or(usize::MAX).min(PIECE_BYTES);
+        fill(from, bytes, done, &mut space[..n])?;
+        take(&space[..n]);
+        done += n as u64;
+    }
+    Ok(())
+}
+
 fn fill((path, file): (&Path, &File), bytes: &Bytes, from: u64, space: &mut [u8]) -> Result<(), Error> {
     match bytes {
         Bytes::At { offset, .. } => file.read_exact_at(space, offset + from).map_err(at("read", path)),

@@ -15,6 +15,7 @@ use super::Dialect;
 use crate::error::Error;
 
 pub mod accounts;
+pub mod attestations;
 pub mod endpoints;
 pub mod events;
 pub mod grants;

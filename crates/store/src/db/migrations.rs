@@ -18,6 +18,7 @@ const STEPS: &[(&str, &str)] = &[
     ("trust", include_str!("../../migrations/0006_trust.sql")),
     ("traffic", include_str!("../../migrations/0007_traffic.sql")),
     ("inputs", include_str!("../../migrations/0008_inputs.sql")),
+    ("attestations", include_str!("../../migrations/0010_attestations.sql")),
     ("sketches", include_str!("../../migrations/0011_sketches.sql")),
 ];
 

@@ -46,6 +46,8 @@ mod accounts;
 #[cfg(test)]
 mod answers;
 #[cfg(test)]
+mod attestations;
+#[cfg(test)]
 mod blobs;
 #[cfg(test)]
 mod bucket;

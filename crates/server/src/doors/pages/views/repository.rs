@@ -5,6 +5,7 @@ use askama::Template;
 use super::access_requests::GateBox;
 use super::frame::{Frame, Link};
 use super::front::When;
+use super::training::TrainingBox;
 
 /// What stands at the top of every page of a repository.
 #[derive(Debug, Clone, Default)]
@@ -157,6 +158,8 @@ pub struct CardPage {
     pub base: String,
     pub dangers: Dangers,
     pub endpoint: Option<EndpointBox>,
+    /// None where no recording of its training lies beside it.
+    pub training: Option<TrainingBox>,
     /// Short facts beside the card: name and value.
     pub facts: Vec<(String, String)>,
     pub conversion: Option<Conversion>,
