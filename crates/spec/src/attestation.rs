@@ -148,6 +148,7 @@ mod tests {
             exit: Some(Exit::Code(0)),
             n_fresh: 0,
             n_missing: 0,
+            n_strayed: 0,
             outputs: BTreeMap::from([
                 ("model.bin".to_owned(), output(Kind::Weights, weights)),
                 ("pred.txt".to_owned(), output(Kind::Predictions, predictions)),
@@ -198,8 +199,11 @@ mod tests {
 
     #[test]
     fn draws_that_did_not_match_and_other_ends_are_no_complete_replay() {
-        for change in [|it: &mut Results| it.n_fresh = 1, |it: &mut Results| it.exit = Some(Exit::Signal(9))]
-        {
+        for change in [
+            |it: &mut Results| it.n_fresh = u64::MAX,
+            |it: &mut Results| it.n_strayed = 1,
+            |it: &mut Results| it.exit = Some(Exit::Signal(9)),
+        ] {
             let mut replayed = results(b"w", b"p");
             change(&mut replayed);
             assert_ne!(attestation(results(b"w", b"p"), replayed).verdict, Verdict::Bitwise);

@@ -32,7 +32,7 @@ pub fn evidence(capsule: &Path) -> Result<Results, Error> {
             side::Kind::Predictions => Kind::Predictions,
             side::Kind::Other => Kind::Other,
         };
-        let place = side.outputs.get(&file.path).filter(|_| kind != Kind::Other);
+        let place = side.place(&file.path).filter(|_| kind != Kind::Other);
         let tensors = place.map(|place| tensors(&file.path, place)).transpose();
         (
             kind,
@@ -47,8 +47,8 @@ pub fn evidence(capsule: &Path) -> Result<Results, Error> {
     failure.map_or(Ok(results), Err)
 }
 
-/// The digest of all tensors of a file: each by its name, type, shape and bytes, in the order of the names. Lengths and
-/// numbers are 64 bits, little-endian.
+/// The digest of all tensors of a file: each by its name, type, shape and bytes, in the order of the names, and then
+/// that of the pickle around them, if there is one. Lengths and numbers are 64 bits, little-endian.
 fn tensors(name: &str, path: &Path) -> Result<Option<Sha256>, Error> {
     let mut file = File::open(path).map_err(at("read", path))?;
     let Some(tensors) = inspect::tensors::tensors(name, &mut file) else { return Ok(None) };
@@ -69,6 +69,10 @@ fn tensors(name: &str, path: &Path) -> Result<Option<Sha256>, Error> {
         tensor.shape.iter().for_each(|length| digest.update(length.to_le_bytes()));
         digest.update(tensor.bytes.n_bytes().to_le_bytes());
         weights::each_piece((path, &file), &tensor.bytes, |piece| digest.update(piece))?;
+    }
+    // What stands beside them in a pickle counts in a comparison, and so it does here.
+    if let Some(others) = weights::others(name, (path, &mut file))? {
+        digest.update(others);
     }
     Ok(Some(Sha256::from_bytes(digest.finalize().into())))
 }

@@ -106,6 +106,11 @@ impl Side {
         self.outputs.iter().filter(move |(path, _)| kind(path) == wanted)
     }
 
+    /// Where an output is, if it is there.
+    pub(super) fn place(&self, path: &str) -> Option<&Path> {
+        self.outputs.get(path).map(PathBuf::as_path)
+    }
+
     /// The digest of an output, if the run has it.
     fn digest(&self, path: &str) -> Result<Option<Sha256>, Error> {
         match self.outputs.get(path) {

@@ -23,6 +23,8 @@ pub struct Results {
     pub n_fresh: u64,
     /// In a replay: recorded draws that did not come.
     pub n_missing: u64,
+    /// In a replay: files of the recording's folder that it opened in place of its own.
+    pub n_strayed: u64,
     /// What it wrote, by path.
     pub outputs: BTreeMap<String, Output>,
     /// Metrics by name: SHA-256 of their values as 64-bit floating-point numbers, little-endian.
@@ -62,6 +64,7 @@ impl Results {
             exit: record.exit,
             n_fresh: record.entropy.n_fresh,
             n_missing: record.entropy.n_missing,
+            n_strayed: record.strayed.len() as u64,
             outputs: record.outputs.iter().map(output).collect(),
             metrics: record.metrics.iter().map(|(name, values)| (name.clone(), series(values))).collect(),
             environment: environment(record),
@@ -82,8 +85,9 @@ impl Results {
 pub(super) fn compare(a: &Results, b: &Results) -> Vec<Held> {
     let metrics = names(a.metrics.keys(), b.metrics.keys());
     let same = |name: &&String| a.metrics.get(*name) == b.metrics.get(*name);
-    let is_complete =
-        a.exit == b.exit && a.exit.is_some() && [a, b].iter().all(|it| it.n_fresh + it.n_missing == 0);
+    // A stranger's numbers may be as large as they can be.
+    let is_whole = |it: &Results| it.n_fresh == 0 && it.n_missing == 0 && it.n_strayed == 0;
+    let is_complete = a.exit == b.exit && a.exit.is_some() && is_whole(a) && is_whole(b);
     [
         (Criterion::Complete, if is_complete { Standing::Equal } else { Standing::Different }),
         (Criterion::Weights, outputs(a, b, Kind::Weights)),
