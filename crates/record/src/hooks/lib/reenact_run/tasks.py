@@ -38,18 +38,28 @@ def _again(key, index, function, maker):
 def begin(key, index):
     """Seeds what this process draws from, until the next task."""
     import ctypes
-    import random
 
     shim = ctypes.CDLL(os.environ["REENACT_SHIM_LIBRARY"])
     shim.reenact_begin_task.argtypes = [ctypes.c_char_p, ctypes.c_uint64]
     shim.reenact_begin_task.restype = None
     shim.reenact_begin_task(key, index)
-    random.seed()
-    if "numpy.random" in sys.modules:
+    _load()
+    # Once more, since what is drawn while modules load, in the first task of a worker alone, must not count.
+    shim.reenact_begin_task(key, index)
+    sys.modules["random"].seed()
+    if "numpy" in sys.modules:
         # With words of a key, since without a seed NumPy keeps some of what it drew before.
         sys.modules["numpy.random"].seed(list(os.urandom(32)))
     if "torch" in sys.modules and hasattr(sys.modules["torch"], "manual_seed"):
         sys.modules["torch"].manual_seed(int.from_bytes(os.urandom(8), "little") >> 1)
+
+
+def _load():
+    import random  # noqa: F401
+
+    if "numpy" in sys.modules:
+        # NumPy loads it when it is asked for.
+        import numpy.random  # noqa: F401
 
 
 def _key():
