@@ -3,6 +3,7 @@
 //! This file knows exit codes and broken pipes, and nothing else.
 
 mod args;
+mod audit;
 mod clock;
 mod commands;
 mod environment;

@@ -108,9 +108,10 @@ fn run_under(
         confined: None,
     };
     let ended = run::run(means, &start, &shim)?;
-    end(&mut record, ended);
+    end(&mut record, &ended);
     let (_, facts) =
         seal(&mut record, &Place { folder: &at_work, capsule: &capsule, shim: &shim }, recording.wanted)?;
+    record.entropy.n_bypassed = ended.bypassed.map(|bypassed| bypassed.values().sum());
     record.duration_ms = u64::try_from((means.now_ms)() - record.started_ms).ok();
     record.state = State::Complete;
     folder::write(&capsule, &record)?;
@@ -202,9 +203,15 @@ pub(crate) struct Place<'p> {
 }
 
 /// Writes down how a command ended.
-pub(crate) fn end(record: &mut Capsule, ended: Ended) {
+pub(crate) fn end(record: &mut Capsule, ended: &Ended) {
     record.exit = Some(ended.exit);
-    record.warnings.extend(ended.warnings);
+    record.warnings.extend(ended.warnings.iter().cloned());
+    for (program, n) in ended.bypassed.iter().flatten() {
+        let times = if *n == 1 { "once".to_owned() } else { format!("{n} times") };
+        record.warnings.push(format!(
+            "`{program}` drew entropy {times} by system calls of its own, which were not recorded and cannot be given back"
+        ));
+    }
     if ended.is_late {
         record.warnings.push("the command's time was over before its end, so it was ended".to_owned());
     }

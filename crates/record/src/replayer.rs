@@ -99,7 +99,7 @@ pub fn replay(means: &Means, replaying: &Replaying<'_>) -> Result<Capsule, Error
         aftermath::adopt();
     }
     let ended = run::run(means, &start, &shim)?;
-    recorder::end(&mut record, ended);
+    recorder::end(&mut record, &ended);
     if let Some(confined) = &confined {
         aftermath::end_children();
         fs::remove_dir_all(&confined.home).map_err(at("delete", &confined.home))?;

@@ -41,7 +41,14 @@ pub struct Means {
     pub bell: Arc<Bell>,
     /// How long a command may take.
     pub timeout: Option<Duration>,
+    /// Counts the draws of entropy that come past the shim, where that is wanted.
+    pub audit: Option<Audit>,
 }
+
+/// Begins to listen at a path, where the launcher says whom to ask. None where this cannot be.
+pub type Audit = fn(&Path) -> Option<Counting>;
+/// Ends that, and gives how many draws came from which program or library; none where the launcher said nothing.
+pub type Counting = Box<dyn FnOnce() -> Option<BTreeMap<String, u64>>>;
 
 /// What is to be started.
 pub(crate) struct Start<'s> {
@@ -75,6 +82,8 @@ pub(crate) struct Ended {
     pub is_late: bool,
     /// What of its words is missing in the record.
     pub warnings: Vec<String>,
+    /// Draws past the shim, by the program or library that made them, where they were counted.
+    pub bypassed: Option<BTreeMap<String, u64>>,
 }
 
 /// Runs a command to its end.
@@ -84,6 +93,11 @@ pub(crate) fn run(means: &Means, start: &Start<'_>, shim: &Shim) -> Result<Ended
     command.args(leading);
     if let Some(confined) = start.confined {
         confine(&mut command, confined);
+    }
+    let socket = shim.folder().join("audit");
+    let counting = means.audit.and_then(|audit| audit(&socket));
+    if counting.is_some() {
+        command.arg("--audit").arg(&socket);
     }
     command.arg("--preload");
     let shims = shim.variables(env::var_os("LD_PRELOAD").as_deref());
@@ -127,11 +141,12 @@ pub(crate) fn run(means: &Means, start: &Start<'_>, shim: &Shim) -> Result<Ended
     let heard = (0..2).map_while(|_| ends.recv_timeout(LINGER).ok());
     let warnings = heard.flatten().collect();
     shim.close()?;
+    let bypassed = counting.and_then(|end| end());
     let exit = match status.signal() {
         Some(signal) => Exit::Signal(signal),
         None => Exit::Code(status.code().unwrap_or(1)),
     };
-    Ok(Ended { exit, is_late, warnings })
+    Ok(Ended { exit, is_late, warnings, bypassed })
 }
 
 /// Takes our environment from a command, and has the launcher take the rest.

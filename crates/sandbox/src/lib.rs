@@ -6,7 +6,7 @@
 //!
 //! Layers that overlap on purpose: each holds where another has a hole, or where a kernel lacks one.
 //! [`confine`] says in its [`Report`] which of them hold; the caller decides whether that is enough.
-//! [`fix_addresses`] confines nothing: it takes chance from what this process turns into.
+//! [`fix_addresses`] confines nothing: it takes chance from what this process turns into; nor does [`tell_draws`].
 
 mod addresses;
 mod calls;
@@ -14,12 +14,14 @@ mod descriptors;
 mod files;
 mod limits;
 mod namespaces;
+mod notices;
 mod policy;
 mod probe;
 mod process;
 mod report;
 
 pub use addresses::fix_addresses;
+pub use notices::{Draw, Draws, Pending, tell_draws};
 pub use policy::{Children, Namespaces, Policy};
 pub use probe::probe;
 pub use report::{Layer, Report, Standing};

@@ -157,6 +157,9 @@ pub struct Entropy {
     /// Draws of tasks that a pool gave to its workers, made from a key for each task.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub n_tasked: u64,
+    /// Draws that programs made by system calls of their own, past the shim; none where nobody counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub n_bypassed: Option<u64>,
     /// In a replay: given again by length and place, because threads came in another order.
     #[serde(default)]
     pub n_weak: u64,

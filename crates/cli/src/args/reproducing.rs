@@ -33,6 +33,9 @@ pub struct Record {
     /// Hold threads and instruction set fixed, so that another machine can replay to the same bits
     #[arg(long)]
     pub pin: bool,
+    /// Do not count what programs draw by system calls of their own; they may then gain rights, as by `sudo`
+    #[arg(long)]
+    pub no_audit: bool,
     #[command(flatten)]
     pub wanted: Wanted,
     /// The program and its arguments
@@ -286,6 +289,9 @@ pub struct Launch {
     pub executable: Vec<PathBuf>,
     #[arg(long, requires = "confined")]
     pub writable: Vec<PathBuf>,
+    /// Where somebody listens who is to be asked about draws of entropy
+    #[arg(long)]
+    pub audit: Option<PathBuf>,
     /// What the loader puts in front of the program's libraries
     #[arg(long)]
     pub preload: OsString,

@@ -10,6 +10,7 @@ use std::process::Command;
 use sandbox::{Children, Namespaces, Policy};
 
 use crate::args::reproducing::Launch;
+use crate::audit;
 use crate::commands::ExitStatus;
 use crate::commands::runtime::confine;
 use crate::error::Error;
@@ -21,6 +22,9 @@ const OPEN_FILES: u64 = 4096;
 
 pub fn run(args: Launch) -> anyhow::Result<ExitStatus> {
     sandbox::fix_addresses();
+    if let Some(socket) = &args.audit {
+        audit::offer(socket)?;
+    }
     if args.confined {
         let policy = Policy {
             writable: args.writable,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::record::recorder::{Pins, Recording, Wanted};
-use ::record::run::Means;
+use ::record::run::{Audit, Means};
 use ::record::run::bell::Bell;
 use ::record::{recorder, runs};
 use anyhow::Context;
@@ -14,7 +14,7 @@ use spec::capsule::{Capsule, Exit};
 use crate::args::reproducing::Record;
 use crate::commands::ExitStatus;
 use crate::printer::{self, Printer};
-use crate::{clock, settings, signals};
+use crate::{audit, clock, settings, signals};
 
 pub fn run(args: &Record, printer: &Printer) -> anyhow::Result<ExitStatus> {
     let home = settings::runs_folder()?;
@@ -35,7 +35,8 @@ pub fn run(args: &Record, printer: &Printer) -> anyhow::Result<ExitStatus> {
             metrics: args.wanted.metric_pattern.as_ref(),
         },
     };
-    let record = recorder::record(&means(args.wanted.timeout)?, &recording)?;
+    let audit = (!args.no_audit).then_some(audit::begin as Audit);
+    let record = recorder::record(&Means { audit, ..means(args.wanted.timeout)? }, &recording)?;
     runs::remember(&home, &folder, &record)?;
     summarise(&record, &folder, printer);
     Ok(ended(&record))
@@ -49,7 +50,7 @@ pub(super) fn means(timeout: Option<Duration>) -> anyhow::Result<Means> {
     let own = std::env::current_exe().context("could not find this program")?;
     let launcher = vec![own.into_os_string(), "launch".into()];
     let (out, err) = (printer::out, printer::err);
-    Ok(Means { launcher, now_ms: clock::now_ms, out, err, bell, timeout })
+    Ok(Means { launcher, now_ms: clock::now_ms, out, err, bell, timeout, audit: None })
 }
 
 /// A folder that is not there yet, called after a run.
