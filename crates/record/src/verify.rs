@@ -51,6 +51,7 @@ pub fn verify(a: &Path, b: &Path) -> Result<Comparison, Error> {
         tensors: weights.tensors,
         causes,
         series: process::series(&a, &b),
+        environments: environment::side_by_side(&a, &b),
     })
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use spec::capsule::{Capsule, File};
-use spec::criteria::{Criterion, Finding, Standing};
+use spec::criteria::{Criterion, Difference, Finding, Standing};
 
 use super::side::Side;
 use super::{LISTED, NOTHING, differs, standing};
@@ -38,6 +38,24 @@ pub(super) fn compare(a: &Side, b: &Side) -> Finding {
     };
     differences.truncate(LISTED);
     Finding { criterion: Criterion::Environment, standing, summary, differences }
+}
+
+/// The kinds of facts that are listed where they are equal too.
+const LISTED_KINDS: &[&str] = &["machine ", "python", "package ", "variable "];
+/// The most that are listed.
+const MOST: usize = 2000;
+
+/// What both ran on, fact by fact.
+pub(super) fn side_by_side(a: &Side, b: &Side) -> Vec<Difference> {
+    let (Some(a), Some(b)) = (&a.record, &b.record) else { return Vec::new() };
+    let (facts_a, facts_b) = (facts(a), facts(b));
+    let names: BTreeSet<&String> = facts_a.keys().chain(facts_b.keys()).collect();
+    let is_listed = |name: &&&String| LISTED_KINDS.iter().any(|kind| name.starts_with(kind));
+    let told = |facts: &BTreeMap<String, String>, name: &String| {
+        facts.get(name).map_or(NOTHING, String::as_str).to_owned()
+    };
+    let listed = names.iter().filter(is_listed).take(MOST);
+    listed.map(|name| differs(*name, told(&facts_a, name), told(&facts_b, name))).collect()
 }
 
 /// All facts by name; the kind comes first, so that what bears most on a result is listed first.
