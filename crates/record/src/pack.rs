@@ -148,30 +148,7 @@ fn take<R: Read + Seek>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use spec::capsule::{File as Listed, Process};
-
-    /// A capsule with a file of code, an output and a log.
-    fn capsule(folder: &Path) -> Capsule {
-        let golden = include_str!("../../spec/src/capsule/golden/v1.json");
-        let mut record: Capsule = serde_json::from_str(golden).unwrap();
-        let file = |path: &str, text: &str| {
-            let place = folder.join(path);
-            fs::create_dir_all(place.parent().unwrap()).unwrap();
-            fs::write(&place, text).unwrap();
-            let path = path.split_once('/').unwrap().1.to_owned();
-            let n_bytes = text.len() as u64;
-            Listed { path, sha256: Sha256::of(text.as_bytes()), n_bytes, is_held: true, is_changed: false }
-        };
-        record.code = vec![file("code/train.py", "print(1)")];
-        record.inputs = Vec::new();
-        record.outputs = vec![file("outputs/deep/model.bin", &"w".repeat(1000))];
-        let log = file("entropy/r.log", "a log");
-        record.entropy.processes =
-            vec![Process { path: "r".to_owned(), n_draws: 0, sha256: log.sha256, is_whole: true }];
-        fs::write(folder.join("stdout.txt"), "said").unwrap();
-        folder::write(folder, &record).unwrap();
-        record
-    }
+    use crate::capsule::tests::sample as capsule;
 
     fn digest_of(folder: &Path) -> Sha256 {
         folder::digest(&folder.join(folder::RECORD)).unwrap().0
@@ -212,10 +189,20 @@ mod tests {
         };
         assert!(matches!(refused(&archive, Sha256::of(b"another")), Error::Changed(_)));
         let whole = fs::read(&archive).unwrap();
-        for length in [0, 1, 30, whole.len() / 2, whole.len() - 1] {
-            let cut = home.path().join("cut.zip");
+        let cut = home.path().join("cut.zip");
+        for length in 0..whole.len() {
             fs::write(&cut, &whole[..length]).unwrap();
             refused(&cut, expected);
+        }
+        // Of every byte that is another one, nothing comes or what was packed.
+        for at in 0..whole.len() {
+            let mut changed = whole.clone();
+            changed[at] ^= 0x41;
+            fs::write(&cut, &changed).unwrap();
+            if unpack(&cut, expected, &back).is_ok() {
+                folder::check(&back, &folder::read(&source).unwrap()).unwrap();
+                fs::remove_dir_all(&back).unwrap();
+            }
         }
         // The same record with another file in its place, a longer one, and none.
         for (name, bytes) in
