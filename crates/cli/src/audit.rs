@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::thread;
@@ -47,7 +47,9 @@ pub fn offer(socket: &Path) -> Result<(), Error> {
     let descriptors = [listener.as_fd()];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut message = SendAncillaryBuffer::new(&mut space);
-    message.push(SendAncillaryMessage::ScmRights(&descriptors));
+    if !message.push(SendAncillaryMessage::ScmRights(&descriptors)) {
+        return Ok(());
+    }
     let sent = sendmsg(&stream, &[IoSlice::new(&[1])], &mut message, SendFlags::empty());
     sent.map(|_| ()).map_err(|error| failed(error.into()))
 }
@@ -82,7 +84,7 @@ fn receive(listener: &UnixListener, stopped: &UnixStream) -> Option<Draws> {
         RecvAncillaryMessage::ScmRights(mut descriptors) => descriptors.next(),
         _ => None,
     });
-    descriptors.map(|listener: OwnedFd| Draws::new(listener))
+    descriptors.map(Draws::new)
 }
 
 /// Lets every draw go on, until all is over, and counts those from past the shim.

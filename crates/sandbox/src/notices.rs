@@ -15,29 +15,12 @@ const RECEIVE: libc::c_ulong = 0xc050_2100;
 /// `_IOWR('!', 1, struct seccomp_notif_resp)`
 const SEND: libc::c_ulong = 0xc018_2101;
 /// `SECCOMP_USER_NOTIF_FLAG_CONTINUE`
-const GO_ON: u32 = 1;
+const GO_ON: u64 = 1;
 
-/// `struct seccomp_notif` with `struct seccomp_data` in it.
-#[repr(C)]
-#[derive(Debug, Default, Clone, Copy)]
-struct Asked {
-    id: u64,
-    pid: u32,
-    flags: u32,
-    number: i32,
-    architecture: u32,
-    from: u64,
-    arguments: [u64; 6],
-}
-
-/// `struct seccomp_notif_resp`
-#[repr(C)]
-struct Answered {
-    id: u64,
-    value: i64,
-    error: i32,
-    flags: u32,
-}
+/// `struct seccomp_notif` in words: id; process and flags; number and architecture; instruction; six arguments.
+type Asked = [u64; 10];
+/// `struct seccomp_notif_resp` in words: id; value; error and flags.
+type Answered = [u64; 3];
 
 /// One draw of entropy that is about to be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,7 +97,7 @@ impl Draws {
 
     /// Takes the next draw and lets it go on; none where its process ended meanwhile. Waits if there is none.
     pub fn next(&self) -> io::Result<Option<(Draw, Pending<'_>)>> {
-        let mut asked = Asked::default();
+        let mut asked: Asked = [0; 10];
         // SAFETY: the kernel writes one `struct seccomp_notif`, for which there is room, and which has to be zero before.
         let n = unsafe { libc::ioctl(self.0.as_raw_fd(), RECEIVE, &raw mut asked) };
         if n != 0 {
@@ -124,9 +107,9 @@ impl Draws {
                 _ => Err(error),
             };
         }
-        let [_, n_bytes, flags, ..] = asked.arguments;
-        let draw = Draw { pid: asked.pid, from: asked.from, n_bytes, flags };
-        Ok(Some((draw, Pending { listener: self.0.as_fd(), id: asked.id })))
+        let [id, process, _, from, _, n_bytes, flags, ..] = asked;
+        let draw = Draw { pid: process as u32, from, n_bytes, flags };
+        Ok(Some((draw, Pending { listener: self.0.as_fd(), id })))
     }
 }
 
@@ -145,7 +128,7 @@ pub struct Pending<'d> {
 
 impl Drop for Pending<'_> {
     fn drop(&mut self) {
-        let answer = Answered { id: self.id, value: 0, error: 0, flags: GO_ON };
+        let answer: Answered = [self.id, 0, GO_ON << 32];
         // SAFETY: the kernel reads one `struct seccomp_notif_resp`. Where the process has ended there is nobody to tell.
         unsafe { libc::ioctl(self.listener.as_raw_fd(), SEND, &raw const answer) };
     }
