@@ -125,6 +125,7 @@ fn strange_place(draw: &Draw) -> Option<String> {
     });
     let path = path.map(str::trim).filter(|path| !path.is_empty()).unwrap_or("code without a file");
     let name = path.rsplit('/').next().unwrap_or(path);
-    let is_known = ["libc.so", "libc-", "ld-linux", "ld-musl", "[vdso]"].iter().any(|it| name.starts_with(it));
+    let is_known =
+        ["libc.so", "libc-", "ld-linux", "ld-musl", "[vdso]"].iter().any(|it| name.starts_with(it));
     (!is_known).then(|| path.to_owned())
 }

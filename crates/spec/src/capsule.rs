@@ -4,6 +4,7 @@
 //! added with a default, and [`FORMAT`] grows when the meaning of one changes. Lists are sorted by their
 //! first field, so that the same run gives the same bytes.
 
+pub mod facts;
 pub mod layout;
 pub mod log;
 pub mod place;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::record::recorder::{Pins, Recording, Wanted};
-use ::record::run::{Audit, Means};
 use ::record::run::bell::Bell;
+use ::record::run::{Audit, Means};
 use ::record::{recorder, runs};
 use anyhow::Context;
 use spec::capsule::{Capsule, Exit};

@@ -2,10 +2,10 @@
 //!
 //! Invariant: a cause is said only where there is evidence of it in the records.
 
+use spec::capsule::facts::facts;
 use spec::capsule::{Divergence, Kind, Place};
 use spec::criteria::{Criterion, Finding, Verdict};
 
-use super::environment::facts;
 use super::side::Side;
 
 pub(super) fn causes(a: &Side, b: &Side, findings: &[Finding], verdict: Verdict) -> Vec<String> {

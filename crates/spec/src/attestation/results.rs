@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use sha2::Digest as _;
 
 use super::Held;
+use crate::capsule::facts::facts;
 use crate::capsule::{Capsule, Exit, File};
 use crate::criteria::{Criterion, Standing};
 use crate::digest::Sha256;
@@ -134,22 +135,11 @@ fn series(values: &[f64]) -> Sha256 {
     Sha256::from_bytes(digest.finalize().into())
 }
 
-/// A text with a line for each thing that the run stood on, digested.
+/// A text with a line for each fact that the run stood on, digested.
 fn environment(record: &Capsule) -> Sha256 {
     let mut digest = sha2::Sha256::new();
-    let mut say = |kind: &str, name: &str, value: &str| digest.update(format!("{kind} {name:?} {value:?}\n"));
-    say("python", "", record.environment.python.as_deref().unwrap_or_default());
-    let named = [
-        ("package", &record.environment.packages),
-        ("library", &record.environment.libraries),
-        ("machine", &record.environment.machine),
-        ("variable", &record.variables),
-    ];
-    for (kind, values) in named {
-        values.iter().for_each(|(name, value)| say(kind, name, value));
-    }
-    for (kind, files) in [("code", &record.code), ("input", &record.inputs)] {
-        files.iter().for_each(|file| say(kind, &file.path, &file.sha256.to_string()));
+    for (name, value) in facts(record) {
+        digest.update(format!("{name:?} {value:?}\n"));
     }
     Sha256::from_bytes(digest.finalize().into())
 }

@@ -32,7 +32,9 @@ pub(super) fn badges(comparison: &Comparison) -> String {
             if asks.is_empty() { comparison.verdict == Verdict::Bitwise } else { missing.is_empty() };
         let (class, mark, why) = match (is_earned, missing.is_empty()) {
             (true, _) => ("earned", "✓", meaning.to_owned()),
-            (false, true) => ("open", "–", format!("not earned: the verdict is {}", comparison.verdict.as_str())),
+            (false, true) => {
+                ("open", "–", format!("not earned: the verdict is {}", comparison.verdict.as_str()))
+            }
             (false, false) => ("open", "–", format!("not earned: {}", missing.join(", "))),
         };
         text.push_str(&format!("<li class=\"{class}\"><strong>{mark} {name}</strong> {why}</li>\n"));
