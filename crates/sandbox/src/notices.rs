@@ -40,6 +40,7 @@ pub struct Draws(OwnedFd);
 /// Has the kernel ask about each `getrandom` of this process and of what it turns into and starts, but for those whose
 /// fourth argument is `mark`. Whoever holds what comes back is asked. Without privileges no program that is started
 /// from here on gains any.
+#[expect(unsafe_code, reason = "no library installs a filter with a listener")]
 pub fn tell_draws(mark: u64) -> io::Result<OwnedFd> {
     let statement = |code, k| libc::sock_filter { code, jt: 0, jf: 0, k };
     let load = |at| statement((libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16, at);
@@ -96,6 +97,7 @@ impl Draws {
     }
 
     /// Takes the next draw and lets it go on; none where its process ended meanwhile. Waits if there is none.
+    #[expect(unsafe_code, reason = "no library asks a listener")]
     pub fn next(&self) -> io::Result<Option<(Draw, Pending<'_>)>> {
         let mut asked: Asked = [0; 10];
         // SAFETY: the kernel writes one `struct seccomp_notif`, for which there is room, and which has to be zero before.
@@ -127,6 +129,7 @@ pub struct Pending<'d> {
 }
 
 impl Drop for Pending<'_> {
+    #[expect(unsafe_code, reason = "no library answers a listener")]
     fn drop(&mut self) {
         let answer: Answered = [self.id, 0, GO_ON << 32];
         // SAFETY: the kernel reads one `struct seccomp_notif_resp`. Where the process has ended there is nobody to tell.
