@@ -101,8 +101,7 @@ fn n_results(runs: &[Run]) -> Result<usize, Error> {
 fn churn(runs: &[Run]) -> Result<Option<Churn>, Error> {
     let mut all = Vec::new();
     for run in runs {
-        let files = outcome::all(&Side::open(&run.folder)?)?;
-        all.push(files.into_iter().flat_map(|(_, rows)| rows).collect::<Vec<_>>());
+        all.push(outcome::all(&Side::open(&run.folder)?)?);
     }
     let n_predictions = all.first().map_or(0, Vec::len);
     if n_predictions == 0 || all.len() < 2 || all.iter().any(|rows| rows.len() != n_predictions) {

@@ -80,7 +80,7 @@ impl File<'_> {
         let of = |kind: u16| messages.iter().find(|message| message.kind == kind);
         if let Some(layout) = of(header::LAYOUT) {
             let (space, kind) = (of(header::DATASPACE)?, of(header::DATATYPE)?);
-            return self.data_set(name, (space, kind, layout));
+            return self.data_set(&name, (space, kind, layout));
         }
         for message in messages.iter().filter(|message| message.kind == header::LINK) {
             match header::link(&message.bytes) {
@@ -139,7 +139,7 @@ impl File<'_> {
         Some(String::from_utf8_lossy(text).into_owned())
     }
 
-    fn data_set(&mut self, name: String, about: (&Message, &Message, &Message)) -> Option<()> {
+    fn data_set(&mut self, name: &str, about: (&Message, &Message, &Message)) -> Option<()> {
         let (space, kind, layout) = about;
         let shape = header::shape(&space.bytes)?;
         let Some((datatype, width)) = header::datatype(&kind.bytes) else {

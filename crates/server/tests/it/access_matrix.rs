@@ -289,15 +289,7 @@ async fn ask(
     let kind = if path.contains("/datasets/") { "dataset" } else { "model" };
     let name = match method.is_safe() {
         true => visibility.to_owned(),
-        false => match fresh.get(&(kind, visibility.to_owned())) {
-            Some(name) => name.clone(),
-            None => {
-                let name = format!("{visibility}-{}", server.next_number());
-                prepare(server, &name, (kind, visibility)).await;
-                fresh.insert((kind, visibility.to_owned()), name.clone());
-                name
-            }
-        },
+        false => unchanged(server, fresh, (kind, visibility)).await,
     };
     let mut filled = fill(method, path, &name);
     let mut secret = String::new();
@@ -351,6 +343,18 @@ async fn ask(
         server.renew_session().await;
     }
     status
+}
+
+/// A repository that nobody has changed.
+async fn unchanged(server: &Server, fresh: &mut Fresh, (kind, visibility): (&'static str, &str)) -> String {
+    let of = (kind, visibility.to_owned());
+    if let Some(name) = fresh.get(&of) {
+        return name.clone();
+    }
+    let name = format!("{visibility}-{}", server.next_number());
+    prepare(server, &name, (kind, visibility)).await;
+    fresh.insert(of, name.clone());
+    name
 }
 
 /// Whether it is the address of a gRPC method, whose answers have a status of their own, below 17.
