@@ -116,26 +116,25 @@ fn tensors(tensors: &[TensorFinding]) -> String {
         return String::new();
     }
     let mut text = "<h2>Tensors that differ</h2>\n<div class=\"wide\" tabindex=\"0\"><table>\n<thead><tr><th scope=\"col\">Tensor</th>\
-                    <th scope=\"col\">Type</th><th scope=\"col\">Elements</th><th scope=\"col\">Largest difference</th>\
-                    <th scope=\"col\">of the larger</th><th scope=\"col\">ULP</th>\
-                    <th scope=\"col\">Where, from the first element to the last</th></tr></thead>\n<tbody>\n"
+                    <th scope=\"col\">Where, first to last</th><th scope=\"col\">Type</th><th scope=\"col\">Elements</th><th scope=\"col\">Largest difference</th>\
+                    <th scope=\"col\">of the larger</th><th scope=\"col\">ULP</th></tr></thead>\n<tbody>\n"
         .to_owned();
     for tensor in tensors.iter().take(LISTED) {
         let shape: Vec<String> = tensor.shape.iter().map(u64::to_string).collect();
         let heat = 60.0 * warmth(tensor.max_of_largest);
         let _ = writeln!(
             text,
-            "<tr><th scope=\"row\">{}</th><td>{} ({})</td><td>{}</td>\
-             <td style=\"background: color-mix(in srgb, var(--heat) {heat:.0}%, transparent)\">{:e}</td>\
-             <td>{:e}</td><td>{}</td><td>{}</td></tr>",
+            "<tr><th scope=\"row\">{}</th><td>{}</td><td>{} ({})</td><td>{}</td>\
+             <td style=\"background: color-mix(in srgb, var(--heat) {heat:.0}%, transparent)\">{:.3e}</td>\
+             <td>{:.3e}</td><td>{}</td></tr>",
             escaped(&tensor.name),
+            strip(&tensor.heat),
             escaped(&tensor.datatype),
             shape.join(", "),
             tensor.n_different,
             tensor.max_absolute,
             tensor.max_relative,
-            tensor.max_ulp,
-            strip(&tensor.heat)
+            tensor.max_ulp
         );
     }
     text.push_str("</tbody></table></div>\n");
