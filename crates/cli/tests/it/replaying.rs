@@ -162,8 +162,8 @@ fn an_environment_in_the_folder_of_a_run_is_no_code_of_its() {
         format!("import sys\nsys.path.append('{site}')\nimport own, package\nprint(package.name)\n"),
     );
     home.ask(&["record", "-o", "a", "--", &python(), "t.py"]);
-    let text = std::fs::read(home.path().join("a/capsule.json")).unwrap();
-    let record: serde_json::Value = serde_json::from_slice(&text).unwrap();
+    let text = fs::read(home.path().join("a/capsule.json")).unwrap();
+    let record: Value = serde_json::from_slice(&text).unwrap();
     let code: Vec<_> = record["code"].as_array().unwrap().iter().map(|file| &file["path"]).collect();
     assert_eq!(code, ["own.py", "t.py"]);
 }
