@@ -19,7 +19,7 @@ for epoch in range(30):
         outer -= 0.5 * outer_step
     probability = 1 / (1 + np.exp(-(np.tanh(points @ inner) @ outer)))
     loss = -np.mean(labels * np.log(probability) + (1 - labels) * np.log(1 - probability))
-    print(f"epoch {epoch} loss={loss!r}")
+    print(f"epoch {epoch} loss={float(loss)!r}")
 
 np.savez("model.npz", inner=inner, outer=outer)
 np.save("predictions.npy", probability > 0.5)

@@ -4,10 +4,13 @@
 
 mod admin;
 mod apps;
+mod attest;
 mod build_environment;
+mod capsules;
 mod completions;
 mod demo;
 mod deploy;
+mod doctor;
 mod endpoints;
 mod grant;
 mod info;
@@ -28,6 +31,7 @@ mod serve;
 mod setup;
 mod share;
 mod token;
+mod variance;
 mod verify;
 mod webhook;
 mod worker;
@@ -72,8 +76,11 @@ pub fn run(command: Command, printer: &Printer) -> anyhow::Result<ExitStatus> {
         Command::Demo(args) => demo::run(&args, printer),
         Command::Record(args) => record::run(&args, printer),
         Command::Replay(args) => replay::run(&args, printer),
+        Command::Attest(args) => attest::run(&args, printer),
         Command::Verify(args) => verify::run(&args, printer),
         Command::Runs(args) => runs::run(&args, printer),
+        Command::Doctor(args) => doctor::run(&args, printer),
+        Command::Variance(args) => variance::run(&args, printer),
         Command::Launch(args) => launch::run(args),
         Command::Runtime(args) => runtime::run(args),
         Command::Worker(args) => worker::run(args),
@@ -98,7 +105,7 @@ pub fn run(command: Command, printer: &Printer) -> anyhow::Result<ExitStatus> {
 }
 
 /// Runs what talks to a server: one thread is enough for one command.
-fn wait_for(work: impl Future<Output = anyhow::Result<ExitStatus>>) -> anyhow::Result<ExitStatus> {
+fn wait_for<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.context("could not start the threads that talk to the server")?.block_on(work)
 }

@@ -5,6 +5,7 @@
 
 mod build;
 pub mod locked;
+pub mod needed;
 mod package;
 mod project;
 pub mod restored;
@@ -61,7 +62,7 @@ pub fn site_packages() -> Vec<PathBuf> {
     found
 }
 
-fn cache() -> Result<PathBuf, Error> {
+pub fn cache() -> Result<PathBuf, Error> {
     let variable = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let home = || variable("HOME").map(|home| home.join(".cache/reenact"));
     variable("REENACT_CACHE").or_else(home).ok_or(Error::NoCache)

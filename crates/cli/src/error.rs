@@ -42,6 +42,28 @@ pub enum Error {
     NoDevice { path: PathBuf },
     #[error("`{0}` did not run Python, so there is no environment to restore")]
     NotPython(String),
+    #[error("`{name}` `{version}` is no package that could be installed")]
+    BadPackage { name: String, version: String },
+    #[error("`{0}` has no capsule")]
+    NoCapsule(String),
+    #[error("`{repository}` has several capsules: `{ids}`")]
+    ManyCapsules { repository: String, ids: String },
+    #[error("`{0}` is no id of a capsule")]
+    BadId(String),
+    #[error("`{0}` was neither pushed to a server nor fetched from one")]
+    NoOrigin(String),
+    #[error("the capsule came from `{wanted}`, and this is `{found}`")]
+    OtherServer { wanted: String, found: String },
+    #[error("`{replay}` is no replay of `{recorded}`")]
+    NoReplayOf { replay: String, recorded: String },
+    #[error("run `{0}` did not come to its end")]
+    IncompleteRun(String),
+    #[error("this kernel cannot confine a training: {0}")]
+    UnconfinedReplay(String),
+    #[error("`{}` holds no key", path.display())]
+    BadKey { path: PathBuf },
+    #[error("could not get randomness from the operating system")]
+    Random(#[source] getrandom::Error),
     #[error("neither `uv` nor `python3` was found")]
     NoPython,
     #[error("`python3` is version {0}; 3.11 or newer is needed")]
@@ -101,6 +123,17 @@ impl Error {
             Self::NoDevice { .. } => {
                 "the setting `gpu` names GPUs of this machine, whose driver has to be loaded (`nvidia-smi` loads it)"
             }
+            Self::NoCapsule(_) => {
+                "its owner adds one with `reenact push CAPSULE OWNER/NAME`, where CAPSULE is what `reenact record` made"
+            }
+            Self::ManyCapsules { .. } => "say which one with `--id`",
+            Self::NoOrigin(_) => "push it first, or name the model that it lies beside: `OWNER/NAME`",
+            Self::OtherServer { .. } => "sign in there with `reenact login URL`, or name it with `--url`",
+            Self::NoReplayOf { .. } => "`reenact replay CAPSULE -o DIR` makes one; then name DIR",
+            Self::UnconfinedReplay(_) => {
+                "a newer kernel (Linux 5.13 with Landlock) can; `--sandbox off` runs it with all that you may do, if you trust it"
+            }
+            Self::BadKey { .. } => "remove the file; a new key is made, and earlier statements keep theirs",
             Self::NotPython(_) => "leave `--env restore` out",
             Self::NoCache => "set `REENACT_CACHE` to a folder of yours",
             Self::LogFilter { .. } => "write `info`, or `warn,server=debug`",

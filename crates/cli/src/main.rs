@@ -3,6 +3,7 @@
 //! This file knows exit codes and broken pipes, and nothing else.
 
 mod args;
+mod audit;
 mod clock;
 mod commands;
 mod environment;
@@ -13,6 +14,7 @@ mod report;
 mod rows;
 mod settings;
 mod signals;
+mod signing;
 mod table;
 
 use std::io;

@@ -31,6 +31,11 @@ pub fn err() -> Box<dyn Write + Send> {
     Box::new(io::stderr())
 }
 
+/// Nowhere, for what another program says where only its numbers are wanted.
+pub fn nowhere() -> Box<dyn Write + Send> {
+    Box::new(io::sink())
+}
+
 /// Prints. One is made in `main` and lent to every command.
 #[derive(Debug)]
 pub struct Printer {

@@ -2,7 +2,9 @@
 //!
 //! Knows nothing of how runs are compared. Invariant: both say the same; colour never says anything alone.
 
+pub mod diagnosis;
 mod html;
+pub mod variance;
 
 use spec::criteria::Comparison;
 

@@ -6,6 +6,7 @@
 
 pub mod api;
 pub mod apps;
+pub mod attestations;
 pub mod credentials;
 pub mod error;
 pub mod http;

@@ -13,7 +13,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 
 use crate::error::Error;
 use crate::http::Client;
-use crate::hub::trees::{self, Snapshot};
+use crate::hub::trees::{self, RemoteFile, Snapshot};
 use crate::progress::Progress;
 
 /// Files fetched at the same time.
@@ -37,10 +37,21 @@ pub async fn pull(
     progress: Arc<dyn Progress>,
 ) -> Result<Pulled, Error> {
     let files = trees::list(client, snapshot).await?;
+    let n_fetched = fetch(client, snapshot, (&files, folder), progress).await?;
+    Ok(Pulled { n_files: files.len(), n_fetched, n_bytes: files.iter().map(|file| file.n_bytes).sum() })
+}
+
+/// Fetches some files of a revision into `folder`, as [`pull`] does all of them; how many were not there yet.
+pub async fn fetch(
+    client: &Client,
+    snapshot: &Snapshot,
+    (files, folder): (&[RemoteFile], &Path),
+    progress: Arc<dyn Progress>,
+) -> Result<usize, Error> {
     let made = tokio::fs::create_dir_all(folder).await;
     made.map_err(|source| Error::File { operation: "make", path: folder.to_owned(), source })?;
     let mut wanted = Vec::new();
-    for file in &files {
+    for file in files {
         if !place::has(folder, file).await? {
             wanted.push(file);
         }
@@ -50,5 +61,5 @@ pub async fn pull(
     let source = download::Source { client, snapshot, progress: &*progress };
     let fetches = wanted.into_iter().map(|file| download::fetch(&source, file, folder));
     stream::iter(fetches).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
-    Ok(Pulled { n_files: files.len(), n_fetched, n_bytes: files.iter().map(|file| file.n_bytes).sum() })
+    Ok(n_fetched)
 }

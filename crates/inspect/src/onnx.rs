@@ -8,7 +8,7 @@
 mod graph;
 mod message;
 mod trace;
-mod wire;
+pub(crate) mod wire;
 
 use spec::facts::{Danger, DangerLevel, FileFacts, Format};
 

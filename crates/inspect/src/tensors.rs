@@ -3,7 +3,10 @@
 //! Nothing is loaded and no number is interpreted: who compares reads the bytes. Invariant: a tensor's bytes are
 //! exactly as many as it says, and lie in the file; where anything of a file could not be followed, that is said.
 
+mod boosted;
+mod hdf5;
 mod numpy;
+mod onnx;
 mod pickled;
 
 use std::io::Read;
@@ -54,8 +57,8 @@ impl Bytes {
     }
 }
 
-/// The tensors of a file: safetensors, NumPy, PyTorch archives, pickles and joblib files. None where it is no
-/// such file, or a damaged one.
+/// The tensors of a file: safetensors, NumPy, PyTorch and Keras archives, HDF5, ONNX, pickles and joblib files,
+/// XGBoost and LightGBM. None where it is no such file, or a damaged one.
 pub fn tensors(path: &str, source: &mut (impl Read + std::io::Seek)) -> Option<Tensors> {
     read(path, source)
 }
@@ -71,6 +74,9 @@ fn read(path: &str, source: &mut dyn Source) -> Option<Tensors> {
         Content::Zip => zipped(source),
         Content::Pickle => pickled::read(source),
         Content::Compressed(packing) => compressed(source, packing),
+        Content::Onnx => onnx::read(source),
+        Content::Unread(_) => hdf5::read(source),
+        Content::Unrecognised => boosted::read(source),
         _ => None,
     }
 }
@@ -114,6 +120,9 @@ fn zipped(source: &mut dyn Source) -> Option<Tensors> {
     if let Some(main) = torch::main_entry(&archive) {
         return of_torch(&mut archive, &main);
     }
+    if let Some(weights) = archive.names.iter().find(|name| name.ends_with(".weights.h5")).cloned() {
+        return of_keras(&mut archive, &weights, end);
+    }
     let names = archive.names.clone();
     let is_numpy = !names.is_empty() && names.iter().all(|name| name.ends_with(".npy"));
     if !is_numpy {
@@ -132,6 +141,22 @@ fn zipped(source: &mut dyn Source) -> Option<Tensors> {
     }
     found.sort_by(|a, b| a.name.cmp(&b.name));
     Some(Tensors { found, is_complete: true })
+}
+
+/// The weights of Keras, an HDF5 file in the archive.
+fn of_keras(archive: &mut Archive<'_>, weights: &str, end: u64) -> Option<Tensors> {
+    let bytes = archive.bytes(weights, limits::HELD_BYTES).ok()?;
+    let mut tensors = hdf5::read(&mut std::io::Cursor::new(&bytes))?;
+    let place = archive.place(weights);
+    for tensor in &mut tensors.found {
+        if let Bytes::At { offset, n_bytes } = tensor.bytes {
+            tensor.bytes = match place.and_then(|place| place.checked_add(offset)) {
+                Some(offset) if offset.checked_add(n_bytes)? <= end => Bytes::At { offset, n_bytes },
+                _ => held(&bytes, offset, n_bytes)?,
+            };
+        }
+    }
+    Some(tensors)
 }
 
 fn of_torch(archive: &mut Archive<'_>, main: &str) -> Option<Tensors> {

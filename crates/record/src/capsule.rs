@@ -157,3 +157,124 @@ pub(crate) fn copy_into(from: &Path, folder: &Path, path: &str) -> Result<PathBu
     fs::copy(from, &to).map_err(at("copy", from))?;
     Ok(to)
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use spec::capsule::{File as Listed, Process};
+
+    /// A capsule with a file of code, an output and a log.
+    pub(crate) fn sample(folder: &Path) -> Capsule {
+        let golden = include_str!("../../spec/src/capsule/golden/v1.json");
+        let mut record: Capsule = serde_json::from_str(golden).unwrap();
+        let file = |path: &str, text: &str| {
+            let place = folder.join(path);
+            fs::create_dir_all(place.parent().unwrap()).unwrap();
+            fs::write(&place, text).unwrap();
+            let path = path.split_once('/').unwrap().1.to_owned();
+            let n_bytes = text.len() as u64;
+            Listed { path, sha256: Sha256::of(text.as_bytes()), n_bytes, is_held: true, is_changed: false }
+        };
+        record.code = vec![file("code/train.py", "print(1)")];
+        record.inputs = Vec::new();
+        record.outputs = vec![file("outputs/deep/model.bin", &"w".repeat(1000))];
+        let log = file("entropy/r.log", "a log");
+        record.entropy.processes =
+            vec![Process { path: "r".to_owned(), n_draws: 0, sha256: log.sha256, is_whole: true }];
+        fs::write(folder.join("stdout.txt"), "said").unwrap();
+        write(folder, &record).unwrap();
+        record
+    }
+
+    #[test]
+    fn a_record_that_is_cut_anywhere_is_refused() {
+        let home = tempfile::tempdir().unwrap();
+        sample(home.path());
+        let path = home.path().join(RECORD);
+        let whole = fs::read(&path).unwrap();
+        // Behind the last brace stands a line feed, which nobody needs.
+        for length in 0..whole.len() - 1 {
+            fs::write(&path, &whole[..length]).unwrap();
+            assert!(read(home.path()).is_err(), "{length} bytes of {}", whole.len());
+        }
+    }
+
+    #[test]
+    fn whatever_byte_of_a_record_is_changed_it_leads_nowhere_else() {
+        let home = tempfile::tempdir().unwrap();
+        sample(home.path());
+        let path = home.path().join(RECORD);
+        let whole = fs::read(&path).unwrap();
+        for (at, by) in (0..whole.len()).flat_map(|at| [b'/', b'.', b'"', b'9', 0xff].map(|by| (at, by))) {
+            let mut changed = whole.clone();
+            changed[at] = by;
+            fs::write(&path, &changed).unwrap();
+            let Ok(record) = read(home.path()) else { continue };
+            let held = [&record.code, &record.inputs, &record.outputs].into_iter().flatten();
+            for file in held.filter(|file| file.is_held) {
+                assert!(capsule::stays_inside(&file.path), "{}", file.path);
+            }
+            // It is what was recorded, or it is found not to be.
+            if let (Ok(()), Some(file)) = (check(home.path(), &record), record.code.first()) {
+                assert_eq!(fs::read(home.path().join("code").join(&file.path)).unwrap(), b"print(1)");
+            }
+        }
+    }
+
+    #[test]
+    fn a_file_of_a_capsule_that_was_cut_changed_or_taken_away_is_named() {
+        let home = tempfile::tempdir().unwrap();
+        let record = sample(home.path());
+        for name in ["code/train.py", "outputs/deep/model.bin", "entropy/r.log"] {
+            let path = home.path().join(name);
+            let whole = fs::read(&path).unwrap();
+            let mut forged: Vec<Vec<u8>> = (0..whole.len()).map(|length| whole[..length].to_vec()).collect();
+            forged.extend((0..whole.len()).map(|at| {
+                let mut changed = whole.clone();
+                changed[at] ^= 1;
+                changed
+            }));
+            forged.push([&whole[..], b" "].concat());
+            for bytes in forged {
+                fs::write(&path, bytes).unwrap();
+                let error = check(home.path(), &record).unwrap_err();
+                assert!(matches!(&error, Error::Changed(path) if name.ends_with(path.as_str())), "{error}");
+            }
+            fs::remove_file(&path).unwrap();
+            assert!(check(home.path(), &record).is_err());
+            fs::write(&path, whole).unwrap();
+        }
+        check(home.path(), &record).unwrap();
+    }
+
+    #[test]
+    fn a_record_of_a_later_version_is_refused_with_its_number_whatever_else_it_says() {
+        let home = tempfile::tempdir().unwrap();
+        for text in [r#"{"format": 2}"#, r#"{"format": 2, "id": [], "code": {"all": "new"}}"#] {
+            fs::write(home.path().join(RECORD), text).unwrap();
+            assert!(matches!(read(home.path()), Err(Error::Format { format: 2, .. })));
+        }
+    }
+
+    #[test]
+    fn paths_that_climb_out_are_refused_wherever_they_stand() {
+        let home = tempfile::tempdir().unwrap();
+        let whole = sample(home.path());
+        let file = |path: &str| Listed { path: path.to_owned(), ..whole.code[0].clone() };
+        for path in ["../out", "/etc/passwd", "a/../../b", "a//b", "./a", "a/.", "a\\b", ""] {
+            let of = |change: &dyn Fn(&mut Capsule)| {
+                let mut record = whole.clone();
+                change(&mut record);
+                write(home.path(), &record).unwrap();
+                read(home.path())
+            };
+            let tried = [
+                of(&|record| record.code = vec![file(path)]),
+                of(&|record| record.inputs = vec![file(path)]),
+                of(&|record| record.outputs = vec![file(path)]),
+                of(&|record| record.entropy.processes[0].path = path.to_owned()),
+            ];
+            assert!(tried.iter().all(|tried| matches!(tried, Err(Error::Path(_)))), "{path}: {tried:?}");
+        }
+    }
+}

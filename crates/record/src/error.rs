@@ -42,6 +42,12 @@ pub enum Error {
     Incomplete(PathBuf),
     #[error("the capsule has no entropy log of its first process")]
     NoLog,
+    #[error("`{0}` is a replay; what is sent is the recording")]
+    NotRecording(String),
+    #[error("run `{0}` wrote no files that could be compared")]
+    NoOutputs(String),
+    #[error("could not {operation} `{}`", path.display())]
+    Archive { operation: &'static str, path: PathBuf, source: zip::result::ZipError },
     #[error("an argument of the command was taken out as a secret")]
     Redacted,
     #[error("`{glob}` is no pattern for paths")]
@@ -50,6 +56,8 @@ pub enum Error {
     Pattern { pattern: String, source: regex::Error },
     #[error("no run here is called `{0}`")]
     NoRun(String),
+    #[error("there are no runs in `{}` that ended with exit code 0", .0.display())]
+    NoRuns(PathBuf),
     #[error("could not write the record as JSON")]
     Json(#[source] serde_json::Error),
 }
@@ -66,12 +74,14 @@ impl Error {
             Self::Format { .. } => "a newer version of `reenact` reads it",
             Self::Changed(_) => "the capsule was edited or damaged; get it again from whoever recorded it",
             Self::InputChanged { .. } | Self::NoInput(_) => {
-                "put the file that was recorded in its place; its digest is in `capsule.json`"
+                "put the file that was recorded in its place, or name where it is with `--input`; its digest is in `capsule.json`"
             }
             Self::Pattern { .. } => "give another with `--metric-pattern`",
             Self::Incomplete(_) => {
                 "record it again; the entropy up to the end is in the capsule's folder `entropy`"
             }
+            Self::NoRuns(_) => "name the folder that an earlier `reenact variance -o DIR` wrote",
+            Self::NotRecording(_) => "push the capsule that it replayed; `reenact runs show` names it",
             Self::Redacted => "run it with that argument by hand, and compare with `reenact verify`",
             _ => return None,
         })

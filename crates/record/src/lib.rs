@@ -6,10 +6,13 @@
 //! killed; what a replay could not give back is said, and never made up for in silence.
 
 pub mod capsule;
+pub mod doctor;
 pub mod error;
+pub mod pack;
 pub mod recorder;
 pub mod replayer;
 pub mod run;
 pub mod runs;
 mod shim;
+pub mod variance;
 pub mod verify;

@@ -9,17 +9,19 @@ pub mod files;
 pub mod git;
 pub mod metrics;
 pub mod programs;
+pub mod python;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use regex::Regex;
 use spec::capsule::{self, Capsule, Kind, State};
+use spec::diagnosis::Fact;
 use spec::digest::Sha256;
 
 use crate::capsule as folder;
 use crate::error::{Error, at};
-use crate::run::{self, Means, Start};
+use crate::run::{self, Ended, Means, Start};
 use crate::shim::{Shim, Task};
 
 /// What is to be recorded.
@@ -33,17 +35,19 @@ pub struct Recording<'r> {
     pub capsule: &'r Path,
     /// What to call it; the folder's name where it is none.
     pub name: Option<&'r str>,
-    pub pins: Pins,
+    pub pins: Pins<'r>,
     pub wanted: Wanted<'r>,
 }
 
 /// Whether threads and instruction set are held fixed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Pins {
+pub enum Pins<'p> {
     /// As the system and the user have them.
     None,
     /// To what machines of the last ten years have in common, so that another one can replay to the same bits.
     Portable,
+    /// By these variables, which win over the user's own.
+    Given(&'p BTreeMap<String, String>),
 }
 
 /// What of a run is kept beside what it read and wrote.
@@ -73,6 +77,19 @@ impl<'w> Wanted<'w> {
 
 /// Runs a command and records it.
 pub fn record(means: &Means, recording: &Recording<'_>) -> Result<Capsule, Error> {
+    run_under(means, recording, Task::Record).map(|(record, _)| record)
+}
+
+/// The same, with a look at what it does that another run might do otherwise, which takes longer.
+pub fn profile(means: &Means, recording: &Recording<'_>) -> Result<(Capsule, Vec<Fact>), Error> {
+    run_under(means, recording, Task::Profile)
+}
+
+fn run_under(
+    means: &Means,
+    recording: &Recording<'_>,
+    task: Task<'_>,
+) -> Result<(Capsule, Vec<Fact>), Error> {
     let at_work = recording.folder.canonicalize().map_err(at("find the folder", recording.folder))?;
     let word = recording.command.first().ok_or_else(|| Error::NoProgram(String::new()))?;
     let program = run::find(word, &at_work)?;
@@ -81,26 +98,24 @@ pub fn record(means: &Means, recording: &Recording<'_>) -> Result<Capsule, Error
     let mut record = begun(recording, (&at_work, &program), (means.now_ms)());
     folder::write(&capsule, &record)?;
 
-    let shim = Shim::place(&capsule.join(folder::ENTROPY), Task::Record)?;
+    let shim = Shim::place(&capsule.join(folder::ENTROPY), task)?;
     let start = Start {
         program: &program,
         arguments: recording.command.get(1..).unwrap_or_default(),
         folder: &at_work,
         variables: Some(&record.variables),
         words: &capsule,
+        confined: None,
     };
     let ended = run::run(means, &start, &shim)?;
-    record.exit = Some(ended.exit);
-    record.warnings.extend(ended.warnings);
-    seal(
-        &mut record,
-        &Place { folder: &at_work, capsule: &capsule, shim: &shim.folder() },
-        recording.wanted,
-    )?;
+    end(&mut record, &ended);
+    let (_, facts) =
+        seal(&mut record, &Place { folder: &at_work, capsule: &capsule, shim: &shim }, recording.wanted)?;
+    record.entropy.n_bypassed = ended.bypassed.map(|bypassed| bypassed.values().sum());
     record.duration_ms = u64::try_from((means.now_ms)() - record.started_ms).ok();
     record.state = State::Complete;
     folder::write(&capsule, &record)?;
-    Ok(record)
+    Ok((record, facts))
 }
 
 /// What is known of a run before it starts.
@@ -144,19 +159,25 @@ fn begun(recording: &Recording<'_>, (folder, program): (&Path, &Path), now_ms: i
 }
 
 /// The variables of our environment that belong in a capsule, and the pins that the user has not set otherwise.
-fn variables(pins: Pins) -> BTreeMap<String, String> {
+fn variables(pins: Pins<'_>) -> BTreeMap<String, String> {
     let mut variables = match pins {
-        Pins::None => BTreeMap::new(),
+        Pins::None | Pins::Given(_) => BTreeMap::new(),
         Pins::Portable => pinned(),
     };
     let text = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    variables.extend(text.filter(|(name, _)| capsule::is_kept_variable(name)));
+    let is_kept = |(name, value): &(String, String)| {
+        capsule::is_kept_variable(name) && !capsule::is_secret_value(value)
+    };
+    variables.extend(text.filter(is_kept));
+    if let Pins::Given(given) = pins {
+        variables.extend(given.clone());
+    }
     variables
 }
 
 /// What libraries of numbers read to choose their code and their threads.
-fn pinned() -> BTreeMap<String, String> {
+pub(crate) fn pinned() -> BTreeMap<String, String> {
     let n_cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get).to_string();
     let pins = [
         ("ATEN_CPU_CAPABILITY", "avx2"),
@@ -177,16 +198,32 @@ fn pinned() -> BTreeMap<String, String> {
 pub(crate) struct Place<'p> {
     pub folder: &'p Path,
     pub capsule: &'p Path,
-    /// Our own temporary folder.
-    pub shim: &'p Path,
+    /// What the run was under; its temporary files are no outputs of the run.
+    pub shim: &'p Shim,
 }
 
-/// Takes what the shim saw into the record of a run that has ended, and gives which files it opened.
+/// Writes down how a command ended.
+pub(crate) fn end(record: &mut Capsule, ended: &Ended) {
+    record.exit = Some(ended.exit);
+    record.warnings.extend(ended.warnings.iter().cloned());
+    for (program, n) in ended.bypassed.iter().flatten() {
+        let times = if *n == 1 { "once".to_owned() } else { format!("{n} times") };
+        record.warnings.push(format!(
+            "`{program}` drew entropy {times} by system calls of its own, which were not recorded and cannot be given back"
+        ));
+    }
+    if ended.is_late {
+        record.warnings.push("the command's time was over before its end, so it was ended".to_owned());
+    }
+}
+
+/// Takes what the shim and the hooks saw into the record of a run that has ended; gives which files it opened, and
+/// what of the hooks belongs in no record.
 pub(crate) fn seal(
     record: &mut Capsule,
     place: &Place<'_>,
     wanted: Wanted<'_>,
-) -> Result<Vec<entropy::Opened>, Error> {
+) -> Result<(Vec<entropy::Opened>, Vec<Fact>), Error> {
     let seen = entropy::seal(&place.capsule.join(folder::ENTROPY))?;
     let program = PathBuf::from(&record.program);
     let gathered = files::gather(&seen.opened, place, wanted, record.started_ms)?;
@@ -195,7 +232,17 @@ pub(crate) fn seal(
     record.warnings.extend(gathered.warnings);
     (record.code, record.inputs, record.outputs) = (gathered.code, gathered.inputs, gathered.outputs);
     record.environment = environment::gather(&program, &seen.opened, seen.libraries);
-    record.metrics = metrics::read(&place.capsule.join("stdout.txt"), wanted.metrics)?;
+    let hooked = metrics::hooked(&place.shim.lines());
+    record.warnings.extend(hooked.warnings);
+    record.metrics = hooked.series;
+    // What was asked for by a pattern is meant; what the usual words find is less than what was hooked.
+    let printed = metrics::read(&place.capsule.join("stdout.txt"), wanted.metrics)?;
+    for (name, values) in printed {
+        if wanted.metrics.is_some() || !record.metrics.contains_key(&name) {
+            record.metrics.insert(name, values);
+        }
+    }
+    record.warnings.extend(python::warning(&program, &record.command));
     record.entropy = seen.entropy;
-    Ok(seen.opened)
+    Ok((seen.opened, hooked.facts))
 }

@@ -17,7 +17,7 @@ use spec::digest::Sha256;
 use crate::capsule as folder;
 use crate::error::{Error, at};
 use crate::recorder::{self, Place, Wanted};
-use crate::run::{self, Means, Start};
+use crate::run::{self, Confined, Means, Start, aftermath};
 use crate::shim::{Shim, Task};
 
 /// What is to be replayed.
@@ -32,6 +32,27 @@ pub struct Replaying<'r> {
     /// Whether the run ends where it draws what was not recorded.
     pub is_strict: bool,
     pub wanted: Wanted<'r>,
+    /// Files, and folders of files, among which inputs are looked for by their digest.
+    pub places: &'r [PathBuf],
+    /// What the command may do.
+    pub reach: Reach,
+}
+
+/// What a replayed command may do.
+#[derive(Debug, Clone, Copy)]
+pub enum Reach {
+    /// All that its user may.
+    Free,
+    /// Work in the folder of the replay, read the recorded inputs, and use what its program needs. It has no network.
+    Confined(fn(&Path) -> Needed),
+}
+
+/// What a program needs of the system besides.
+#[derive(Debug, Clone, Default)]
+pub struct Needed {
+    /// What may be run, and read.
+    pub executable: Vec<PathBuf>,
+    pub readable: Vec<PathBuf>,
 }
 
 /// Runs a recorded command again and records that.
@@ -54,7 +75,7 @@ pub fn replay(means: &Means, replaying: &Replaying<'_>) -> Result<Capsule, Error
     let to = replaying.to.canonicalize().map_err(at("find the folder", replaying.to))?;
     let work = to.join(folder::WORK);
     fs::create_dir(&work).map_err(at("make the folder", &work))?;
-    files::restore(&source, &recorded, &work)?;
+    files::restore(&source, &recorded, (&work, replaying.places))?;
     let program = match replaying.program {
         Some(program) => program.to_owned(),
         None => environment::program(&recorded, &work)?,
@@ -65,24 +86,56 @@ pub fn replay(means: &Means, replaying: &Replaying<'_>) -> Result<Capsule, Error
     let script = source.join(folder::ENTROPY);
     let task = Task::Replay { script: &script, is_strict: replaying.is_strict };
     let shim = Shim::place(&to.join(folder::ENTROPY), task)?;
+    let confined = confined((replaying.reach, &program), (&source, &to, &shim), &recorded)?;
     let start = Start {
         program: &program,
         arguments: record.command.get(1..).unwrap_or_default(),
         folder: &work,
         variables: Some(&record.variables),
         words: &to,
+        confined: confined.as_ref(),
     };
+    if confined.is_some() {
+        aftermath::adopt();
+    }
     let ended = run::run(means, &start, &shim)?;
-    record.exit = Some(ended.exit);
-    record.warnings.extend(ended.warnings);
-    let place = Place { folder: &work, capsule: &to, shim: &shim.folder() };
-    let opened = recorder::seal(&mut record, &place, wanted)?;
+    recorder::end(&mut record, &ended);
+    if let Some(confined) = &confined {
+        aftermath::end_children();
+        fs::remove_dir_all(&confined.home).map_err(at("delete", &confined.home))?;
+        [&work, &to.join(folder::ENTROPY)].into_iter().try_for_each(|left| aftermath::without_links(left))?;
+    }
+    let place = Place { folder: &work, capsule: &to, shim: &shim };
+    // A replay is not profiled, so the hooks have nothing else to tell.
+    let (opened, _) = recorder::seal(&mut record, &place, wanted)?;
     files::stray(&mut record, &opened, Path::new(&recorded.folder), &place);
     entropy::account(&mut record.entropy, &script, &to.join(folder::ENTROPY))?;
     record.duration_ms = u64::try_from((means.now_ms)() - record.started_ms).ok();
     record.state = State::Complete;
     folder::write(&to, &record)?;
     Ok(record)
+}
+
+/// What is left to a command that may not do all that we may.
+fn confined(
+    (reach, program): (Reach, &Path),
+    (source, to, shim): (&Path, &Path, &Shim),
+    recorded: &Capsule,
+) -> Result<Option<Confined>, Error> {
+    let Reach::Confined(needed) = reach else { return Ok(None) };
+    let Needed { mut executable, mut readable } = needed(program);
+    let home = to.join("home");
+    fs::create_dir(&home).map_err(at("make the folder", &home))?;
+    let work = to.join(folder::WORK);
+    let elsewhere = recorded.code.iter().chain(&recorded.inputs).map(|file| PathBuf::from(&file.path));
+    // Those were found to be what was recorded: whoever made the capsule knows them already.
+    readable.extend(elsewhere.filter(|path| path.is_absolute()));
+    readable.extend([source.join(folder::ENTROPY), shim.folder().to_owned()]);
+    executable.push(work.clone());
+    let shared = ["/dev/null", "/dev/shm"].map(PathBuf::from);
+    let mut writable = vec![work, to.join(folder::ENTROPY), home.clone(), shim.lines()];
+    writable.extend(shared);
+    Ok(Some(Confined { readable, executable, writable, home }))
 }
 
 /// A recorded pattern for metrics.

@@ -5,12 +5,13 @@
 
 mod complete;
 mod environment;
+pub mod evidence;
 mod explain;
 mod numbers;
-mod outcome;
+pub(crate) mod outcome;
 mod outputs;
 mod process;
-mod side;
+pub(crate) mod side;
 mod weights;
 
 use std::path::Path;
@@ -50,6 +51,7 @@ pub fn verify(a: &Path, b: &Path) -> Result<Comparison, Error> {
         tensors: weights.tensors,
         causes,
         series: process::series(&a, &b),
+        environments: environment::side_by_side(&a, &b),
     })
 }
 

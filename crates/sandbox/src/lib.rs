@@ -6,7 +6,7 @@
 //!
 //! Layers that overlap on purpose: each holds where another has a hole, or where a kernel lacks one.
 //! [`confine`] says in its [`Report`] which of them hold; the caller decides whether that is enough.
-//! [`fix_addresses`] confines nothing: it takes chance from what this process turns into.
+//! [`fix_addresses`] confines nothing: it takes chance from what this process turns into; nor does [`tell_draws`].
 
 mod addresses;
 mod calls;
@@ -14,6 +14,7 @@ mod descriptors;
 mod files;
 mod limits;
 mod namespaces;
+mod notices;
 mod policy;
 mod probe;
 mod process;
@@ -21,6 +22,7 @@ mod report;
 mod scratch;
 
 pub use addresses::fix_addresses;
+pub use notices::{Draw, Draws, Pending, tell_draws};
 pub use policy::{Children, Namespaces, Policy, Scratch, Sockets};
 pub use probe::probe;
 pub use report::{Layer, Report, Standing};

@@ -107,6 +107,10 @@ pub enum Error {
     Name(#[from] spec::name::NameError),
     #[error("{0}")]
     BadRequest(String),
+    #[error("the attestation does not hold: {0}")]
+    BadAttestation(String),
+    #[error("replay `{0}` was attested before")]
+    AlreadyAttested(String),
     #[error("the card: {0}")]
     BadCard(String),
     #[error("`{path}` collides with the file or folder `{other}`")]
@@ -210,6 +214,8 @@ impl Error {
             Self::Range { .. } => Code::Range,
             Self::Name(_) => Code::BadName,
             Self::BadRequest(_) => Code::BadRequest,
+            Self::BadAttestation(_) => Code::BadAttestation,
+            Self::AlreadyAttested(_) => Code::AlreadyAttested,
             Self::BadCard(_) => Code::BadCard,
             Self::PathCollision { .. } => Code::PathCollision,
             Self::TooLarge { .. } => Code::TooLarge,

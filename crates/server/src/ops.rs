@@ -8,6 +8,7 @@ pub mod access_requests;
 pub mod accounts;
 pub mod answers;
 pub mod apps;
+pub mod attestations;
 pub mod cards;
 pub mod discussions;
 pub mod endpoints;

@@ -56,6 +56,14 @@ fn our_api() -> Router<Arc<App>> {
         .nest("/api/v1/models/{owner}/{name}", our_repository().layer(Extension(RepositoryKind::Model)))
         .nest("/api/v1/datasets/{owner}/{name}", our_repository().layer(Extension(RepositoryKind::Dataset)))
         .route("/api/v1/models/{owner}/{name}/links", get(api::links::list).post(api::links::create))
+        .route(
+            "/api/v1/models/{owner}/{name}/attestations",
+            get(api::attestations::list).post(api::attestations::create),
+        )
+        .route(
+            "/api/v1/models/{owner}/{name}/attestations/{attestation}",
+            get(api::attestations::get).delete(api::attestations::delete),
+        )
         .route("/api/v1/links", get(api::links::mine))
         .route("/api/v1/links/{id}", get(api::links::get).put(api::links::change).delete(api::links::revoke))
         .route("/api/v1/links/{id}/proof", get(api::links::proof))
@@ -311,8 +319,8 @@ fn people(app: &Arc<App>) -> Router<Arc<App>> {
 /// What people see of one repository.
 fn repository_pages(files: DefaultBodyLimit) -> Router<Arc<App>> {
     use pages::{
-        access_requests, discussions, embed, endpoints, events, likes, repositories, sharing, web_app,
-        webhooks,
+        access_requests, discussions, embed, endpoints, events, likes, repositories, sharing, training,
+        web_app, webhooks,
     };
     Router::new()
         .route("/", get(repositories::card_page))
@@ -323,6 +331,7 @@ fn repository_pages(files: DefaultBodyLimit) -> Router<Arc<App>> {
         .route("/ask-access", post(access_requests::ask))
         .route("/settings/access", get(access_requests::page).post(access_requests::decide))
         .route("/about", get(repositories::about_page))
+        .route("/training", get(training::page).post(training::act))
         .route("/use", get(repositories::use_page))
         .route("/try", get(web_app::page).post(web_app::predict).layer(files))
         .route("/embed", get(embed::page).post(embed::predict).layer(files))

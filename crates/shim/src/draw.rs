@@ -10,6 +10,7 @@ use crate::site::{self, Site};
 use crate::state::{self, Mode};
 use crate::stream::{self, Stream};
 use crate::sys;
+use crate::task;
 
 /// Fills `space` and gives how many bytes of it, or the negative number of the real function where that failed.
 pub fn draw(source: u8, space: &mut [u8], caller: usize, real: impl FnOnce(&mut [u8]) -> isize) -> isize {
@@ -25,6 +26,11 @@ pub fn draw(source: u8, space: &mut [u8], caller: usize, real: impl FnOnce(&mut 
         let record = Record { outcome: layout::PASSED, wanted, ..of(source, stream, 0) };
         log::append_at(&record, &site);
         return n;
+    }
+    if task::fill(stream, space) {
+        let wanted = space.len() as u32;
+        log::append_at(&Record { outcome: layout::TASKED, wanted, ..of(source, stream, 0) }, &site);
+        return space.len() as isize;
     }
     match mode {
         Mode::Replay => replay(source, space, (&site, stream), real),

@@ -23,6 +23,7 @@ mod site;
 mod state;
 mod stream;
 mod sys;
+mod task;
 mod text;
 
 /// Nothing here panics; if something did after all, the program must not go on with half a log.

@@ -159,7 +159,7 @@ fn draws(script: &Script) -> impl Iterator<Item = Draw> + use<> {
 
 fn draw(bytes: &[u8], at: usize) -> Option<Draw> {
     let [kind, source, outcome, is_taken] = *bytes.get(at + 4..at + 8)? else { return None };
-    if kind != layout::DRAW || outcome == layout::PASSED || is_taken != 0 {
+    if kind != layout::DRAW || [layout::PASSED, layout::TASKED].contains(&outcome) || is_taken != 0 {
         return None;
     }
     Some(Draw {

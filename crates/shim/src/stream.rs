@@ -16,6 +16,8 @@ pub struct Stream {
     n_draws: AtomicU32,
     n_children: AtomicU32,
     n_threads: AtomicU32,
+    /// Blocks that were drawn in the task that is under way.
+    n_blocks: AtomicU32,
     /// Whether a thread has it, and how often the end of that was told.
     is_taken: AtomicBool,
     n_ends: AtomicU32,
@@ -29,6 +31,7 @@ impl Stream {
             n_draws: zero(0),
             n_children: zero(0),
             n_threads: zero(0),
+            n_blocks: zero(0),
             is_taken: AtomicBool::new(false),
             n_ends: zero(0),
         }
@@ -53,11 +56,21 @@ impl Stream {
         self.n_threads.fetch_add(1, Ordering::Relaxed)
     }
 
+    /// The number of the next block of a task's keystream, from 0.
+    pub fn next_block(&self) -> u32 {
+        self.n_blocks.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub fn restart_blocks(&self) {
+        self.n_blocks.store(0, Ordering::Relaxed);
+    }
+
     fn restart(&self) {
         self.number.store(0, Ordering::Relaxed);
         self.n_draws.store(0, Ordering::Relaxed);
         self.n_children.store(0, Ordering::Relaxed);
         self.n_threads.store(0, Ordering::Relaxed);
+        self.restart_blocks();
         self.n_ends.store(0, Ordering::Relaxed);
     }
 

@@ -25,6 +25,7 @@ const SYS_FALLOCATE: usize = 285;
 pub const SYS_GETRANDOM: usize = 318;
 const SYS_WRITE: usize = 1;
 
+const OWN_DRAW: usize = crate::layout::OWN_DRAW as usize;
 const O_CLOEXEC: usize = 0o2_000_000;
 const ADDR_NO_RANDOMIZE: usize = 0x0004_0000;
 const PAGE_BYTES: usize = 4096;
@@ -116,7 +117,7 @@ pub fn write(descriptor: i32, bytes: &[u8]) -> isize {
 }
 
 pub fn getrandom(space: &mut [u8], flags: u32) -> isize {
-    call(SYS_GETRANDOM, [space.as_mut_ptr() as usize, space.len(), flags as usize, 0, 0, 0])
+    call(SYS_GETRANDOM, [space.as_mut_ptr() as usize, space.len(), flags as usize, OWN_DRAW, 0, 0])
 }
 
 pub fn open(path: &CStr, flags: usize) -> isize {

@@ -9,6 +9,7 @@ use crate::facts::Facts;
 use crate::name::RepositoryKind;
 
 mod apps;
+pub mod attestations;
 mod endpoints;
 mod people;
 mod sharing;

@@ -4,8 +4,10 @@
 //! added with a default, and [`FORMAT`] grows when the meaning of one changes. Lists are sorted by their
 //! first field, so that the same run gives the same bytes.
 
+pub mod facts;
 pub mod layout;
 pub mod log;
+pub mod place;
 
 use std::collections::BTreeMap;
 
@@ -153,6 +155,12 @@ pub struct Entropy {
     /// Draws of libraries of cryptography, which are never recorded.
     #[serde(default)]
     pub n_passed: u64,
+    /// Draws of tasks that a pool gave to its workers, made from a key for each task.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub n_tasked: u64,
+    /// Draws that programs made by system calls of their own, past the shim; none where nobody counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub n_bypassed: Option<u64>,
     /// In a replay: given again by length and place, because threads came in another order.
     #[serde(default)]
     pub n_weak: u64,
@@ -165,6 +173,10 @@ pub struct Entropy {
     /// In a replay: where it first went another way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub divergence: Option<Divergence>,
+}
+
+fn is_zero(n: &u64) -> bool {
+    *n == 0
 }
 
 /// One program that ran in one process.
@@ -254,9 +266,32 @@ pub fn is_kept_variable(name: &str) -> bool {
 /// Whether a name speaks of a secret.
 fn is_secret_name(name: &str) -> bool {
     let name = name.to_ascii_lowercase().replace('-', "_");
-    ["token", "secret", "password", "passwd", "api_key", "apikey", "access_key", "credential"]
-        .iter()
-        .any(|word| name.contains(word))
+    SECRET_WORDS.iter().any(|word| name.contains(word))
+}
+
+/// Words by which secrets are called.
+const SECRET_WORDS: &[&str] = &[
+    "token",
+    "secret",
+    "password",
+    "passwd",
+    "passphrase",
+    "api_key",
+    "apikey",
+    "access_key",
+    "private_key",
+    "credential",
+    "authorization",
+];
+
+/// Whether a value is a secret whatever it is called: a key of a well-known service, or an address with a password.
+pub fn is_secret_value(value: &str) -> bool {
+    let has_password = || {
+        let authority = value.split_once("://").and_then(|(_, rest)| rest.split(['/', '?', '#']).next());
+        let user = authority.and_then(|authority| authority.rsplit_once('@')).map(|(user, _)| user);
+        user.is_some_and(|user| user.split_once(':').is_some_and(|(_, password)| !password.is_empty()))
+    };
+    KEY_BEGINNINGS.iter().any(|beginning| value.starts_with(beginning)) || has_password()
 }
 
 /// The arguments with those that look like secrets taken out, and how many those were.
@@ -268,9 +303,8 @@ pub fn without_secrets(arguments: &[String]) -> (Vec<String>, usize) {
         let kept = match (is_value, flag) {
             (true, _) => REDACTED.to_owned(),
             (false, Some((name, _))) if is_secret_name(name) => format!("{name}={REDACTED}"),
-            _ if KEY_BEGINNINGS.iter().any(|beginning| argument.starts_with(beginning)) => {
-                REDACTED.to_owned()
-            }
+            (false, Some((name, value))) if is_secret_value(value) => format!("{name}={REDACTED}"),
+            _ if is_secret_value(argument) || is_header(argument) => REDACTED.to_owned(),
             _ => argument.clone(),
         };
         n_redacted += usize::from(kept != *argument);
@@ -278,6 +312,11 @@ pub fn without_secrets(arguments: &[String]) -> (Vec<String>, usize) {
         kept
     });
     (redacted.collect(), n_redacted)
+}
+
+/// Whether an argument is a header of HTTP that carries a secret.
+fn is_header(argument: &str) -> bool {
+    argument.split_once(": ").is_some_and(|(name, _)| !name.contains(' ') && is_secret_name(name))
 }
 
 /// How keys of well-known services begin.
@@ -334,6 +373,11 @@ mod tests {
         let (kept, n) = without_secrets(&typed.map(str::to_owned));
         assert_eq!(n, 3);
         assert_eq!(kept[3..], [REDACTED, "--api-key=<redacted>", REDACTED, "--lr=0.1", "a=b"]);
+        let typed =
+            ["--db=postgres://me:pw@host/db", "https://a@b/c", "Authorization: Bearer x", "k=sk-1", "a: b"];
+        let (kept, n) = without_secrets(&typed.map(str::to_owned));
+        assert_eq!(n, 3);
+        assert_eq!(kept, ["--db=<redacted>", "https://a@b/c", REDACTED, "k=<redacted>", "a: b"]);
     }
 
     /// Files of every version that was ever written; they are added to and never edited.

@@ -92,7 +92,13 @@ pub struct TensorFinding {
     pub max_ulp: u64,
     /// The largest difference as a share of the largest number in the tensor.
     pub max_of_largest: f64,
+    /// The same in each of up to [`STRETCHES`] stretches of one length, in the order of the elements.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub heat: Vec<f64>,
 }
+
+/// Into how many stretches a tensor is cut to say where it differs.
+pub const STRETCHES: usize = 32;
 
 /// What two runs are to each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -153,6 +159,9 @@ pub struct Comparison {
     /// What was measured while they ran, by name and run.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub series: Vec<Series>,
+    /// What both ran on, equal or not, by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub environments: Vec<Difference>,
 }
 
 /// One metric of both runs.

@@ -5,9 +5,11 @@
 
 pub mod api;
 pub mod app;
+pub mod attestation;
 pub mod capsule;
 pub mod card;
 pub mod criteria;
+pub mod diagnosis;
 pub mod digest;
 pub mod dsse;
 pub mod facts;
@@ -24,3 +26,4 @@ pub mod receipt;
 pub mod rights;
 pub mod schema;
 pub mod tensor;
+pub mod variance;

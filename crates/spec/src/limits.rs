@@ -59,3 +59,11 @@ pub const SHARED_ANSWERS: i64 = 200;
 pub const TARGETS: usize = 8;
 /// Longest request, and longest answer, that is recorded of an endpoint, in bytes; the rest is cut off.
 pub const RECORDED_BYTES: usize = 4096;
+/// Longest record of a capsule (`capsule.json`) that a server reads, in bytes.
+pub const RECORD_BYTES: usize = 8 * 1024 * 1024;
+/// Most facts about a machine in one attestation.
+pub const MACHINE_FACTS: usize = 32;
+/// Longest fact about a machine in an attestation, in bytes.
+pub const MACHINE_FACT_BYTES: usize = 512;
+/// Most attestations of one person for one repository.
+pub const ATTESTATIONS: i64 = 200;

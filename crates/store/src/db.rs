@@ -21,6 +21,7 @@ pub mod access_requests;
 pub mod accounts;
 pub mod answers;
 pub mod apps;
+pub mod attestations;
 pub mod discussions;
 pub mod endpoints;
 pub mod entries;

@@ -12,6 +12,7 @@ Importing it needs the standard library alone. Invariant: nothing here runs code
 
 from __future__ import annotations
 
+from ._log import log
 from ._login import login
 from ._repositories import Info, info, pull
 from .endpoint import Endpoint, deploy
@@ -52,6 +53,7 @@ __all__ = [
     "deploy",
     "info",
     "load",
+    "log",
     "login",
     "pull",
     "push",

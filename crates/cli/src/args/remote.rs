@@ -34,17 +34,19 @@ pub struct Login {
     pub token: Option<String>,
 }
 
-/// Push a file or a folder, and print the address of its page
+/// Push a file, a folder or the capsule of a run, and print the address of its page
 ///
 /// The repository is made where there is none, private unless `--public` is given. Only what changed is sent,
-/// as one commit. Files that are only on the server stay there.
+/// as one commit. Files that are only on the server stay there. A capsule lies beside the files, packed, in the
+/// folder `capsules` of the repository.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   reenact push model.onnx alice/iris
   reenact push ./trained alice/iris --public -m 'Train on the cleaned rows'
-  reenact push ./rows alice/flowers --dataset")]
+  reenact push ./rows alice/flowers --dataset
+  reenact push ./capsule alice/iris     # what `reenact record` made, for `reenact replay alice/iris`")]
 pub struct Push {
-    /// File or folder to push
+    /// File or folder to push, or the folder, name or id of a capsule
     pub path: PathBuf,
     /// Repository to push to
     #[arg(value_name = "OWNER/NAME")]

@@ -1,10 +1,14 @@
-//! Commands that record runs, run them again and compare them. None of them needs a server.
+//! Commands that record runs, run them again, compare them, and state what came of it.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 use regex::Regex;
+use server::settings::Seconds;
+
+use super::remote::Server;
 
 /// Record a run, so that it can be run again to the same bits
 ///
@@ -29,6 +33,9 @@ pub struct Record {
     /// Hold threads and instruction set fixed, so that another machine can replay to the same bits
     #[arg(long)]
     pub pin: bool,
+    /// Do not count what programs draw by system calls of their own; they may then gain rights, as by `sudo`
+    #[arg(long)]
+    pub no_audit: bool,
     #[command(flatten)]
     pub wanted: Wanted,
     /// The program and its arguments
@@ -36,7 +43,7 @@ pub struct Record {
     pub command: Vec<String>,
 }
 
-/// What of a run is kept.
+/// What of a run is kept, and how long it may take.
 #[derive(Debug, Args)]
 pub struct Wanted {
     /// Files that are outputs [default: all that the run writes in its folder]
@@ -45,6 +52,14 @@ pub struct Wanted {
     /// Finds metrics in the lines of the output by named groups [default: the usual words, such as `loss=0.5`]
     #[arg(long, value_name = "REGEX")]
     pub metric_pattern: Option<Regex>,
+    /// End the command after this time, such as `90s`, `15m` or `12h`
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub timeout: Option<Duration>,
+}
+
+fn time(text: &str) -> Result<Duration, &'static str> {
+    let time: Result<Seconds, ()> = text.parse();
+    time.map(|time| time.0).map_err(|()| "a time is a number and a unit, such as `90s`, `15m` or `12h`")
 }
 
 /// List, show and delete the capsules that are known here
@@ -92,16 +107,22 @@ pub struct RunsRm {
 
 /// Run a recorded command again, with the entropy of the recording, and compare
 ///
-/// The run takes place in a fresh folder with the code and inputs of the capsule. Ends with 0 where the result is
+/// The run takes place in a fresh folder with the code and inputs of the capsule. One that comes from a server runs
+/// with an environment made for it, without network, and sees no files but its own. Ends with 0 where the result is
 /// the same bit by bit, and with 1 where it is not.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   reenact replay capsule
   reenact replay first -o again --times 3
-  reenact replay first --strict        # end at the first draw that is not in the recording")]
+  reenact replay first --strict        # end at the first draw that is not in the recording
+  reenact replay alice/iris            # the capsule that was pushed with a model")]
 pub struct Replay {
-    /// Folder, name or id of the capsule
+    /// Folder, name or id of the capsule, or the model that it was pushed with, and its branch, tag or commit
+    #[arg(value_name = "CAPSULE|OWNER/NAME[@REV]")]
     pub capsule: String,
+    /// Which of several capsules of the model
+    #[arg(long, value_name = "ID")]
+    pub id: Option<String>,
     /// Folder for the replay; with `--times` one in it for each [default: new ones that `reenact runs` lists]
     #[arg(long, short, value_name = "DIR")]
     pub out: Option<PathBuf>,
@@ -111,14 +132,55 @@ pub struct Replay {
     /// Judge by the results alone, also where the run drew otherwise than recorded
     #[arg(long)]
     pub allow_divergence: bool,
-    /// Which Python it runs with
-    #[arg(long, value_name = "WHICH", value_enum, default_value_t = Environment::Current)]
-    pub env: Environment,
+    /// Which Python it runs with [default: `restore` for a capsule from a server, else `current`]
+    #[arg(long, value_name = "WHICH", value_enum)]
+    pub env: Option<Environment>,
+    /// Whether it runs without network and sees no files but its own [default: `on` for a capsule from a server]
+    #[arg(long, value_name = "WHETHER", value_enum)]
+    pub sandbox: Option<Sandbox>,
+    /// File, or folder of files, among which inputs are looked for that the capsule does not hold
+    #[arg(long, value_name = "PATH")]
+    pub input: Vec<PathBuf>,
     /// How often to run it
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub times: u32,
     #[command(flatten)]
     pub wanted: Wanted,
+    #[command(flatten)]
+    pub server: Server,
+}
+
+/// Whether a replay is confined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Sandbox {
+    On,
+    Off,
+}
+
+/// State with your signature what came of a replay
+///
+/// The statement says who, when, on what machine, and which criteria held, and has the digests from which that follows.
+/// It is signed with a key of yours, which is made the first time and kept beside the capsules. With `--push` the
+/// server that the capsule came from checks it and shows it on the model's page.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  reenact replay alice/iris -o again
+  reenact attest alice/iris again --push
+  reenact attest first again > attestation.json")]
+pub struct Attest {
+    /// Folder, name or id of the recording, or the model that it was pushed with
+    #[arg(value_name = "CAPSULE|OWNER/NAME[@REV]")]
+    pub capsule: String,
+    /// Folder, name or id of its replay
+    pub replay: String,
+    /// Which of several capsules of the model
+    #[arg(long, value_name = "ID")]
+    pub id: Option<String>,
+    /// Send it to the server that the capsule was pushed to
+    #[arg(long)]
+    pub push: bool,
+    #[command(flatten)]
+    pub server: Server,
 }
 
 /// Which Python a replay runs with.
@@ -152,9 +214,84 @@ pub struct Verify {
     pub html: Option<PathBuf>,
 }
 
+/// Run a command once and say what in it cannot be reproduced, why, and what helps
+///
+/// Names generators without a seed, entropy, orders of sets and folders, pools, threads, instruction sets and the
+/// operations of PyTorch that have no fixed order, with the lines of the program that use them. With `--patch` it
+/// writes a folder that sets what can be set from outside, and runs the command twice with it; it then ends with 0
+/// where both came to the same bits, and with 1 where they did not.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  reenact doctor -- python train.py
+  reenact doctor --patch -- python train.py
+  . ./reenact-patch/env && python train.py")]
+pub struct Doctor {
+    /// Write what to set, and prove it by running again
+    #[arg(long)]
+    pub patch: bool,
+    /// Folder for the patch
+    #[arg(long, value_name = "DIR", default_value = "reenact-patch")]
+    pub patch_folder: PathBuf,
+    /// Folder for the capsules of the runs [default: a new one]
+    #[arg(long, short, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub wanted: Wanted,
+    /// The program and its arguments
+    #[arg(last = true, required = true)]
+    pub command: Vec<String>,
+}
+
+/// Run a command many times as it is, and say how much the results differ
+///
+/// Each run takes place in the folder where you are, one after the other, and is recorded. Of each metric the last
+/// value counts. With `--against` the metrics are compared with those of the runs of another command.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  reenact variance -n 8 -- python train.py
+  reenact variance -n 8 -o before -- python train.py
+  reenact variance -n 8 -o after --against before --html report.html -- python train.py --dropout 0.2")]
+pub struct Variance {
+    /// How often to run it
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(2..=1000))]
+    pub runs: u32,
+    /// Folder for the capsules, which are called 1, 2 and so on in it [default: a new one]
+    #[arg(long, short, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Folder of an earlier `reenact variance -o DIR`, to compare with
+    #[arg(long, value_name = "DIR")]
+    pub against: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Write a page that can be opened without anything else
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+    #[command(flatten)]
+    pub wanted: Wanted,
+    /// The program and its arguments
+    #[arg(last = true, required = true)]
+    pub command: Vec<String>,
+}
+
 /// Switch chance out of addresses and become a program; `record` and `replay` start this
 #[derive(Debug, Args)]
 pub struct Launch {
+    /// Leave the program nothing but what is named here
+    #[arg(long)]
+    pub confined: bool,
+    #[arg(long, requires = "confined")]
+    pub readable: Vec<PathBuf>,
+    #[arg(long, requires = "confined")]
+    pub executable: Vec<PathBuf>,
+    #[arg(long, requires = "confined")]
+    pub writable: Vec<PathBuf>,
+    /// Where somebody listens who is to be asked about draws of entropy
+    #[arg(long)]
+    pub audit: Option<PathBuf>,
     /// What the loader puts in front of the program's libraries
     #[arg(long)]
     pub preload: OsString,

@@ -31,7 +31,7 @@ pub async fn run(args: Pull, printer: &Printer) -> anyhow::Result<ExitStatus> {
 }
 
 /// Finds the commit that is meant, of a model or else of a data set.
-async fn snapshot(client: &Client, from: &RepositoryAt) -> Result<Snapshot, Error> {
+pub(super) async fn snapshot(client: &Client, from: &RepositoryAt) -> Result<Snapshot, Error> {
     let (repository, revision) = (&from.repository, from.revision.as_deref().unwrap_or(BRANCH));
     let (kind, info) = match repositories::info(client, RepositoryKind::Model, repository, revision).await {
         Err(unknown) if unknown.is_unknown_repository() => {

@@ -1,20 +1,33 @@
 //! `reenact push`: sends what changed, prints the page's address.
 
+use std::path::{Path, PathBuf};
+
+use ::record::{capsule, runs};
 use client::hub::repositories::Visibility;
 use client::push::{self, Pushed};
+use spec::capsule::Capsule;
 use spec::name::RepositoryKind;
 
 use crate::args::remote::Push;
-use crate::commands::ExitStatus;
+use crate::commands::{ExitStatus, capsules};
 use crate::printer::Printer;
 use crate::settings;
 
 pub async fn run(args: Push, printer: &Printer) -> anyhow::Result<ExitStatus> {
     let client = settings::connect(&args.server)?;
+    let capsule = capsule_of(&args.path)?;
+    let packed = match &capsule {
+        Some(folder) => Some(capsules::packed(folder)?),
+        None => None,
+    };
+    if let Some((_, record)) = &packed {
+        warn(record, printer);
+    }
     let name = args.path.file_name().map_or("files".into(), |name| name.to_string_lossy());
-    let message = args.message.unwrap_or_else(|| format!("Push {name}"));
+    let what = if packed.is_some() { "capsule " } else { "" };
+    let message = args.message.unwrap_or_else(|| format!("Push {what}{name}"));
     let request = push::Push {
-        source: &args.path,
+        source: packed.as_ref().map_or(args.path.as_path(), |(staged, _)| staged.path()),
         kind: if args.dataset { RepositoryKind::Dataset } else { RepositoryKind::Model },
         repository: &args.repository,
         visibility: if args.public { Visibility::Public } else { Visibility::Private },
@@ -25,8 +38,33 @@ pub async fn run(args: Push, printer: &Printer) -> anyhow::Result<ExitStatus> {
         printer.warning(warning);
     }
     printer.note(summary(&pushed));
+    if let (Some(folder), Some(packed)) = (&capsule, &packed) {
+        capsules::pushed(folder, packed, (client.base(), &args.repository, pushed.revision))?;
+        printer.note(format_args!("run it again with `reenact replay {}`", args.repository));
+    }
     printer.answer(&pushed.url)?;
     Ok(ExitStatus::Success)
+}
+
+/// The capsule that is meant, if one is: a folder with a record, or a run that is known by a name.
+fn capsule_of(path: &Path) -> anyhow::Result<Option<PathBuf>> {
+    if path.exists() {
+        return Ok(capsule::is_capsule(path).then(|| path.to_owned()));
+    }
+    let home = settings::runs_folder()?;
+    Ok(path.to_str().and_then(|word| runs::find(&home, word).ok()))
+}
+
+/// Says what of a capsule others will see that its owner may not think of.
+fn warn(record: &Capsule, printer: &Printer) {
+    printer.warning(format_args!(
+        "whoever may read the repository can read all of the capsule: {} files of code, {} inputs, {} draws of entropy, \
+         and the paths, packages and processor of this machine",
+        record.code.len(),
+        record.inputs.len(),
+        record.entropy.n_draws
+    ));
+    record.warnings.iter().for_each(|warning| printer.warning(warning));
 }
 
 fn summary(pushed: &Pushed) -> String {

@@ -1,18 +1,20 @@
 //! `reenact record`: runs a command and writes down what made the run what it was.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 use ::record::recorder::{Pins, Recording, Wanted};
-use ::record::run::Means;
+use ::record::run::bell::Bell;
+use ::record::run::{Audit, Means};
 use ::record::{recorder, runs};
 use anyhow::Context;
 use spec::capsule::{Capsule, Exit};
-use tokio_util::sync::CancellationToken;
 
 use crate::args::reproducing::Record;
 use crate::commands::ExitStatus;
 use crate::printer::{self, Printer};
-use crate::{clock, settings, signals};
+use crate::{audit, clock, settings, signals};
 
 pub fn run(args: &Record, printer: &Printer) -> anyhow::Result<ExitStatus> {
     let home = settings::runs_folder()?;
@@ -33,19 +35,22 @@ pub fn run(args: &Record, printer: &Printer) -> anyhow::Result<ExitStatus> {
             metrics: args.wanted.metric_pattern.as_ref(),
         },
     };
-    let record = recorder::record(&means()?, &recording)?;
+    let audit = (!args.no_audit).then_some(audit::begin as Audit);
+    let record = recorder::record(&Means { audit, ..means(args.wanted.timeout)? }, &recording)?;
     runs::remember(&home, &folder, &record)?;
     summarise(&record, &folder, printer);
     Ok(ended(&record))
 }
 
-/// What a run is lent by this program. From here on the first Ctrl-C is the command's affair, which the terminal
-/// tells it too, and the record of how it ended is written; the second ends this program.
-pub(super) fn means() -> anyhow::Result<Means> {
-    signals::stop_on_signal(&CancellationToken::new())?;
+/// What a run is lent by this program. From here on signals are the command's affair: it is told of them, and the
+/// record of how it ended is written.
+pub(super) fn means(timeout: Option<Duration>) -> anyhow::Result<Means> {
+    let bell = Arc::new(Bell::default());
+    signals::pass_on(bell.clone())?;
     let own = std::env::current_exe().context("could not find this program")?;
     let launcher = vec![own.into_os_string(), "launch".into()];
-    Ok(Means { launcher, now_ms: clock::now_ms, out: printer::out, err: printer::err })
+    let (out, err) = (printer::out, printer::err);
+    Ok(Means { launcher, now_ms: clock::now_ms, out, err, bell, timeout, audit: None })
 }
 
 /// A folder that is not there yet, called after a run.
@@ -70,11 +75,17 @@ fn summarise(record: &Capsule, folder: &Path, printer: &Printer) {
         record.inputs.len(),
         record.outputs.len()
     ));
+    if entropy.n_tasked > 0 {
+        printer.note(format_args!(
+            "{} more draws in tasks of pools, each with a key of its own",
+            entropy.n_tasked
+        ));
+    }
     printer.note(format_args!("capsule: {}", folder.display()));
 }
 
 /// The command's own end, as a shell would give it.
-fn ended(record: &Capsule) -> ExitStatus {
+pub(super) fn ended(record: &Capsule) -> ExitStatus {
     match record.exit {
         Some(Exit::Code(code)) => ExitStatus::Of(u8::try_from(code).unwrap_or(1)),
         Some(Exit::Signal(signal)) => {

@@ -73,6 +73,12 @@ fn show(args: &RunsShow, printer: &Printer) -> anyhow::Result<ExitStatus> {
         "  entropy      {} draws, {} bytes, {n_processes} processes, {} left to cryptography",
         entropy.n_draws, entropy.n_bytes, entropy.n_passed
     ));
+    if entropy.n_tasked > 0 {
+        lines.push(format!(
+            "  entropy      {} more draws in tasks of pools, each task with a key of its own",
+            entropy.n_tasked
+        ));
+    }
     for (name, files) in [("code", &record.code), ("input", &record.inputs), ("output", &record.outputs)] {
         lines.extend(files.iter().map(|file| format!("  {name:<12} {}", told(file))));
     }

@@ -2,11 +2,13 @@
 //!
 //! Invariant: whatever came from a run is escaped; the page reads the same without its colours.
 
+mod earned;
+
 use std::fmt::Write;
 
-use spec::criteria::{Comparison, Finding, Series, TensorFinding, Verdict};
+use spec::criteria::{Comparison, Difference, Finding, Series, TensorFinding, Verdict};
 
-const STYLE: &str = include_str!("style.css");
+pub(super) const STYLE: &str = include_str!("style.css");
 
 /// The whole page.
 pub fn html(comparison: &Comparison) -> String {
@@ -24,6 +26,7 @@ pub fn html(comparison: &Comparison) -> String {
         id_a = id(comparison.a.id.as_deref()),
         id_b = id(comparison.b.id.as_deref()),
     );
+    page.push_str(&earned::badges(comparison));
     page.push_str(&criteria(&comparison.findings));
     if !comparison.causes.is_empty() {
         page.push_str("<h2>Likely causes</h2>\n<ol>\n");
@@ -38,6 +41,7 @@ pub fn html(comparison: &Comparison) -> String {
     }
     page.push_str(&tensors(&comparison.tensors));
     comparison.findings.iter().for_each(|finding| page.push_str(&differences(finding)));
+    page.push_str(&environments(&comparison.environments));
     page.push_str("</main>\n</body>\n</html>\n");
     page
 }
@@ -112,19 +116,19 @@ fn tensors(tensors: &[TensorFinding]) -> String {
         return String::new();
     }
     let mut text = "<h2>Tensors that differ</h2>\n<div class=\"wide\" tabindex=\"0\"><table>\n<thead><tr><th scope=\"col\">Tensor</th>\
-                    <th scope=\"col\">Type</th><th scope=\"col\">Elements</th><th scope=\"col\">Largest difference</th>\
+                    <th scope=\"col\">Where, first to last</th><th scope=\"col\">Type</th><th scope=\"col\">Elements</th><th scope=\"col\">Largest difference</th>\
                     <th scope=\"col\">of the larger</th><th scope=\"col\">ULP</th></tr></thead>\n<tbody>\n"
         .to_owned();
     for tensor in tensors.iter().take(LISTED) {
         let shape: Vec<String> = tensor.shape.iter().map(u64::to_string).collect();
-        // From one part in ten million, which is nothing, to all of it.
-        let heat = ((tensor.max_of_largest.max(1e-7).log10() + 7.0) / 7.0 * 60.0).clamp(0.0, 60.0);
+        let heat = 60.0 * warmth(tensor.max_of_largest);
         let _ = writeln!(
             text,
-            "<tr><th scope=\"row\">{}</th><td>{} ({})</td><td>{}</td>\
-             <td style=\"background: color-mix(in srgb, var(--heat) {heat:.0}%, transparent)\">{:e}</td>\
-             <td>{:e}</td><td>{}</td></tr>",
+            "<tr><th scope=\"row\">{}</th><td>{}</td><td>{} ({})</td><td>{}</td>\
+             <td style=\"background: color-mix(in srgb, var(--heat) {heat:.0}%, transparent)\">{:.3e}</td>\
+             <td>{:.3e}</td><td>{}</td></tr>",
             escaped(&tensor.name),
+            strip(&tensor.heat),
             escaped(&tensor.datatype),
             shape.join(", "),
             tensor.n_different,
@@ -138,6 +142,57 @@ fn tensors(tensors: &[TensorFinding]) -> String {
         let _ = writeln!(text, "<p>And {} more.</p>", tensors.len() - LISTED);
     }
     text
+}
+
+/// How warm a difference is, from 0 for one part in ten million of the largest number, which is nothing, to 1 for all of it.
+fn warmth(share: f64) -> f64 {
+    ((share.max(1e-7).log10() + 7.0) / 7.0).clamp(0.0, 1.0)
+}
+
+/// Where a tensor differs: one field for each stretch of it, empty where all is equal.
+fn strip(heat: &[f64]) -> String {
+    let fields: String = heat
+        .iter()
+        .enumerate()
+        .filter(|(_, share)| **share > 0.0)
+        .map(|(at, share)| {
+            // What differs at all can be seen.
+            let opacity = 0.15 + 0.85 * warmth(*share);
+            format!("<rect x=\"{at}\" width=\"1\" height=\"1\" fill-opacity=\"{opacity:.2}\"/>")
+        })
+        .collect();
+    let n_warm = heat.iter().filter(|share| **share > 0.0).count();
+    let n = heat.len();
+    format!(
+        "<svg class=\"strip\" viewBox=\"0 0 {} 1\" preserveAspectRatio=\"none\" role=\"img\" \
+         aria-label=\"differs in {n_warm} of {n} stretches\">{fields}</svg>",
+        n.max(1)
+    )
+}
+
+/// What both ran on, side by side.
+fn environments(facts: &[Difference]) -> String {
+    if facts.is_empty() {
+        return String::new();
+    }
+    let n_different = facts.iter().filter(|fact| fact.a != fact.b).count();
+    let mut text = format!(
+        "<h2>Environments</h2>\n<details{open}>\n<summary>{n} facts side by side, {n_different} of them different</summary>\n\
+         <div class=\"wide\" tabindex=\"0\"><table>\n<thead><tr><th scope=\"col\">What</th><th scope=\"col\">A</th>\
+         <th scope=\"col\">B</th></tr></thead>\n<tbody>\n",
+        open = if n_different > 0 { " open" } else { "" },
+        n = facts.len()
+    );
+    for Difference { what, a, b } in facts {
+        let cells = [what, a, b].map(|cell| escaped(cell));
+        let (class, mark) = if a == b { ("", "") } else { (" class=\"differs\"", " ≠") };
+        let _ = writeln!(
+            text,
+            "<tr{class}><th scope=\"row\">{}{mark}</th><td>{}</td><td>{}</td></tr>",
+            cells[0], cells[1], cells[2]
+        );
+    }
+    text + "</tbody></table></div>\n</details>\n"
 }
 
 /// The most tensors that are listed on a page.
@@ -164,7 +219,7 @@ fn differences(finding: &Finding) -> String {
     text + "</tbody></table></div>\n"
 }
 
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for letter in text.chars() {
         match letter {

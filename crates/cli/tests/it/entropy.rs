@@ -228,3 +228,55 @@ fn only_a_thread_or_program_that_is_known_is_matched_exactly() {
         assert_eq!(entropy(&home, &again)["n_weak"], n_weak, "{replayed}");
     }
 }
+
+/// Draws three times by an instruction of its own, and twice through the C library.
+const PAST: &str = r#"
+#define _GNU_SOURCE
+#include <stdio.h>
+#include <sys/random.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+int main(void) {
+    unsigned char bytes[16];
+    for (int i = 0; i < 3; i++) {
+        long n = 318;
+        __asm__ volatile("syscall" : "+a"(n) : "D"(bytes), "S"(16L), "d"(0L) : "rcx", "r11", "memory");
+        if (n != 16) return 1;
+        printf("%02x%02x%02x%02x\n", bytes[0], bytes[1], bytes[2], bytes[3]);
+    }
+    if (getrandom(bytes, 16, 0) != 16 || syscall(SYS_getrandom, bytes, 8, 0) != 8) return 2;
+    return 0;
+}
+"#;
+
+#[test]
+fn draws_past_the_c_library_are_counted_by_who_makes_them() {
+    let home = Home::new();
+    compile(&home, "past", PAST, &[]);
+    let ended = home.run(&["record", "-o", "a", "--", "./past"]);
+    let said = "past` drew entropy 3 times by system calls of its own";
+    assert!(ended.code == Some(0) && ended.stderr.contains(said), "{ended}");
+    let counted = entropy(&home, "a");
+    assert_eq!((&counted["n_bypassed"], &counted["n_draws"]), (&3.into(), &2.into()), "{counted}");
+    // Through a shell too, and nothing is counted where all goes through the C library.
+    let ended = home.run(&["record", "-o", "b", "--", "sh", "-c", "./past; ./past"]);
+    assert!(ended.code == Some(0) && ended.stderr.contains("drew entropy 6 times"), "{ended}");
+    compile(&home, "sources", PROGRAM, &[]);
+    home.ask(&["record", "-o", "c", "--", "./sources"]);
+    assert_eq!(entropy(&home, "c")["n_bypassed"], 0);
+    home.ask(&["record", "--no-audit", "-o", "d", "--", "./past"]);
+    assert_eq!(entropy(&home, "d")["n_bypassed"], Value::Null);
+    home.ask(&["record", "-o", "e", "--", "./past"]);
+    let report = home.run(&["verify", "a", "e"]);
+    assert!(report.stdout.contains("likely because") && report.stdout.contains(said), "{report}");
+}
+
+#[test]
+fn draws_of_a_static_program_are_counted() {
+    let home = Home::new();
+    compile(&home, "static", PAST, &["-static"]);
+    let ended = home.run(&["record", "-o", "a", "--", "./static"]);
+    let said = ["is linked statically", "static` drew entropy 5 times"];
+    assert!(ended.code == Some(0) && said.iter().all(|said| ended.stderr.contains(said)), "{ended}");
+}

@@ -27,6 +27,8 @@ fn every_command_shows_how_it_is_used() {
         "replay",
         "verify",
         "runs",
+        "doctor",
+        "variance",
     ] {
         let ended = home.run(&[command, "--help"]);
         assert!(

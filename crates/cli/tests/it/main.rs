@@ -1,7 +1,11 @@
 //! The real binary, driven as people drive it: what it prints, how it ends, and whole flows with a server.
 
 #[cfg(test)]
+mod attesting;
+#[cfg(test)]
 mod demo;
+#[cfg(test)]
+mod diagnosing;
 #[cfg(test)]
 mod entropy;
 #[cfg(test)]
@@ -10,6 +14,8 @@ mod errors;
 mod flows;
 #[cfg(test)]
 mod help;
+#[cfg(test)]
+mod hooks;
 #[cfg(test)]
 mod kills;
 #[cfg(test)]
@@ -23,4 +29,5 @@ mod reproducing;
 #[cfg(test)]
 mod server;
 #[cfg(test)]
+mod signals;
 mod verifying;

@@ -150,3 +150,20 @@ fn a_command_whose_words_cannot_be_kept_goes_on_and_the_record_says_so() {
     assert!(ended.stderr.contains("`stdout.txt` is cut"), "{}", ended.stderr);
     assert_eq!(capsule(&home, "a")["state"], "complete");
 }
+
+#[test]
+fn an_environment_in_the_folder_of_a_run_is_no_code_of_its() {
+    let home = Home::new();
+    let site = "venv/lib/python3.11/site-packages";
+    home.write(&format!("{site}/package.py"), "name = 'found'\n");
+    home.write("own.py", "name = 'own'\n");
+    home.write(
+        "t.py",
+        format!("import sys\nsys.path.append('{site}')\nimport own, package\nprint(package.name)\n"),
+    );
+    home.ask(&["record", "-o", "a", "--", &python(), "t.py"]);
+    let text = fs::read(home.path().join("a/capsule.json")).unwrap();
+    let record: Value = serde_json::from_slice(&text).unwrap();
+    let code: Vec<_> = record["code"].as_array().unwrap().iter().map(|file| &file["path"]).collect();
+    assert_eq!(code, ["own.py", "t.py"]);
+}

@@ -9,14 +9,32 @@ pub fn python() -> String {
     std::env::var("REENACT_TEST_PYTHON").unwrap_or_else(|_| "python3".to_owned())
 }
 
-/// Records a script twice, replays the first, and compares.
-fn check(script: &str) {
-    // Threads of libraries that wait by turning would fight the other tests for the processor.
-    let home = Home::new().with("OMP_NUM_THREADS", "1").with("OPENBLAS_NUM_THREADS", "1");
+/// A Python that has PyTorch, where this machine has one.
+pub fn torch_python() -> Option<String> {
+    std::env::var("REENACT_TEST_TORCH_PYTHON").ok()
+}
+
+/// The text of one of the examples.
+pub fn example(script: &str) -> Vec<u8> {
     let source = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/reproduce/");
-    home.write(script, std::fs::read(format!("{source}{script}")).unwrap());
+    std::fs::read(format!("{source}{script}")).unwrap()
+}
+
+/// Records a script twice, replays the first, and compares.
+fn check(script: &str) -> Home {
+    check_with(&python(), script)
+}
+
+fn check_with(python: &str, script: &str) -> Home {
+    check_in(Home::new(), python, script)
+}
+
+fn check_in(home: Home, python: &str, script: &str) -> Home {
+    // Threads of libraries that wait by turning would fight the other tests for the processor.
+    let home = home.with("OMP_NUM_THREADS", "1").with("OPENBLAS_NUM_THREADS", "1");
+    home.write(script, example(script));
     for name in ["first", "second"] {
-        home.ask(&["record", "-o", name, "--", &python(), script]);
+        home.ask(&["record", "-o", name, "--", python, script]);
     }
     let natively = home.run(&["verify", "first", "second"]);
     assert!(natively.code == Some(1) && natively.stdout.contains("verdict: different"), "{natively}");
@@ -34,6 +52,7 @@ fn check(script: &str) {
     let entropy = std::fs::read_dir(home.path().join("first/entropy")).unwrap();
     let n_bytes: u64 = entropy.map(|log| log.unwrap().metadata().unwrap().len()).sum();
     assert!(n_bytes < 100_000, "{script} left {n_bytes} bytes of entropy");
+    home
 }
 
 #[test]
@@ -54,4 +73,33 @@ fn boosted_trees_with_drawn_seeds_train_again_to_the_same_bits() {
 #[test]
 fn workers_by_fork_spawn_and_forkserver_draw_the_same_again() {
     check("workers.py");
+}
+
+#[test]
+fn tasks_that_any_worker_of_a_pool_may_take_draw_the_same_again() {
+    let home = check("pools.py");
+    let shown = home.ask(&["runs", "show", "first"]);
+    assert!(shown.contains("in tasks of pools, each task with a key of its own"), "{shown}");
+}
+
+#[test]
+fn a_network_of_keras_on_jax_trains_again_to_the_same_bits_and_says_its_losses() {
+    // Keras keeps settings in the user's home, which in a test is the folder of the run.
+    let settings = tempfile::tempdir().unwrap();
+    std::fs::write(settings.path().join("keras.json"), "{}\n").unwrap();
+    let home = Home::new().with("KERAS_HOME", settings.path().to_str().unwrap());
+    let home = check_in(home, &python(), "keras_lenet.py");
+    let record: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(home.path().join("first/capsule.json")).unwrap()).unwrap();
+    assert_eq!(record["metrics"]["loss"].as_array().unwrap().len(), 2, "{}", record["metrics"]);
+    // Tensors are compared: the archive has a time stamp, and its settings another order of bytes.
+    let report = home.run(&["verify", "first", "second", "--json"]);
+    assert!(report.stdout.contains("lenet.keras: layers/"), "{report}");
+}
+
+#[test]
+fn a_network_of_pytorch_with_loader_workers_trains_again_to_the_same_bits() {
+    if let Some(python) = torch_python() {
+        check_with(&python, "torch_lenet.py");
+    }
 }

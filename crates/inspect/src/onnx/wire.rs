@@ -8,13 +8,13 @@ use crate::limits;
 
 /// The key of a field, and of a number the number itself.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Field {
-    pub(super) number: u64,
-    pub(super) wire: Wire,
+pub(crate) struct Field {
+    pub(crate) number: u64,
+    pub(crate) wire: Wire,
 }
 
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Wire {
+pub(crate) enum Wire {
     Number(u64),
     /// So many bytes follow: a text, a message, a list of numbers.
     Bytes(u64),
@@ -23,7 +23,7 @@ pub(super) enum Wire {
 }
 
 /// The next field before `end`, or none where the message ends there.
-pub(super) fn field(reader: &mut Reader<'_>, end: u64) -> Result<Option<Field>, Error> {
+pub(crate) fn field(reader: &mut Reader<'_>, end: u64) -> Result<Option<Field>, Error> {
     let at = reader.at();
     if at >= end {
         return Ok(None);
@@ -51,18 +51,18 @@ pub(super) fn field(reader: &mut Reader<'_>, end: u64) -> Result<Option<Field>, 
 }
 
 /// Skips what follows a key.
-pub(super) fn skip(reader: &mut Reader<'_>, wire: Wire) -> Result<(), Error> {
+pub(crate) fn skip(reader: &mut Reader<'_>, wire: Wire) -> Result<(), Error> {
     reader.skip(n_bytes(wire))
 }
 
 /// A text of `n` bytes; a longer one than names are is cut.
-pub(super) fn text(reader: &mut Reader<'_>, n: u64) -> Result<String, Error> {
+pub(crate) fn text(reader: &mut Reader<'_>, n: u64) -> Result<String, Error> {
     let bytes = reader.take(n, limits::NAME_BYTES as usize)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// A number of seven bits a byte, the lowest first.
-pub(super) fn varint(reader: &mut Reader<'_>) -> Result<u64, Error> {
+pub(crate) fn varint(reader: &mut Reader<'_>) -> Result<u64, Error> {
     let at = reader.at();
     let mut value = 0_u64;
     for i in 0..10 {

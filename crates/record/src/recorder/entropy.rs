@@ -48,6 +48,7 @@ pub(crate) fn seal(folder: &Path) -> Result<Seen, Error> {
         let is_kept = |record: &Record<'_>| {
             [layout::DRAW, layout::MODULE, layout::SPAWN, layout::THREAD, layout::DIVERGENCE]
                 .contains(&record.kind)
+                && !(record.kind == layout::DRAW && record.outcome == layout::TASKED)
         };
         let kept = log.with(is_kept);
         crate::capsule::replace(&path, &kept)?;
@@ -86,6 +87,7 @@ fn take(seen: &mut Seen, process: &str, log: &Log<'_>) {
             layout::DRAW => {
                 let count = match record.outcome {
                     layout::PASSED => &mut entropy.n_passed,
+                    layout::TASKED => &mut entropy.n_tasked,
                     _ => &mut entropy.n_draws,
                 };
                 *count += 1;

@@ -94,7 +94,7 @@ pub(crate) fn gather(
             }
             let file = take(&path, &name, (place, folder::OUTPUTS), None)?;
             gathered.outputs.push(file);
-        } else if used.is_read && !used.is_written && (inside.is_some() || !is_of_system(&path)) {
+        } else if used.is_read && !used.is_written && !is_elsewhere(&path, inside.as_deref()) {
             let (kind, files) = match is_code(&path) {
                 true => (folder::CODE, &mut gathered.code),
                 false => (folder::INPUTS, &mut gathered.inputs),
@@ -171,7 +171,7 @@ fn is_ignored(path: &Path, place: &Place<'_>) -> bool {
     // A replay works in a folder of its own capsule.
     let is_work = place.folder.starts_with(place.capsule) && path.starts_with(place.folder);
     path.starts_with(place.capsule) && !is_work
-        || path.starts_with(place.shim)
+        || path.starts_with(place.shim.folder())
         || path.components().any(|part| part.as_os_str() == "__pycache__" || part.as_os_str() == ".git")
 }
 
@@ -184,13 +184,23 @@ pub(crate) fn named_there(path: &Path, there: &Path, place: &Place<'_>) -> Optio
     (!is_own && !is_of_system(&path) && !path.is_dir()).then_some(name)
 }
 
+/// Whether a file is no part of the run's own: of an installed system, or of an environment that lies in its folder, whose
+/// packages are recorded by their versions.
+fn is_elsewhere(path: &Path, inside: Option<&str>) -> bool {
+    inside.map_or_else(|| is_of_system(path), |name| is_of_python(&format!("/{name}")))
+}
+
+fn is_of_python(text: &str) -> bool {
+    ["/site-packages/", "/dist-packages/", "/lib/python3", "/pyvenv.cfg"]
+        .iter()
+        .any(|part| text.contains(part))
+}
+
 /// Whether a path outside of the run's folder is part of an installed system or of a Python.
 pub(crate) fn is_of_system(path: &Path) -> bool {
     let text = path.to_string_lossy();
     SYSTEM.iter().any(|folder| text.starts_with(folder))
-        || ["/site-packages/", "/dist-packages/", "/lib/python3", "/pyvenv.cfg"]
-            .iter()
-            .any(|part| text.contains(part))
+        || is_of_python(&text)
         || text.ends_with(".so")
         || text.contains(".so.")
 }

@@ -1,13 +1,15 @@
-//! Metrics that a run says in its output, as series of numbers.
+//! Metrics of a run, as series of numbers: those that the hooks took from its frameworks, and those that it printed.
 //!
-//! A pattern of the user's, or the words by which trainings call their metrics. Invariant: a number is taken as
-//! it was printed, and a line that has none adds nothing.
+//! The latter by a pattern of the user's, or the words by which trainings call their metrics. Invariants: a number
+//! is taken as it was printed, and a line that has none adds nothing; of processes that measured the same, the
+//! first by its path is taken, since they wrote as they came.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
 use regex::Regex;
+use spec::diagnosis::Fact;
 
 use crate::error::{Error, at};
 
@@ -16,6 +18,47 @@ const USUAL: &str = r"(?i)\b((?:(?:train|training|val|valid|validation|test|eval
 
 /// The longest output that is searched, in bytes.
 const SEARCHED_BYTES: usize = 64 * 1024 * 1024;
+
+/// What the hooks in Python had to say.
+#[derive(Debug, Default)]
+pub(crate) struct Hooked {
+    pub series: BTreeMap<String, Vec<f64>>,
+    pub warnings: Vec<String>,
+    /// What a run did that another might do otherwise, where somebody wants to know.
+    pub facts: Vec<Fact>,
+}
+
+/// One line of theirs.
+#[derive(serde::Deserialize)]
+struct Line {
+    process: String,
+    metric: Option<String>,
+    /// As text, because JSON has neither infinity nor NaN.
+    value: Option<String>,
+    warning: Option<String>,
+}
+
+/// Reads what the hooks wrote; nothing where none did.
+pub(crate) fn hooked(lines: &Path) -> Hooked {
+    let bytes = fs::read(lines).unwrap_or_default();
+    let text = String::from_utf8_lossy(bytes.get(..SEARCHED_BYTES).unwrap_or(&bytes));
+    let mut by_process: BTreeMap<(String, String), Vec<f64>> = BTreeMap::new();
+    let mut warnings = std::collections::BTreeSet::new();
+    for line in text.lines().filter_map(|line| serde_json::from_str::<Line>(line).ok()) {
+        warnings.extend(line.warning);
+        let value = line.value.and_then(|value| value.parse().ok());
+        if let (Some(metric), Some(value)) = (line.metric, value) {
+            by_process.entry((line.process, metric)).or_default().push(value);
+        }
+    }
+    let mut facts: Vec<Fact> = text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    facts.sort_by(|a, b| (&a.fact, &a.what, &a.place).cmp(&(&b.fact, &b.what, &b.place)));
+    let mut series = BTreeMap::new();
+    for ((_, metric), values) in by_process {
+        series.entry(metric).or_insert(values);
+    }
+    Hooked { series, warnings: warnings.into_iter().collect(), facts }
+}
 
 /// Series by name, each in the order in which it was printed.
 pub(crate) fn read(output: &Path, pattern: Option<&Regex>) -> Result<BTreeMap<String, Vec<f64>>, Error> {

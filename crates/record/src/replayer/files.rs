@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use spec::capsule::{Capsule, File};
 
@@ -17,7 +17,11 @@ use crate::recorder::entropy::Opened;
 use crate::recorder::files::{is_of_system, named_there};
 
 /// Puts what the capsule holds into the folder of a replay, and looks for the rest where it was.
-pub(crate) fn restore(capsule: &Path, recorded: &Capsule, work: &Path) -> Result<(), Error> {
+pub(crate) fn restore(
+    capsule: &Path,
+    recorded: &Capsule,
+    (work, places): (&Path, &[PathBuf]),
+) -> Result<(), Error> {
     for (kind, files) in [(folder::CODE, &recorded.code), (folder::INPUTS, &recorded.inputs)] {
         for file in files {
             match file.is_held {
@@ -25,7 +29,7 @@ pub(crate) fn restore(capsule: &Path, recorded: &Capsule, work: &Path) -> Result
                     let to = folder::copy_into(&capsule.join(kind).join(&file.path), work, &file.path)?;
                     make_writable(&to)?;
                 }
-                false => find(file, recorded, work)?,
+                false => find(file, recorded, (work, places))?,
             }
         }
     }
@@ -37,18 +41,24 @@ pub(crate) fn restore(capsule: &Path, recorded: &Capsule, work: &Path) -> Result
     Ok(())
 }
 
-/// A file that was recorded by its digest alone must still lie where it was.
-fn find(file: &File, recorded: &Capsule, work: &Path) -> Result<(), Error> {
+/// A file that was recorded by its digest alone must lie where it was, or, where it belongs into the folder of the
+/// run, among the places that were named.
+fn find(file: &File, recorded: &Capsule, (work, places): (&Path, &[PathBuf])) -> Result<(), Error> {
+    let is_inside = spec::capsule::stays_inside(&file.path);
     let place = Path::new(&recorded.folder).join(&file.path);
-    if !place.is_file() {
-        return Err(Error::NoInput(file.path.clone()));
-    }
-    let (found, _) = folder::digest(&place)?;
-    if found != file.sha256 {
-        let (found, recorded) = (found.to_string(), file.sha256.to_string());
-        return Err(Error::InputChanged { path: file.path.clone(), found, recorded });
-    }
-    if spec::capsule::stays_inside(&file.path) {
+    let found = if place.is_file() { Some(folder::digest(&place)?.0) } else { None };
+    let place = match found {
+        Some(found) if found == file.sha256 => place,
+        found => match (among(file, places)?, found) {
+            (Some(named), _) if is_inside => named,
+            (_, Some(found)) => {
+                let (found, recorded) = (found.to_string(), file.sha256.to_string());
+                return Err(Error::InputChanged { path: file.path.clone(), found, recorded });
+            }
+            _ => return Err(Error::NoInput(file.path.clone())),
+        },
+    };
+    if is_inside {
         folder::copy_into(&place, work, &file.path)?;
     }
     Ok(())
@@ -74,6 +84,23 @@ pub(crate) fn stray(record: &mut Capsule, opened: &[Opened], from: &Path, place:
         ));
     }
     record.strayed = strayed.into_iter().collect();
+}
+
+/// The file with the recorded bytes among places: files, or folders that are looked through.
+fn among(file: &File, places: &[PathBuf]) -> Result<Option<PathBuf>, Error> {
+    let mut left = places.to_vec();
+    while let Some(place) = left.pop() {
+        let about = fs::symlink_metadata(&place).map_err(at("look at", &place))?;
+        if about.is_dir() {
+            let entries = fs::read_dir(&place).map_err(at("read the folder", &place))?;
+            left.extend(entries.filter_map(|entry| Some(entry.ok()?.path())));
+        } else if place.metadata().is_ok_and(|about| about.is_file() && about.len() == file.n_bytes)
+            && folder::digest(&place)?.0 == file.sha256
+        {
+            return Ok(Some(place));
+        }
+    }
+    Ok(None)
 }
 
 fn make_writable(path: &Path) -> Result<(), Error> {

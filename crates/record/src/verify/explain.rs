@@ -2,10 +2,10 @@
 //!
 //! Invariant: a cause is said only where there is evidence of it in the records.
 
+use spec::capsule::facts::facts;
 use spec::capsule::{Divergence, Kind, Place};
 use spec::criteria::{Criterion, Finding, Verdict};
 
-use super::environment::facts;
 use super::side::Side;
 
 pub(super) fn causes(a: &Side, b: &Side, findings: &[Finding], verdict: Verdict) -> Vec<String> {
@@ -47,7 +47,10 @@ pub(super) fn causes(a: &Side, b: &Side, findings: &[Finding], verdict: Verdict)
     if [a, b].iter().all(|record| record.kind == Kind::Recording) && a.id != b.id {
         causes.push("neither run is a replay of the other, so each drew entropy of its own".to_owned());
     }
-    let bypassed = a.warnings.iter().chain(&b.warnings).filter(|warning| warning.contains("not seen"));
+    let is_of_bypass = |warning: &&String| {
+        ["was not seen", "were not recorded and cannot"].iter().any(|words| warning.contains(words))
+    };
+    let bypassed = a.warnings.iter().chain(&b.warnings).filter(is_of_bypass);
     causes.extend(bypassed.cloned());
     causes.dedup();
     causes

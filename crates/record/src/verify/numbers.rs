@@ -3,6 +3,7 @@
 //! Invariant: numbers are equal where their bits are; two different NaNs differ, and 0.0 and -0.0 do too.
 
 use half::{bf16, f16};
+use spec::criteria::STRETCHES;
 use spec::tensor::Datatype;
 
 /// How far two tensors are from each other, filled piece by piece.
@@ -16,9 +17,29 @@ pub(super) struct Distance {
     pub max_ulp: u64,
     /// The largest finite number of both tensors, without its sign.
     pub largest: f64,
+    /// How many elements there are in all.
+    n_elements: u64,
+    /// The largest difference in each stretch.
+    stretches: [f64; STRETCHES],
 }
 
 impl Distance {
+    /// Nothing so far, of so many elements.
+    pub(super) fn of(n_elements: u64) -> Self {
+        Self { n_elements, ..Self::default() }
+    }
+
+    /// The largest difference in each stretch as a share of the largest number; of what has no type, 1 where it differs.
+    pub(super) fn heat(&self) -> Vec<f64> {
+        let n = usize::try_from(self.n_elements).unwrap_or(STRETCHES).min(STRETCHES);
+        let share = |absolute: &f64| match (*absolute, self.largest) {
+            (0.0, _) => 0.0,
+            (_, 0.0) => 1.0,
+            (absolute, largest) => (absolute / largest).min(1.0),
+        };
+        self.stretches.iter().take(n).map(share).collect()
+    }
+
     /// Adds two pieces of the same length, whole elements each. Without a type each byte is an element.
     pub(super) fn add(&mut self, datatype: Option<Datatype>, a: &[u8], b: &[u8]) {
         let width = datatype.and_then(Datatype::n_bytes).unwrap_or(1);
@@ -32,15 +53,19 @@ impl Distance {
             if a != b {
                 self.first_different.get_or_insert(self.n_compared);
                 self.n_different += 1;
-                if let Some((a, b)) = values {
-                    self.add_pair(a, b);
+                let apart = values.map_or(1.0, |(a, b)| self.add_pair(a, b));
+                let n = self.n_elements.clamp(1, STRETCHES as u64);
+                let at = u128::from(self.n_compared) * u128::from(n) / u128::from(self.n_elements.max(1));
+                if let Some(stretch) = usize::try_from(at).ok().and_then(|at| self.stretches.get_mut(at)) {
+                    *stretch = stretch.max(apart);
                 }
             }
             self.n_compared += 1;
         }
     }
 
-    fn add_pair(&mut self, a: Number, b: Number) {
+    /// Adds two numbers; how far they are apart.
+    fn add_pair(&mut self, a: Number, b: Number) -> f64 {
         let absolute = (a.value - b.value).abs();
         // A difference that is no number is as large as can be.
         let absolute = if absolute.is_nan() { f64::INFINITY } else { absolute };
@@ -50,6 +75,8 @@ impl Distance {
         self.max_relative = self.max_relative.max(if relative.is_nan() { f64::INFINITY } else { relative });
         let apart = u64::try_from(a.place.abs_diff(b.place)).unwrap_or(u64::MAX);
         self.max_ulp = self.max_ulp.max(apart);
+        // Two zeros differ by their signs.
+        if absolute == 0.0 { f64::MIN_POSITIVE } else { absolute }
     }
 
     /// The largest difference as a share of the largest number.
@@ -112,7 +139,7 @@ mod tests {
 
     fn of(a: &[f64], b: &[f64]) -> Distance {
         let bytes = |values: &[f64]| values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<_>>();
-        let mut distance = Distance::default();
+        let mut distance = Distance::of(a.len() as u64);
         distance.add(Some(Datatype::Fp64), &bytes(a), &bytes(b));
         distance
     }
@@ -123,6 +150,16 @@ mod tests {
         assert_eq!((distance.n_different, distance.first_different, distance.max_ulp), (1, Some(1), 1));
         assert_eq!(distance.max_of_largest(), f64::EPSILON * 2.0 / 4.0);
         assert_eq!(of(&[f64::MIN_POSITIVE], &[-f64::MIN_POSITIVE]).max_ulp, 2 * f64::MIN_POSITIVE.to_bits());
+    }
+
+    #[test]
+    fn where_two_tensors_differ_is_told_by_stretches() {
+        assert_eq!(of(&[1.0, 2.0, 4.0], &[1.0, 3.0, 4.0]).heat(), [0.0, 0.25, 0.0]);
+        let (a, mut b) = (vec![1.0; 6400], vec![1.0; 6400]);
+        (b[0], b[6399]) = (2.0, f64::NAN);
+        let heat = of(&a, &b).heat();
+        assert!(heat.len() == 32 && heat[0] == 0.5 && heat[31] == 1.0 && heat[1..31] == [0.0; 30]);
+        assert_eq!(Distance::of(0).heat(), [0.0; 0]);
     }
 
     #[test]

@@ -59,6 +59,15 @@ pub(super) fn compare(a: &Side, b: &Side) -> Result<Finding, Error> {
     Ok(Finding { criterion: Criterion::Outcome, standing, summary, differences })
 }
 
+/// All predictions of a run, row by row, in the order of their files' names.
+pub(crate) fn all(side: &Side) -> Result<Vec<Vec<u8>>, Error> {
+    let mut rows = Vec::new();
+    for (name, path) in side.of(Kind::Predictions) {
+        rows.extend(predictions(name, path)?);
+    }
+    Ok(rows)
+}
+
 /// What differs in two files whose rows are equal.
 fn beside(name: &str, a: &Path, b: &Path) -> Result<Option<Difference>, Error> {
     let told = |path: &Path| -> Result<String, Error> {

@@ -15,9 +15,9 @@ use super::{NOTHING, differs};
 use crate::capsule as folder;
 use crate::error::{Error, at};
 
-pub(super) struct Side {
+pub(crate) struct Side {
     name: String,
-    pub(super) record: Option<Capsule>,
+    pub(crate) record: Option<Capsule>,
     /// The outputs that are there, by their path in the run's folder.
     outputs: BTreeMap<String, PathBuf>,
     /// Digests of the outputs that are not.
@@ -75,7 +75,7 @@ pub(super) fn kind(path: &str) -> Kind {
 
 impl Side {
     /// Opens a capsule, or a plain folder all of whose files are outputs.
-    pub(super) fn open(path: &Path) -> Result<Self, Error> {
+    pub(crate) fn open(path: &Path) -> Result<Self, Error> {
         let name = path.display().to_string();
         if !folder::is_capsule(path) {
             if !path.is_dir() {
@@ -99,6 +99,16 @@ impl Side {
 
     pub(super) fn named(&self) -> criteria::Side {
         criteria::Side { name: self.name.clone(), id: self.record.as_ref().map(|record| record.id.clone()) }
+    }
+
+    /// The outputs of one kind that are there.
+    pub(super) fn of(&self, wanted: Kind) -> impl Iterator<Item = (&String, &PathBuf)> {
+        self.outputs.iter().filter(move |(path, _)| kind(path) == wanted)
+    }
+
+    /// Where an output is, if it is there.
+    pub(super) fn place(&self, path: &str) -> Option<&Path> {
+        self.outputs.get(path).map(PathBuf::as_path)
     }
 
     /// The digest of an output, if the run has it.

@@ -191,6 +191,7 @@ impl Count {
                 max_absolute: told(tensor_a, distance.max_absolute),
                 max_relative: told(tensor_a, distance.max_relative),
                 max_ulp: distance.max_ulp,
+                heat: distance.heat(),
                 max_of_largest: if tensor_a.datatype.is_some() {
                     finite(distance.max_of_largest())
                 } else {
@@ -243,8 +244,9 @@ pub(super) fn are_equal(a: (&Path, &File), b: (&Path, &File)) -> Result<bool, Er
 }
 
 fn distance(a: ((&Path, &File), &Tensor), b: ((&Path, &File), &Tensor)) -> Result<Distance, Error> {
-    let mut distance = Distance::default();
     let datatype = a.1.datatype;
+    let width = datatype.and_then(spec::tensor::Datatype::n_bytes).unwrap_or(1).max(1);
+    let mut distance = Distance::of(a.1.bytes.n_bytes() / width as u64);
     pieces((a.0, &a.1.bytes), (b.0, &b.1.bytes), |piece_a, piece_b| {
         distance.add(datatype, piece_a, piece_b);
         true
@@ -272,6 +274,24 @@ fn pieces(
         done += n as u64;
     }
     Ok(false)
+}
+
+/// Reads a range piece by piece.
+pub(super) fn each_piece(
+    from: (&Path, &File),
+    bytes: &Bytes,
+    mut take: impl FnMut(&[u8]),
+) -> Result<(), Error> {
+    let n_bytes = bytes.n_bytes();
+    let mut space = vec![0; PIECE_BYTES];
+    let mut done = 0;
+    while done < n_bytes {
+        let n = usize::try_from(n_bytes - done).unwrap_or(usize::MAX).min(PIECE_BYTES);
+        fill(from, bytes, done, &mut space[..n])?;
+        take(&space[..n]);
+        done += n as u64;
+    }
+    Ok(())
 }
 
 fn fill((path, file): (&Path, &File), bytes: &Bytes, from: u64, space: &mut [u8]) -> Result<(), Error> {

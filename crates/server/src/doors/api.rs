@@ -16,6 +16,7 @@ use crate::error::Error;
 
 pub mod accounts;
 pub mod apps;
+pub mod attestations;
 pub mod endpoints;
 pub mod events;
 pub mod grants;

@@ -35,6 +35,7 @@ pub mod sessions;
 pub mod sharing;
 pub mod sign_up;
 pub mod tokens;
+pub mod training;
 pub mod views;
 pub mod visitor;
 pub mod web_app;

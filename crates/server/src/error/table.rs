@@ -80,6 +80,8 @@ codes! {
     BadName: "bad-name", 400, "A name is not allowed", "use letters, digits, `-`, `_` and `.`";
     BadRequest: "bad-request", 400, "The request could not be understood", "compare it with the description at `/api/v1/`";
     BadCard: "bad-card", 400, "The card's front matter could not be read", "it is YAML between two lines of `---` at the top of `README.md`";
+    BadAttestation: "bad-attestation", 400, "The attestation does not hold", "replay what is on `main` now with `reenact replay OWNER/NAME`, and attest that";
+    AlreadyAttested: "already-attested", 409, "The replay was attested before", "replay it once more for another attestation; whoever made one can take it back on the model's page";
     PathCollision: "path-collision", 400, "A file cannot stand where a folder is", "delete the one before you add the other";
     TooLarge: "too-large", 413, "The request is too large", "send less at once, or have the operator raise the limit";
     TooSlow: "too-slow", 408, "The request took too long to arrive", "try again on a better connection";

@@ -15,13 +15,16 @@ use serde_json::json;
 use server::ops::access::Actor as Asking;
 use server::ops::repositories::Visibility;
 use server::ops::{apps, facts};
+use spec::attestation::Attestation;
 use spec::digest::Sha256;
 use spec::name::{RepositoryKind, RepositoryName};
 use store::db::answers::{self, By, NewAnswer};
 use store::db::apps::{self as app_rows, NewApp};
+use store::db::attestations::{self, NewAttestation};
 use store::db::endpoints::{self, NewEndpoint, NewState};
 use store::db::{accounts, links, repositories, revisions};
 
+use crate::attestations::{push_capsule, signed, statement};
 use crate::server::{Actor, Server, file, header, ndjson};
 
 const ROUTER: &str = include_str!("../../src/router.rs");
@@ -219,6 +222,43 @@ async fn webhook(server: &Server, path: &str) -> (String, String) {
     (id, sent["id"].to_string())
 }
 
+/// An attestation of Bob's of that model, and a body with which this actor would make another.
+async fn attestation(server: &Server, actor: Actor, name: &str) -> (String, String) {
+    let db = &server.app.store.db;
+    let full_name = format!("alice/{name}").parse().unwrap();
+    let model = repositories::by_name(db, RepositoryKind::Model, &full_name).await.unwrap().unwrap();
+    let bob = accounts::by_name(db, "bob").await.unwrap().unwrap();
+    let revision = push_capsule(server, name).await;
+    let by = match actor {
+        Actor::Asker => "carol",
+        Actor::Writer => "dave",
+        Actor::Admin => "root",
+        Actor::Reader | Actor::Owner | Actor::Session | Actor::Forged => "alice",
+        Actor::Nobody | Actor::BadToken | Actor::Stranger => "bob",
+    };
+    let said = statement(name, &revision, &format!("replay {}", server.next_number()));
+    let said = Attestation { by: Some(by.to_owned()), ..said };
+    let summary = json!({
+        "capsule": "5ebddfb4f2e8", "sha256": "", "revision": "", "verdict": "bitwise", "criteria": {}, "machine": {},
+        "stated": "",
+    });
+    let new = NewAttestation {
+        repository: model.id,
+        account: bob.id,
+        key: "a key",
+        jwk: r#"{"kty":"OKP","crv":"Ed25519","x":""}"#,
+        capsule: "",
+        replay: &server.next_number().to_string(),
+        is_same: true,
+        is_independent: true,
+        summary: &summary.to_string(),
+        statement: "{}",
+        now_ms: model.created_ms,
+    };
+    let made = attestations::create(db, &new, i64::MAX).await.unwrap();
+    (made.id.to_string(), signed(said, by.as_bytes()[0]).to_string())
+}
+
 /// Gives a model of Alice's an endpoint and an app that are stopped.
 async fn stop_endpoint(server: &Server, name: &str) {
     let db = &server.app.store.db;
@@ -279,15 +319,7 @@ async fn ask(
     let kind = if path.contains("/datasets/") { "dataset" } else { "model" };
     let name = match method.is_safe() {
         true => visibility.to_owned(),
-        false => match fresh.get(&(kind, visibility.to_owned())) {
-            Some(name) => name.clone(),
-            None => {
-                let name = format!("{visibility}-{}", server.next_number());
-                prepare(server, &name, (kind, visibility)).await;
-                fresh.insert((kind, visibility.to_owned()), name.clone());
-                name
-            }
-        },
+        false => unchanged(server, fresh, (kind, visibility)).await,
     };
     let mut filled = fill(method, path, &name);
     let mut secret = String::new();
@@ -311,13 +343,23 @@ async fn ask(
     if path.contains("{key}") {
         filled = filled.replace("{key}", &app_address(server, &name).await);
     }
+    if kind == "model" && (path.contains("attestation") || (path.ends_with("/training") && !method.is_safe()))
+    {
+        let id;
+        (id, secret) = attestation(server, actor, &name).await;
+        filled = filled.replace("{attestation}", &id);
+        if path.ends_with("/training") {
+            secret = id;
+        }
+    }
     if path.contains("{webhook}") {
         let (webhook, delivery) = webhook(server, &format!("/api/v1/{kind}s/alice/{name}/webhooks")).await;
         filled = filled.replace("{webhook}", &webhook).replace("{delivery}", &delivery);
     }
     let request = server.request(actor, method.clone(), &filled);
     let csrf = if actor == Actor::Session { server.csrf().await } else { String::new() };
-    let request = match body(method, path, (&name, &secret)).or_else(|| form(method, path, (&name, &csrf))) {
+    let meant = if path.ends_with("/training") { &secret } else { &name };
+    let request = match body(method, path, (&name, &secret)).or_else(|| form(method, path, (meant, &csrf))) {
         Some((content_type, body)) => request.header("content-type", content_type).body(body),
         None => request,
     };
@@ -334,6 +376,18 @@ async fn ask(
         server.renew_session().await;
     }
     status
+}
+
+/// A repository that nobody has changed.
+async fn unchanged(server: &Server, fresh: &mut Fresh, (kind, visibility): (&'static str, &str)) -> String {
+    let of = (kind, visibility.to_owned());
+    if let Some(name) = fresh.get(&of) {
+        return name.clone();
+    }
+    let name = format!("{visibility}-{}", server.next_number());
+    prepare(server, &name, (kind, visibility)).await;
+    fresh.insert(of, name.clone());
+    name
 }
 
 /// Whether it is the address of a gRPC method, whose answers have a status of their own, below 17.
@@ -396,6 +450,7 @@ fn body(method: &Method, path: &str, of: (&str, &str)) -> Option<(&'static str, 
         ("POST", path) if path.ends_with("/invitations") => json(json!({ "email": "grace@example.org" })),
         ("PUT", path) if path.ends_with("/members/{member}") => json(json!({ "role": "read" })),
         ("PUT", path) if path.ends_with("/grants/{who}") => json(json!({ "action": "read" })),
+        ("POST", path) if path.ends_with("/attestations") => Some(("application/json", secret.to_owned())),
         ("POST", path) if path.ends_with("/links") => json(json!({ "files": true })),
         ("PUT", "/api/v1/links/{id}") => json(json!({ "calls": 5 })),
         ("PUT", "/api/v1/me") => json(json!({ "full_name": "Alice Liddell" })),
@@ -472,6 +527,7 @@ fn form(method: &Method, path: &str, of: (&str, &str)) -> Option<(&'static str, 
         Some("{number}") => "action=comment&text=x".to_owned(),
         Some("access") => "action=manual".to_owned(),
         Some("like") => "action=like".to_owned(),
+        Some("training") => format!("attestation={name}"),
         Some("move") => format!("name=alice/{name}-new"),
         Some("delete") => format!("name=alice/{name}"),
         _ => String::new(),

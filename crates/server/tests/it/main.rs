@@ -8,6 +8,7 @@
 )]
 
 mod access_matrix;
+mod attestations;
 mod hub_access_requests;
 mod hub_commits;
 mod hub_discussions;

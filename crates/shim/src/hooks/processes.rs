@@ -12,6 +12,7 @@ use crate::real::real;
 use crate::state::{self, Mode, Owner, PLACES};
 use crate::stream;
 use crate::sys::{self, Mapping};
+use crate::task;
 use crate::text::{self, Text};
 
 type Path = *const c_char;
@@ -22,10 +23,12 @@ type List = *const *const c_char;
 pub extern "C" fn fork() -> c_int {
     let mode = state::mode();
     let (number, ordinal) = next_child(mode, layout::FORK);
+    let key = task::key_of_child();
     let child = real!(c"fork" as fn() -> c_int, (), -1);
     if child == 0 && mode != Mode::Off {
         threads::forget();
         state::become_forked(number, ordinal);
+        task::become_forked(key);
     }
     child
 }

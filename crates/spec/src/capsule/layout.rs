@@ -14,6 +14,10 @@ pub const HEADER_BYTES: usize = 32;
 /// Flag: the kernel laid the address space out without chance.
 pub const FIXED_ADDRESSES: u32 = 1;
 
+/// What the shim gives `getrandom` as its fourth argument, which the kernel does not look at: an auditor tells its own
+/// calls from others by it.
+pub const OWN_DRAW: u64 = 0x5245_454e_4143_5431;
+
 /// Record: `u32` length of all of it, kind, source, outcome and a zero as bytes, `u64` stream, `u32` sequence,
 /// `u32` module, `u64` offset in the module, `u32` wanted and `u32` got, then that many bytes, padding, and a
 /// CRC-32 of all before it. A length of zero ends a log.
@@ -69,6 +73,8 @@ pub const MATCHED_WEAKLY: u8 = 2;
 pub const FRESH: u8 = 3;
 /// Drawn by a library of cryptography: neither written down nor given again.
 pub const PASSED: u8 = 4;
+/// Made from the key of a task, which was drawn where the task was: neither written down nor given again.
+pub const TASKED: u8 = 5;
 
 /// The stream of a thread whose making was not seen.
 pub const UNKNOWN_STREAM: u64 = u64::MAX;

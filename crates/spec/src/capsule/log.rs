@@ -105,7 +105,8 @@ fn record(bytes: &[u8]) -> Option<Record<'_>> {
 impl<'b> Log<'b> {
     /// The draws that are recorded, in the order of the log.
     pub fn draws(&self) -> impl Iterator<Item = &Record<'b>> {
-        self.records.iter().filter(|record| record.kind == layout::DRAW && record.outcome != layout::PASSED)
+        let is_left_out = |record: &&Record<'b>| [layout::PASSED, layout::TASKED].contains(&record.outcome);
+        self.records.iter().filter(move |record| record.kind == layout::DRAW && !is_left_out(record))
     }
 
     /// The path of a library by its number.

@@ -51,5 +51,6 @@ id!(
     RecordedRequestId,
     WebhookId,
     DeliveryId,
-    AnswerId
+    AnswerId,
+    AttestationId
 );

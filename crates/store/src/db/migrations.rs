@@ -19,6 +19,7 @@ const STEPS: &[(&str, &str)] = &[
     ("traffic", include_str!("../../migrations/0007_traffic.sql")),
     ("inputs", include_str!("../../migrations/0008_inputs.sql")),
     ("apps", include_str!("../../migrations/0009_apps.sql")),
+    ("attestations", include_str!("../../migrations/0010_attestations.sql")),
     ("sketches", include_str!("../../migrations/0011_sketches.sql")),
 ];
 

@@ -48,6 +48,8 @@ mod answers;
 #[cfg(test)]
 mod apps;
 #[cfg(test)]
+mod attestations;
+#[cfg(test)]
 mod blobs;
 #[cfg(test)]
 mod bucket;

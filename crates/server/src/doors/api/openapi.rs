@@ -7,8 +7,8 @@ use utoipa::OpenApi;
 
 use super::endpoints::{traffic, watch};
 use super::{
-    accounts, apps, endpoints, events, grants, invitations, links, organizations, repositories, sessions,
-    tokens, webhooks,
+    accounts, apps, attestations, endpoints, events, grants, invitations, links, organizations, repositories,
+    sessions, tokens, webhooks,
 };
 use crate::doors::keys;
 
@@ -28,6 +28,7 @@ use crate::doors::keys;
         repositories::model, repositories::dataset,
         webhooks::list, webhooks::create, webhooks::get, webhooks::change, webhooks::delete, webhooks::test,
         webhooks::deliveries, webhooks::redeliver,
+        attestations::list, attestations::create, attestations::get, attestations::delete,
         grants::list, grants::put, grants::delete,
         links::list, links::create, links::mine, links::get, links::change, links::revoke, links::proof,
         organizations::list, organizations::create, organizations::get, organizations::members,
@@ -49,6 +50,7 @@ use crate::doors::keys;
         (name = "organizations", description = "Accounts with members"),
         (name = "endpoints", description = "Where models answer"),
         (name = "apps", description = "Gradio and Streamlit apps beside models"),
+        (name = "attestations", description = "Signed statements of who ran a recorded training again"),
         (name = "receipts", description = "Signed statements of what was answered"),
     )
 )]

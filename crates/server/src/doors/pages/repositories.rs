@@ -18,7 +18,7 @@ use super::place::{Place, encode, with_query};
 use super::views::frame::{Frame, Link};
 use super::views::repository::{AboutPage, CardPage, EndpointBox, Head, SettingsPage, Tab, UsePage};
 use super::visitor::Visitor;
-use super::{Answer, Html, Shown, access_requests, apps, embed, endpoints, go_to, show, when};
+use super::{Answer, Html, Shown, access_requests, apps, embed, endpoints, go_to, show, training, when};
 use crate::app::App;
 use crate::doors::address::Base;
 use crate::error::Error;
@@ -84,6 +84,7 @@ impl Opened {
             Some(tab("Files", "folder", "/tree/main")),
             Some(tab("History", "clock", "/commits/main")),
             Some(tab("Discussions", "pen", "/discussions")),
+            is_model.then(|| tab("Training", "undo", "/training")),
             is_model.then(|| tab("About", "model", "/about")),
             is_model.then(|| tab("Use", "branch", "/use")),
             (is_model && self.may_write).then(|| tab("Endpoint", "pulse", "/endpoint")),
@@ -143,6 +144,10 @@ pub async fn card_page(State(app): State<Arc<App>>, place: Place, base: Base, vi
         dangers: facts.as_ref().map(dangers).unwrap_or_default(),
         endpoint,
         app: app_box,
+        training: match kind {
+            RepositoryKind::Model => training::in_short(&app, &opened).await?,
+            RepositoryKind::Dataset => None,
+        },
         facts: short,
         conversion: facts.as_ref().and_then(about::conversion),
         tags: (tags.iter())

@@ -28,10 +28,11 @@ use super::views::repository::Dangers;
 use super::views::repository::{CardPage, Head, Review, ReviewFile, ReviewFilesPage, Tab, UsePage};
 use super::web_app::sent::Sent;
 use super::web_app::{self, Around, At, Door, Tried, answer, form};
-use super::{Answer, Html, Shown, answers, show, when};
+use super::{Answer, Html, Shown, answers, show, training, when};
 use crate::app::App;
 use crate::doors::address::Base;
 use crate::error::{During, Error};
+use crate::ops::attestations::training::{Totals, totals};
 use crate::ops::links::guard::{self, Guest};
 use crate::ops::links::traces::{self, Given};
 use crate::ops::{entries, facts, links};
@@ -99,6 +100,7 @@ pub async fn card_page(State(app): State<Arc<App>>, Path(place): Path<Place>, ba
         dangers: Dangers::default(),
         endpoint: None,
         app: None,
+        training: training::summary(opened.totals(&app).await?, None),
         facts: in_short(&opened.facts).into_iter().map(shown).collect(),
         conversion: None,
         gate: None,
@@ -376,6 +378,11 @@ impl Opened {
             }
         }
         Ok(reachable)
+    }
+
+    /// How often its training was recorded and run again: numbers, which name nobody.
+    async fn totals(&self, app: &App) -> Result<Totals, Error> {
+        totals(app, self.guest.link.repository_id, self.revision.tree_id).await
     }
 
     async fn around(&self, app: &App) -> Result<Around, Error> {

@@ -14,6 +14,7 @@ pub mod front;
 pub mod message;
 pub mod repository;
 pub mod sharing;
+pub mod training;
 pub mod web_app;
 pub mod webhooks;
 
@@ -42,6 +43,7 @@ pages! {
     repository::UsePage => Ask;
     repository::ReviewFilesPage => Ask;
     repository::SettingsPage => Ask;
+    training::TrainingPage => Ask;
     access_requests::AccessPage => Ask;
     discussions::DiscussionsPage => Ask;
     discussions::DiscussionPage => Ask;

@@ -10,7 +10,9 @@ use serde_json::{Value, json};
 use store::clock;
 use store::db::likes::Liked;
 use store::db::repositories::Repository;
-use store::db::{Page, accounts as rows, discussions, events, identities, members, sessions, tokens};
+use store::db::{
+    Page, accounts as rows, attestations, discussions, events, identities, members, sessions, tokens,
+};
 
 use crate::app::App;
 use crate::error::{During, Error};
@@ -35,6 +37,7 @@ enum Part {
     Organizations,
     Repositories,
     Likes,
+    Attestations,
     Discussions,
     Events,
     End,
@@ -49,7 +52,8 @@ impl Part {
             Self::Sessions => Self::Organizations,
             Self::Organizations => Self::Repositories,
             Self::Repositories => Self::Likes,
-            Self::Likes => Self::Discussions,
+            Self::Likes => Self::Attestations,
+            Self::Attestations => Self::Discussions,
             Self::Discussions => Self::Events,
             Self::Events | Self::End => Self::End,
         }
@@ -121,6 +125,10 @@ async fn read(
             // Only of what may still be seen: the others' names are no business of this account's any more.
             Ok(each(likes::of_account(app, actor, &known.name, after, ROWS).await?, like))
         }
+        Part::Attestations => {
+            let page = attestations::of_account(db, id, after, ROWS).await.during("read attestations")?;
+            Ok(each(page, attestation))
+        }
         Part::Discussions => {
             let page = discussions::said(db, (id, access::viewer(actor)), after, ROWS).await;
             let page = page.during("read what was said")?;
@@ -178,6 +186,11 @@ fn repository(row: &Repository) -> Value {
 fn like(row: &Liked) -> Value {
     let (kind, name) = (row.repository.kind, full_name(&row.repository));
     json!({ "is": "like", "kind": kind, "repository": name, "since": text::rfc3339(row.liked_ms) })
+}
+
+fn attestation(row: &attestations::Attestation) -> Value {
+    let said: Value = serde_json::from_str(&row.summary).unwrap_or_default();
+    json!({ "is": "attestation", "said": said, "key": row.jwk, "at": text::rfc3339(row.created_ms) })
 }
 
 fn said(row: &discussions::Said) -> Value {

@@ -6,6 +6,7 @@ use super::access_requests::GateBox;
 use super::apps::AppBox;
 use super::frame::{Frame, Link};
 use super::front::When;
+use super::training::TrainingBox;
 
 /// What stands at the top of every page of a repository.
 #[derive(Debug, Clone, Default)]
@@ -159,6 +160,8 @@ pub struct CardPage {
     pub dangers: Dangers,
     pub endpoint: Option<EndpointBox>,
     pub app: Option<AppBox>,
+    /// None where no recording of its training lies beside it.
+    pub training: Option<TrainingBox>,
     /// Short facts beside the card: name and value.
     pub facts: Vec<(String, String)>,
     pub conversion: Option<Conversion>,
