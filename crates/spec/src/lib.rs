@@ -23,3 +23,4 @@ pub mod receipt;
 pub mod rights;
 pub mod schema;
 pub mod tensor;
+pub mod xet;

@@ -20,6 +20,7 @@ use crate::settings::{Database, Durability, Settings};
 pub mod access_requests;
 pub mod accounts;
 pub mod answers;
+pub mod chunked_files;
 pub mod discussions;
 pub mod endpoints;
 pub mod entries;
@@ -47,6 +48,7 @@ pub mod tokens;
 pub mod uploads;
 pub mod webhooks;
 mod words;
+pub mod xorbs;
 
 use query::{Query, Target};
 

@@ -51,5 +51,7 @@ id!(
     RecordedRequestId,
     WebhookId,
     DeliveryId,
-    AnswerId
+    AnswerId,
+    XorbId,
+    ChunkedFileId
 );

@@ -19,6 +19,7 @@ const STEPS: &[(&str, &str)] = &[
     ("traffic", include_str!("../../migrations/0007_traffic.sql")),
     ("inputs", include_str!("../../migrations/0008_inputs.sql")),
     ("sketches", include_str!("../../migrations/0011_sketches.sql")),
+    ("chunks", include_str!("../../migrations/0012_chunks.sql")),
 ];
 
 /// Any number, as long as no other program takes PostgreSQL's advisory lock of that number in our database.
