@@ -17,9 +17,11 @@ use crate::db::chunked_files::{self, ChunkedFile, Term};
 use crate::{Blobs, Db, Error};
 
 mod chunks;
+mod opened;
 mod xorbs;
 
 use chunks::{Chunks, Terms};
+pub use opened::Opened;
 pub use xorbs::{Incoming, Keep, Received};
 
 /// Bytes of indexes that are kept in memory.

@@ -18,3 +18,4 @@ mod hub_uploads;
 mod people;
 mod server;
 mod webhooks;
+mod xet;

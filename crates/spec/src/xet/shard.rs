@@ -16,7 +16,8 @@ const RECORD_BYTES: usize = 48;
 const VERSION: u64 = 2;
 const FOOTER_VERSION: u64 = 1;
 const FOOTER_BYTES: u64 = 200;
-const TAG: [u8; 32] = *b"HFRepoMetaData\0\x55\x69\x67\x45\x6a\x7b\x81\x57\x83\xa5\xbd\xd9\x5c\xcd\xd1\x4a\xa9";
+const TAG: [u8; 32] =
+    *b"HFRepoMetaData\0\x55\x69\x67\x45\x6a\x7b\x81\x57\x83\xa5\xbd\xd9\x5c\xcd\xd1\x4a\xa9";
 const END: [u8; 32] = [0xff; 32];
 /// Flags of a file: its terms are proven, and its SHA-256 is told.
 const IS_PROVEN: u32 = 1 << 31;

@@ -162,7 +162,8 @@ impl Verifier {
     /// The index, once all is taken: if it is the xorb that it was said to be.
     pub fn finish(self, expected: XetHash) -> Result<Index, XorbError> {
         let n_chunks = u32::try_from(self.index.0.len()).map_err(|_| XorbError::Count)?;
-        let nodes = self.index.nodes(0..n_chunks).filter(|nodes| !nodes.is_empty()).ok_or(XorbError::Count)?;
+        let nodes =
+            self.index.nodes(0..n_chunks).filter(|nodes| !nodes.is_empty()).ok_or(XorbError::Count)?;
         let found = XetHash::of_xorb(&nodes);
         if found == expected { Ok(self.index) } else { Err(XorbError::WrongHash { expected, found }) }
     }

@@ -184,8 +184,7 @@ impl Bucket {
         if found == Some(kept.n_bytes) {
             return Ok(());
         }
-        let found =
-            found.map_or("nothing".to_owned(), |n| format!("{n} bytes instead of {}", kept.n_bytes));
+        let found = found.map_or("nothing".to_owned(), |n| format!("{n} bytes instead of {}", kept.n_bytes));
         Err(Error::Damaged { expected: kept.sha256, found })
     }
 

@@ -69,7 +69,8 @@ impl Term {
 /// Notes a file. One whose bytes are there already, cut otherwise, stays as it was cut first.
 pub async fn put(db: &Db, new: &NewChunkedFile<'_>) -> Result<(), Error> {
     let mut tx = db.begin().await?;
-    let sql = "INSERT INTO chunked_files (hash, sha256, git_oid, n_bytes, created_ms) VALUES ($1, $2, $3, $4, $5)
+    let sql =
+        "INSERT INTO chunked_files (hash, sha256, git_oid, n_bytes, created_ms) VALUES ($1, $2, $3, $4, $5)
         ON CONFLICT DO NOTHING RETURNING id";
     let put = query("note a file", sql).bind(new.hash.to_string()).bind(new.sha256).bind(new.git_oid);
     let row = put.bind(new.n_bytes).bind(new.now_ms).optional::<(ChunkedFileId,)>(&mut tx).await?;

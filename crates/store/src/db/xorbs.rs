@@ -100,7 +100,8 @@ pub async fn places_of(db: &Db, xorb: XorbId, limit: u32) -> Result<Vec<Reposito
 /// Notes chunks by which clients will ask for the xorb.
 pub async fn put_asked_chunks(db: &Db, chunks: &[(XetHash, XorbId)]) -> Result<(), Error> {
     for chunks in chunks.chunks(ROWS) {
-        let rows: Vec<String> = (0..chunks.len()).map(|n| format!("(${}, ${})", 2 * n + 1, 2 * n + 2)).collect();
+        let rows: Vec<String> =
+            (0..chunks.len()).map(|n| format!("(${}, ${})", 2 * n + 1, 2 * n + 2)).collect();
         let sql = format!(
             "INSERT INTO asked_chunks (hash, xorb_id) VALUES {} ON CONFLICT (hash, xorb_id) DO NOTHING",
             rows.join(", ")
@@ -116,20 +117,14 @@ pub async fn put_asked_chunks(db: &Db, chunks: &[(XetHash, XorbId)]) -> Result<(
 
 /// Xorbs that have the chunk, if clients ask for it, the oldest first.
 pub async fn with_chunk(db: &Db, chunk: XetHash, limit: u32) -> Result<Vec<Xorb>, Error> {
-    let sql = format!(
-        "{SELECT} JOIN asked_chunks c ON c.xorb_id = x.id WHERE c.hash = $1 ORDER BY x.id LIMIT $2"
-    );
+    let sql =
+        format!("{SELECT} JOIN asked_chunks c ON c.xorb_id = x.id WHERE c.hash = $1 ORDER BY x.id LIMIT $2");
     let rows = query("find a chunk", sql).bind(chunk.to_string()).bind(i64::from(limit));
     Ok(rows.all::<Row>(db).await?.into_iter().map(Xorb::from).collect())
 }
 
 /// The xorbs that have chunks of a file which has chunks of this one, in one of these repositories.
-pub async fn beside(
-    db: &Db,
-    xorb: XorbId,
-    repository: RepositoryId,
-    limit: u32,
-) -> Result<Vec<Xorb>, Error> {
+pub async fn beside(db: &Db, xorb: XorbId, repository: RepositoryId, limit: u32) -> Result<Vec<Xorb>, Error> {
     let sql = format!(
         "{SELECT} WHERE x.id IN (
             SELECT o.xorb_id FROM chunked_terms o WHERE o.file_id = (

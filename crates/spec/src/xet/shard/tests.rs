@@ -26,14 +26,8 @@ fn files_and_xorbs_are_read() {
     let shard = Shard::read(&bytes).unwrap();
     let proof = Some(XetHash::from_bytes([3; 32]));
     let term = Term { xorb: XetHash::from_bytes(B), n_bytes: 500, chunks: 2..7, proof };
-    assert_eq!(
-        shard.files,
-        [File { hash: XetHash::from_bytes(A), terms: vec![term], sha256: Some(sha256) }]
-    );
-    assert_eq!(
-        shard.xorbs,
-        [Xorb { hash: XetHash::from_bytes(B), chunks: vec![XetHash::from_bytes(A)] }]
-    );
+    assert_eq!(shard.files, [File { hash: XetHash::from_bytes(A), terms: vec![term], sha256: Some(sha256) }]);
+    assert_eq!(shard.xorbs, [Xorb { hash: XetHash::from_bytes(B), chunks: vec![XetHash::from_bytes(A)] }]);
     // Every way to cut it short is noticed, but for whole xorbs at its end, of which nobody can know.
     for n in 0..bytes.len() {
         assert!(Shard::read(&bytes[..n]).is_err(), "{n}");
