@@ -182,9 +182,7 @@ fn hub_lfs() -> Router<Arc<App>> {
 
 /// Clients of the Xet protocol. The realm keeps apart what they remember of what they sent; it decides nothing.
 fn xet_clients() -> Router<Arc<App>> {
-    Router::new()
-        .nest("/api/xet/{realm}", xet_realm())
-        .route("/api/xet/xorbs/{oid}", get(xet::xorbs::fetch))
+    Router::new().nest("/api/xet/{realm}", xet_realm()).route("/api/xet/xorbs/{oid}", get(xet::xorbs::fetch))
 }
 
 /// What clients of the Xet protocol ask, below the address that comes with a pass.

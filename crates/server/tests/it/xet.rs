@@ -68,7 +68,8 @@ struct Told {
 
 impl Told {
     fn shard(&self) -> Vec<u8> {
-        let mut bytes = b"HFRepoMetaData\0\x55\x69\x67\x45\x6a\x7b\x81\x57\x83\xa5\xbd\xd9\x5c\xcd\xd1\x4a\xa9".to_vec();
+        let mut bytes =
+            b"HFRepoMetaData\0\x55\x69\x67\x45\x6a\x7b\x81\x57\x83\xa5\xbd\xd9\x5c\xcd\xd1\x4a\xa9".to_vec();
         bytes.extend([2_u64, 0].into_iter().flat_map(u64::to_le_bytes));
         let mut record = |hash: &XetHash, ints: [u32; 4]| {
             bytes.extend_from_slice(hash.as_bytes());
@@ -101,7 +102,10 @@ impl<'a> Client<'a> {
         let (url, pass, expires) =
             (text("x-xet-cas-url"), text("x-xet-access-token"), text("x-xet-token-expiration"));
         let body: Value = response.json().await.unwrap();
-        assert_eq!(body, json!({ "casUrl": url, "accessToken": pass, "exp": expires.parse::<i64>().unwrap() }));
+        assert_eq!(
+            body,
+            json!({ "casUrl": url, "accessToken": pass, "exp": expires.parse::<i64>().unwrap() })
+        );
         Self { server, url, pass }
     }
 
@@ -184,7 +188,8 @@ async fn a_reader_is_told_the_chunks_of_a_part_and_fetches_them_without_a_token(
     let (start, end) = (10_008, 10_008 + 30_006 + 24);
     assert_eq!(fetch["ranges"][0]["bytes"], json!({ "start": start, "end": end - 1 }));
     let url = fetch["url"].as_str().unwrap();
-    let get = async |url: &str, range: String| server.http.get(url).header("range", range).send().await.unwrap();
+    let get =
+        async |url: &str, range: String| server.http.get(url).header("range", range).send().await.unwrap();
     let got = get(url, format!("bytes={start}-{}", end - 1)).await;
     assert_eq!(got.status(), StatusCode::PARTIAL_CONTENT);
     assert!(got.bytes().await.unwrap() == sample.xorb()[start..end]);
@@ -193,8 +198,7 @@ async fn a_reader_is_told_the_chunks_of_a_part_and_fetches_them_without_a_token(
     let forged = url.replace(&format!("start={start}"), "start=0");
     assert_eq!(get(&forged, "bytes=0-9".to_owned()).await.status(), StatusCode::FORBIDDEN);
     // The first form of the answer says the same.
-    let first: Value =
-        reader.get(&path.replace("v2", "v1")).await.json().await.unwrap();
+    let first: Value = reader.get(&path.replace("v2", "v1")).await.json().await.unwrap();
     assert_eq!(first["terms"][0]["range"], json!({ "start": 0, "end": 5 }));
     assert_eq!(first["fetch_info"][&xorb][0]["url_range"]["end"], sample.xorb().len() - 1);
     let far = server.http.get(format!("{}{path}", reader.url)).bearer_auth(&reader.pass);
@@ -339,6 +343,11 @@ async fn a_byte_that_rotted_is_never_handed_out() {
     };
     assert!(get("bytes=24000-26000").await.is_err());
     assert!(get("bytes=100-199").await.unwrap() == sample.bytes()[100..200]);
+    let reader = Client::new(&server, Actor::Owner, "alice/iris", "read").await;
+    let path = format!("/v1/reconstructions/{}", sample.file_hash());
+    let told: Value = reader.get(&path).await.json().await.unwrap();
+    let url = told["fetch_info"][sample.xorb_hash().to_string()][0]["url"].as_str().unwrap().to_owned();
+    assert!(server.http.get(url).send().await.unwrap().bytes().await.is_err());
 }
 
 fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {

@@ -93,6 +93,7 @@ impl Spool {
     /// are not stored again.
     pub async fn finish(self) -> Result<Stored, Error> {
         let (Kept { sha256, n_bytes }, git_oid) = self.place(GitId::Wanted).await?;
+        // It was wanted, so it is there.
         Ok(Stored { sha256, git_oid: git_oid.unwrap_or_else(|| git::blob(&[])), n_bytes })
     }
 

@@ -12,16 +12,15 @@ use futures_util::{StreamExt, TryStreamExt};
 use sha2::Digest;
 use spec::digest::Sha256;
 use spec::git::BlobHasher;
-use spec::xet::xorb::{self, Index};
+use spec::xet::xorb::Index;
 
+use super::xorbs::CHUNKS;
 use super::{Contents, Digests};
 use crate::Error;
 use crate::blobs::blocking;
 use crate::db::chunked_files::{self, Term};
 use crate::db::ids::ChunkedFileId;
 
-/// Chunks that are read and unpacked at once: some 2 MiB.
-const CHUNKS: u32 = 32;
 /// Terms that are looked up at once.
 const TERMS: u32 = 500;
 
@@ -92,24 +91,8 @@ impl Chunks {
         let (term, index) = (&current.term, &current.index);
         let end = last_chunk(index, &current, self.range.end).min(term.chunks.end);
         let chunks = current.next..end.min(current.next + CHUNKS);
-        let damaged = |found: String| Error::Damaged { expected: term.xorb_sha256, found };
-        let missing = || damaged("fewer chunks than a file says".to_owned());
-        let unpacked = index.unpacked(chunks.clone()).ok_or_else(missing)?;
-        let packed = index.bytes(chunks.clone()).ok_or_else(missing)?;
-        let packed = self.contents.blobs.read(&term.xorb_sha256, Some(packed)).await?;
-        let packed: Vec<Bytes> = packed.stream.try_collect().await?;
-        let (index, sha256, places) = (Arc::clone(index), term.xorb_sha256, chunks.clone());
-        let bytes = blocking(move || {
-            let hashes = &index.chunks()[places.start as usize..places.end as usize];
-            let unpacked = xorb::unpack(&packed.concat(), hashes.iter().map(|chunk| chunk.hash));
-            unpacked.map_err(|error| Error::Damaged { expected: sha256, found: error.to_string() })
-        })
-        .await?;
-        let n_unpacked = unpacked.end - unpacked.start;
-        if bytes.len() as u64 != n_unpacked {
-            return Err(missing());
-        }
-        let bytes = Bytes::from(bytes);
+        let bytes = self.contents.checked(&term.xorb_sha256, index, chunks.clone()).await?.unpacked;
+        let n_unpacked = bytes.len() as u64;
         let cut = |byte: u64| usize::try_from(byte.min(n_unpacked)).unwrap_or(bytes.len());
         let part = cut(self.range.start - current.start)..cut(self.range.end - current.start);
         self.range.start = (current.start + n_unpacked).min(self.range.end);

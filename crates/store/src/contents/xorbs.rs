@@ -6,7 +6,8 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use futures_util::TryStreamExt;
+use bytes::Bytes;
+use futures_util::{StreamExt, TryStreamExt};
 use spec::digest::Sha256;
 use spec::xet::XetHash;
 use spec::xet::xorb::{self, Index, Verifier, XorbError};
@@ -18,6 +19,9 @@ use crate::db::xorbs::Xorb;
 
 /// Bytes that are gathered before they are verified; more than the longest chunk has.
 const BLOCK_BYTES: usize = 1024 * 1024;
+
+/// Chunks that are read and unpacked at once: some 2 MiB.
+pub(super) const CHUNKS: u32 = 32;
 
 /// What becomes of a xorb that arrives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,7 +63,7 @@ impl Contents {
             return Ok(index);
         }
         let reading = self.blobs.read(sha256, Some(xorb_bytes..u64::MAX)).await?;
-        let bytes: Vec<bytes::Bytes> = reading.stream.try_collect().await?;
+        let bytes: Vec<Bytes> = reading.stream.try_collect().await?;
         let index = Index::read(&bytes.concat());
         let index = index.map_err(|error| Error::Damaged { expected: *sha256, found: error.to_string() })?;
         let index = Arc::new(index);
@@ -72,7 +76,77 @@ impl Contents {
         if range.is_empty() || range.end > xorb.n_bytes {
             return Err(Error::Range { start: range.start, size_bytes: xorb.n_bytes });
         }
-        self.blobs.read(&xorb.sha256, Some(range)).await
+        let index = self.index(&xorb.sha256, xorb.n_bytes).await?;
+        let first = index.chunks().partition_point(|chunk| u64::from(chunk.end) <= range.start);
+        let first = u32::try_from(first).unwrap_or(u32::MAX);
+        let rest =
+            Rest { contents: self.clone(), sha256: xorb.sha256, index, next: first, range: range.clone() };
+        let next =
+            |mut rest: Rest| async move { Ok::<_, Error>(rest.next().await?.map(|bytes| (bytes, rest))) };
+        let stream = futures_util::stream::try_unfold(rest, next).boxed();
+        Ok(Reading { size_bytes: xorb.n_bytes, range, stream })
+    }
+
+    /// Some chunks of a stored xorb, if each still has its hash.
+    pub(super) async fn checked(
+        &self,
+        sha256: &Sha256,
+        index: &Arc<Index>,
+        chunks: Range<u32>,
+    ) -> Result<Checked, Error> {
+        let (sha256, index) = (*sha256, Arc::clone(index));
+        let damaged = move |found: String| Error::Damaged { expected: sha256, found };
+        let places = index.bytes(chunks.clone()).zip(index.unpacked(chunks.clone()));
+        let (place, unpacked_place) = places.ok_or_else(|| damaged("fewer chunks".to_owned()))?;
+        let reading = self.blobs.read(&sha256, Some(place.clone())).await?;
+        let packed: Vec<Bytes> = reading.stream.try_collect().await?;
+        let (packed, unpacked) = blocking(move || {
+            let packed = packed.concat();
+            let hashes = &index.chunks()[chunks.start as usize..chunks.end as usize];
+            let unpacked = xorb::unpack(&packed, hashes.iter().map(|chunk| chunk.hash));
+            Ok((packed, unpacked.map_err(|error| damaged(error.to_string()))?))
+        })
+        .await?;
+        if unpacked.len() as u64 != unpacked_place.end - unpacked_place.start {
+            return Err(damaged("chunks of other lengths".to_owned()));
+        }
+        Ok(Checked { packed: packed.into(), place, unpacked: unpacked.into() })
+    }
+}
+
+/// Chunks that have their hashes.
+pub(super) struct Checked {
+    /// As they travel.
+    packed: Bytes,
+    /// Where that is in the xorb.
+    place: Range<u64>,
+    pub(super) unpacked: Bytes,
+}
+
+/// A part of a xorb on its way out.
+struct Rest {
+    contents: Contents,
+    sha256: Sha256,
+    index: Arc<Index>,
+    /// The next chunk.
+    next: u32,
+    /// What is still to come.
+    range: Range<u64>,
+}
+
+impl Rest {
+    async fn next(&mut self) -> Result<Option<Bytes>, Error> {
+        if self.range.is_empty() {
+            return Ok(None);
+        }
+        let last = self.index.chunks().partition_point(|chunk| u64::from(chunk.end) < self.range.end);
+        let end = u32::try_from(last + 1).unwrap_or(u32::MAX).min(self.next + CHUNKS);
+        let Checked { packed, place, .. } =
+            self.contents.checked(&self.sha256, &self.index, self.next..end).await?;
+        let cut = |byte: u64| usize::try_from(byte.min(place.end) - place.start).unwrap_or(packed.len());
+        let part = packed.slice(cut(self.range.start)..cut(self.range.end));
+        (self.next, self.range.start) = (end, place.end.min(self.range.end));
+        Ok(Some(part))
     }
 }
 

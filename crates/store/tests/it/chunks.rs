@@ -100,7 +100,8 @@ async fn a_file_has_its_terms_from_any_byte_on(db: Db) {
         chunked_files::put(&db, &NewChunkedFile { terms: &terms, ..new.clone() }).await.unwrap();
     }
     // The same bytes cut otherwise stay as they were cut first.
-    let otherwise = NewChunkedFile { hash: XetHash::of_chunk(b"otherwise"), terms: &terms[..1], ..new.clone() };
+    let otherwise =
+        NewChunkedFile { hash: XetHash::of_chunk(b"otherwise"), terms: &terms[..1], ..new.clone() };
     chunked_files::put(&db, &otherwise).await.unwrap();
     let found = chunked_files::by_sha256(&db, new.sha256).await.unwrap().unwrap();
     assert_eq!((found.hash, found.git_oid, found.n_bytes), (new.hash, new.git_oid, 550));
