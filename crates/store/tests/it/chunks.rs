@@ -25,7 +25,7 @@ mod rows {
     );
 }
 
-mod bytes {
+mod contents {
     use super::*;
 
     on_both_storages!(
