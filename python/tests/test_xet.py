@@ -160,3 +160,10 @@ def test_a_file_sent_by_git_lfs_comes_back_both_ways(house: House) -> None:
         folder = house.folder / f"back-lfs-{is_xet}"
         house.run(PULL, "alice/by-lfs", str(folder), "w.bin", "main", home=f"lfs-{is_xet}", is_xet=is_xet)
         assert sha256(folder / "w.bin") == sha256(path)
+
+
+def test_all_of_it_is_found_sound(house: House, first: Path) -> None:
+    command = [str(house.server.binary), "admin", "fsck", "--data", str(house.server.data)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=TIME_OUT_S, check=False)
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    assert "0 findings" in done.stderr

@@ -28,6 +28,7 @@ pub mod refs;
 pub mod repositories;
 pub mod revisions;
 pub mod sessions;
+pub mod storage;
 pub mod tokens;
 pub mod transfers;
 pub mod uploads;

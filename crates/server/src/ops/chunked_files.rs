@@ -112,7 +112,7 @@ pub async fn reconstruction(
         };
         for term in terms.into_iter().filter(|term| term.start < range.end) {
             let index = app.store.contents.index(&term.xorb_sha256, term.xorb_bytes).await;
-            found.add(&*index.during("read the index of a xorb")?, term, &range)?;
+            found.add(&*index.during("read the index of a xorb")?, &term, &range)?;
         }
         start = end;
     }
@@ -257,18 +257,21 @@ fn find(named: &BTreeMap<XetHash, Xorb>, hash: XetHash) -> Result<&Xorb, Error> 
     named.get(&hash).ok_or(Error::Internal("find a xorb that was named"))
 }
 
+/// Chunks of a xorb, and their bytes in it.
+type Place = (Range<u32>, Range<u64>);
+
 /// What was found of a reconstruction so far.
 #[derive(Default)]
 struct Found {
     n_skipped: u64,
     terms: Vec<Piece>,
     /// The chunks that are wanted of each xorb, and where they are in it.
-    wanted: BTreeMap<XetHash, Vec<(Range<u32>, Range<u64>)>>,
+    wanted: BTreeMap<XetHash, Vec<Place>>,
 }
 
 impl Found {
     /// Adds the chunks of a term that lie in the range.
-    fn add(&mut self, index: &Index, term: Term, range: &Range<u64>) -> Result<(), Error> {
+    fn add(&mut self, index: &Index, term: &Term, range: &Range<u64>) -> Result<(), Error> {
         let missing = || Error::Internal("find the chunks of a term");
         let all = index.unpacked(term.chunks.clone()).ok_or_else(missing)?;
         // From places in the file to places in the xorb.
@@ -306,9 +309,9 @@ impl Found {
 }
 
 /// Ranges of chunks, in their order, those that touch made one: clients want no chunk in two ranges of a xorb.
-fn merge(mut ranges: Vec<(Range<u32>, Range<u64>)>) -> Vec<(Range<u32>, Range<u64>)> {
+fn merge(mut ranges: Vec<Place>) -> Vec<Place> {
     ranges.sort_unstable_by_key(|(chunks, _)| (chunks.start, chunks.end));
-    let mut merged: Vec<(Range<u32>, Range<u64>)> = Vec::new();
+    let mut merged: Vec<Place> = Vec::new();
     for (chunks, bytes) in ranges {
         match merged.last_mut() {
             Some((last, of_last)) if chunks.start <= last.end => {

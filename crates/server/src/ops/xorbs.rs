@@ -42,7 +42,7 @@ pub async fn is_sent(app: &App, pass: &Pass, hash: XetHash) -> Result<bool, Erro
     Ok(sent.contains(&xorb.id))
 }
 
-/// Takes a xorb as it arrives. True if it was not here before.
+/// Takes a xorb as it arrives. True if the sender had not sent it before; whether others have is not told.
 pub async fn receive<S, E>(app: &App, pass: &Pass, hash: XetHash, body: &mut S) -> Result<bool, Error>
 where
     S: Stream<Item = Result<Bytes, E>> + Unpin,
@@ -59,8 +59,7 @@ where
     let received = incoming.finish().await.map_err(refusal)?;
     match (known, received.sha256) {
         (Some(xorb), _) => {
-            xorbs::put_sender(&app.store.db, xorb.id, sender).await.during("note who sent a xorb")?;
-            Ok(false)
+            xorbs::put_sender(&app.store.db, xorb.id, sender).await.during("note who sent a xorb")
         }
         (None, Some(sha256)) => {
             let chunks = received.index.chunks();
@@ -72,8 +71,8 @@ where
                 n_chunks: chunks.len() as u64,
                 now_ms: clock::now_ms(),
             };
-            let (_, is_new) = xorbs::put(&app.store.db, &new, sender).await.during("note a xorb")?;
-            Ok(is_new)
+            xorbs::put(&app.store.db, &new, sender).await.during("note a xorb")?;
+            Ok(true)
         }
         (None, None) => Err(Error::Internal("store a xorb")),
     }

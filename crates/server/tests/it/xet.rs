@@ -280,6 +280,17 @@ async fn nobody_names_or_finds_the_chunks_of_a_file_that_they_may_not_read() {
     assert_eq!(bob.send_shard(&sample.told()).await, StatusCode::BAD_REQUEST);
     let file = format!("/v2/reconstructions/{}", sample.file_hash());
     assert_eq!(bob.get(&file).await.status(), StatusCode::NOT_FOUND);
+    // Sent by somebody for the first time it looks new, whoever sent it before.
+    server.create("other", "private").await;
+    let grant = json!({ "action": "write" });
+    let put =
+        server.request(Actor::Owner, Method::PUT, "/api/v1/models/alice/other/grants/dave").json(&grant);
+    assert_eq!(put.send().await.unwrap().status(), StatusCode::OK);
+    let dave = Client::new(&server, Actor::Writer, "alice/other", "write").await;
+    for is_first in [true, false] {
+        let sent = dave.send_xorb(sample.xorb_hash(), sample.xorb()).await;
+        assert_eq!(sent.json::<Value>().await.unwrap(), json!({ "was_inserted": is_first }));
+    }
     // Whoever may read it is told, and need not send it for a file of their own.
     let grant = json!({ "action": "read" });
     let put = server.request(Actor::Owner, Method::PUT, "/api/v1/models/alice/iris/grants/bob").json(&grant);
@@ -348,6 +359,42 @@ async fn a_byte_that_rotted_is_never_handed_out() {
     let told: Value = reader.get(&path).await.json().await.unwrap();
     let url = told["fetch_info"][sample.xorb_hash().to_string()][0]["url"].as_str().unwrap().to_owned();
     assert!(server.http.get(url).send().await.unwrap().bytes().await.is_err());
+}
+
+#[tokio::test]
+async fn what_is_damaged_or_lost_is_found() {
+    use server::ops::storage::{self, Finding};
+    let server = with_repository().await;
+    let sample = Sample::new(9);
+    push(&server, "iris", &sample).await;
+    server.push("iris", &[("small.txt", b"kept whole")]).await;
+    let check = async || {
+        let mut findings = Vec::new();
+        let checked = storage::check(&server.app, |finding| findings.push(finding)).await.unwrap();
+        assert_eq!(checked.n_findings, findings.len() as u64);
+        (checked.n_chunked_files, findings)
+    };
+    assert_eq!(check().await, (1, Vec::new()));
+    let blobs = server.folder.path().join("blobs");
+    let small = Sha256::of(b"kept whole");
+    let is_small = |path: &std::path::PathBuf| path.ends_with(small.to_string());
+    std::fs::remove_file(walk(&blobs).into_iter().find(is_small).unwrap()).unwrap();
+    let lost = |path: &str, sha256| Finding::Lost {
+        repository: "alice/iris".to_owned(),
+        path: path.to_owned(),
+        sha256,
+    };
+    assert_eq!(check().await.1, [lost("small.txt", small)]);
+    let xorb = walk(&blobs).into_iter().max_by_key(|path| path.metadata().unwrap().len()).unwrap();
+    let mut bytes = std::fs::read(&xorb).unwrap();
+    bytes[25_000] ^= 1;
+    std::fs::remove_file(&xorb).unwrap();
+    std::fs::write(&xorb, bytes).unwrap();
+    let findings = check().await.1;
+    let n_damaged = findings.iter().filter(|finding| matches!(finding, Finding::Damaged { .. })).count();
+    // The xorb, and the file that is made of it.
+    assert_eq!(n_damaged, 2);
+    assert!(findings.contains(&lost("w.bin", Sha256::of(&sample.bytes()))));
 }
 
 fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {

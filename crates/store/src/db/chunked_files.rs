@@ -112,6 +112,14 @@ pub async fn by_sha256(db: &Db, sha256: Sha256) -> Result<Option<ChunkedFile>, E
     Ok(query("find a file", sql).bind(sha256).optional::<Row>(db).await?.map(Into::into))
 }
 
+/// Files behind that one.
+pub async fn after(db: &Db, id: ChunkedFileId, limit: u32) -> Result<Vec<ChunkedFile>, Error> {
+    let sql =
+        "SELECT id, hash, sha256, git_oid, n_bytes FROM chunked_files WHERE id > $1 ORDER BY id LIMIT $2";
+    let rows = query("list files of chunks", sql).bind(id).bind(i64::from(limit)).all::<Row>(db).await?;
+    Ok(rows.into_iter().map(Into::into).collect())
+}
+
 /// Those of the files that are made of chunks and are in a commit of the repository: SHA-256 and hash.
 pub async fn in_repository(
     db: &Db,

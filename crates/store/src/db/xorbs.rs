@@ -55,11 +55,12 @@ pub async fn put(db: &Db, new: &NewXorb, sender: AccountId) -> Result<(Xorb, boo
     Ok((xorb, is_new))
 }
 
-/// Notes that somebody sent all bytes of a xorb that was there.
-pub async fn put_sender(db: &Db, xorb: XorbId, sender: AccountId) -> Result<(), Error> {
+/// Notes that somebody sent all bytes of a xorb that was there. True if they had not before.
+pub async fn put_sender(db: &Db, xorb: XorbId, sender: AccountId) -> Result<bool, Error> {
     let mut tx = db.begin().await?;
-    note_sender(&mut tx, xorb, sender).await?;
-    tx.commit().await
+    let is_first = note_sender(&mut tx, xorb, sender).await?;
+    tx.commit().await?;
+    Ok(is_first)
 }
 
 pub async fn by_hash(db: &Db, hash: XetHash) -> Result<Option<Xorb>, Error> {
@@ -139,11 +140,12 @@ pub async fn beside(db: &Db, xorb: XorbId, repository: RepositoryId, limit: u32)
 
 const SELECT: &str = "SELECT x.id, x.hash, x.sha256, x.n_bytes, x.n_unpacked, x.n_chunks FROM xorbs x";
 
-async fn note_sender(tx: &mut super::Tx, xorb: XorbId, sender: AccountId) -> Result<(), Error> {
+async fn note_sender(tx: &mut super::Tx, xorb: XorbId, sender: AccountId) -> Result<bool, Error> {
     let sql = "INSERT INTO xorb_senders (account_id, xorb_id) VALUES ($1, $2)
         ON CONFLICT (account_id, xorb_id) DO NOTHING";
     let note = query("note who sent a xorb", sql).bind(sender).bind(xorb);
-    note.run(tx).await.map(|_| ()).map_err(|error| error.if_missing("account", sender))
+    let n_rows = note.run(tx).await.map_err(|error| error.if_missing("account", sender))?;
+    Ok(n_rows > 0)
 }
 
 /// `$first, …` for so many values.

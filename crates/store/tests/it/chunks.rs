@@ -58,8 +58,8 @@ async fn a_xorb_is_one_row_however_often_it_is_sent(db: Db) {
     let ids = [xorb.id, second.id];
     assert_eq!(xorbs::sent_by(&db, alice.id, &ids).await.unwrap(), [xorb.id].into());
     assert_eq!(xorbs::sent_by(&db, bob.id, &ids).await.unwrap(), ids.into());
-    xorbs::put_sender(&db, second.id, alice.id).await.unwrap();
-    xorbs::put_sender(&db, second.id, alice.id).await.unwrap();
+    assert!(xorbs::put_sender(&db, second.id, alice.id).await.unwrap());
+    assert!(!xorbs::put_sender(&db, second.id, alice.id).await.unwrap());
     assert_eq!(xorbs::sent_by(&db, alice.id, &ids).await.unwrap(), ids.into());
     let unknown = XetHash::of_chunk(b"c");
     let found = xorbs::by_hashes(&db, &[unknown, second.hash, xorb.hash]).await.unwrap();
