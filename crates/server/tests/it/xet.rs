@@ -232,7 +232,7 @@ async fn what_is_not_what_it_says_is_refused_and_leaves_nothing() {
         Told { n_bytes: 7, ..sample.told() },
         Told { chunks: 0..6, ..sample.told() },
         Told { chunks: 3..3, ..sample.told() },
-        Told { chunks: 4..2, ..sample.told() },
+        Told { chunks: Range { start: 4, end: 2 }, ..sample.told() },
         Told { proof: wrong, ..sample.told() },
         Told { sha256: Sha256::of(b"something else"), ..sample.told() },
     ];
