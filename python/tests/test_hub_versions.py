@@ -17,7 +17,7 @@ from conftest import Running, running
 SCRIPT = Path(__file__).parent / "hub_client.py"
 TIME_OUT_S = 300.0
 VERSIONS = {"0.23.0": "huggingface-cli", "0.36.0": "hf", "1.19.0": "hf", "1.33.0": "hf"}
-"""Versions, and the command that each has. The last sends large files in the commit here, those before it by LFS."""
+"""Versions, and the command that each has. Before 1.0 large files go by LFS, from then on in chunks."""
 
 
 @pytest.fixture(scope="module")

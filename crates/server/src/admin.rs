@@ -12,6 +12,7 @@ use spec::name::AccountName;
 use crate::app::App;
 use crate::error::Error;
 use crate::gateway::Gateway;
+use crate::ops::storage::{self, Checked, Finding};
 use crate::ops::{accounts, invitations, keys, sessions, tokens};
 use crate::provider::Launcher;
 use crate::secrets::Secret;
@@ -64,6 +65,12 @@ pub async fn sign_in_link(settings: &Settings, name: &str) -> Result<String, Err
 pub async fn keys(settings: &Settings) -> Result<Keys, Error> {
     let app = open(settings).await?;
     keys::public(&app).await
+}
+
+/// Reads all that is stored and looks for all that is named. Tells each finding as it is made.
+pub async fn check_storage(settings: &Settings, tell: impl FnMut(Finding)) -> Result<Checked, Error> {
+    let app = open(settings).await?;
+    storage::check(&app, tell).await
 }
 
 /// Whether a new user may do everything.

@@ -25,6 +25,11 @@ use crate::settings::Settings;
 /// Passwords that are hashed at a time; each takes 19 MiB of memory and a core.
 const SLOW_HASHES: usize = 2;
 
+/// Xorbs that are taken at a time; each takes some 3 MiB of memory.
+const XORBS: usize = 32;
+/// Shards whose files are verified at a time; each takes some megabytes, and a core.
+const SHARDS: usize = 4;
+
 /// The server, as its rooms see it.
 #[derive(Debug)]
 pub struct App {
@@ -52,6 +57,11 @@ pub struct App {
     pub slow_hashes: Semaphore,
     /// What the addresses of uploads are signed with, once it was needed.
     pub upload_key: OnceCell<Secret>,
+    /// What passes for transfers are signed with, once it was needed.
+    pub transfer_key: OnceCell<Secret>,
+    /// A turn for each xorb that arrives, and for each shard.
+    pub xorb_turns: Semaphore,
+    pub shard_turns: Semaphore,
     /// What statements are signed with, once it was needed.
     pub statement_key: OnceCell<spec::dsse::Key>,
     /// What the keys of webhooks are made from, once it was needed.
@@ -93,6 +103,9 @@ impl App {
             long_job_added: Notify::new(),
             slow_hashes: Semaphore::new(SLOW_HASHES),
             upload_key: OnceCell::new(),
+            transfer_key: OnceCell::new(),
+            xorb_turns: Semaphore::new(XORBS),
+            shard_turns: Semaphore::new(SHARDS),
             statement_key: OnceCell::new(),
             webhook_key: OnceCell::new(),
             app_key: OnceCell::new(),

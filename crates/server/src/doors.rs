@@ -24,6 +24,7 @@ pub mod keys;
 pub mod moved;
 pub mod pages;
 pub mod trace;
+pub mod xet;
 
 /// How a door writes an error.
 pub trait Dialect {

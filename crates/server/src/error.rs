@@ -69,6 +69,8 @@ pub enum Error {
     ReadOnlyToken,
     #[error("the files of `{repository}` are had by asking: {reason}")]
     Gated { repository: String, reason: &'static str },
+    #[error("the address to fetch from is not one of this server, or is good no longer")]
+    BadFetchAddress,
     #[error("the address for an upload is not one of this server, or is good no longer")]
     BadUploadAddress,
 
@@ -200,6 +202,7 @@ impl Error {
             Self::Forbidden { .. } => Code::Forbidden,
             Self::ReadOnlyToken => Code::ReadOnlyToken,
             Self::Gated { .. } => Code::Gated,
+            Self::BadFetchAddress => Code::BadFetchAddress,
             Self::BadUploadAddress => Code::BadUploadAddress,
             Self::NotFound { .. } => Code::NotFound,
             Self::RepositoryNotFound(_) => Code::RepositoryNotFound,

@@ -13,7 +13,7 @@ use axum::{Extension, Router};
 use spec::name::RepositoryKind;
 
 use crate::app::App;
-use crate::doors::{api, apps, health, hub, infer, keys, moved, pages, trace};
+use crate::doors::{api, apps, health, hub, infer, keys, moved, pages, trace, xet};
 
 /// The whole server.
 pub fn router(app: Arc<App>) -> Router {
@@ -23,6 +23,7 @@ pub fn router(app: Arc<App>) -> Router {
     Router::new()
         .merge(our_api().layer(timed))
         .merge(hub_clients())
+        .merge(xet_clients())
         .merge(people(&app))
         .layer(DefaultBodyLimit::max(limit))
         .fallback(pages::not_found)
@@ -181,6 +182,8 @@ fn hub_repository() -> Router<Arc<App>> {
         .route("/commits/{revision}", get(hub::revisions::history))
         .route("/preupload/{revision}", post(hub::revisions::preupload))
         .route("/commit/{revision}", post(hub::revisions::commit))
+        .route("/xet-read-token/{revision}", get(hub::transfers::read))
+        .route("/xet-write-token/{revision}", get(hub::transfers::write))
         .fallback(hub::not_found)
 }
 
@@ -189,6 +192,24 @@ fn hub_lfs() -> Router<Arc<App>> {
     Router::new()
         .route("/objects/batch", post(hub::uploads::batch))
         .route("/objects/verify", post(hub::uploads::verify))
+}
+
+/// Clients of the Xet protocol. The realm keeps apart what they remember of what they sent; it decides nothing.
+fn xet_clients() -> Router<Arc<App>> {
+    Router::new().nest("/api/xet/{realm}", xet_realm()).route("/api/xet/xorbs/{oid}", get(xet::xorbs::fetch))
+}
+
+/// What clients of the Xet protocol ask, below the address that comes with a pass.
+fn xet_realm() -> Router<Arc<App>> {
+    Router::new()
+        .route("/v1/chunks/{prefix}/{oid}", get(xet::xorbs::with_chunk))
+        .route("/v1/xorb-grants/{prefix}/{oid}", post(xet::xorbs::grant))
+        .route("/v1/xorbs/{prefix}/{oid}", post(xet::xorbs::receive))
+        .route("/v1/shards", post(xet::shards::receive))
+        .route("/v2/shards", post(xet::shards::follow))
+        .route("/v1/reconstructions/{oid}", get(xet::files::first))
+        .route("/v2/reconstructions/{oid}", get(xet::files::second))
+        .fallback(xet::not_found)
 }
 
 /// Clients of the Open Inference Protocol, of KServe V1 and of MLflow scoring. Nothing but what they need is

@@ -72,8 +72,8 @@ settings! {
     reactors: usize = "0";
     /// Largest commit that is taken, with everything in it.
     commit_limit: Bytes = "64 GiB";
-    /// How clients of the Hub send large files: `auto` (apart from the commit where the client is known to do so),
-    /// `apart` (always; `huggingface_hub` from 1.20 on then needs `HF_HUB_DISABLE_XET=1`) or `in-commit` (never).
+    /// How clients of the Hub send large files: `auto` (apart from the commit, in chunks or by Git LFS, where the client is
+    /// known to do so), `apart` (always) or `in-commit` (never).
     large_files: LargeFiles = "auto";
     /// From which size on a file is large. Weights and tables, by the endings of their names, always are.
     large_file: Bytes = "10 MiB";

@@ -27,3 +27,4 @@ pub mod rights;
 pub mod schema;
 pub mod tensor;
 pub mod variance;
+pub mod xet;

@@ -24,6 +24,10 @@ pub const COMMENT_BYTES: usize = 64 * 1024;
 pub const PREUPLOAD_FILES: usize = 256;
 /// Most files changed by one commit.
 pub const COMMIT_FILES: usize = 25_000;
+/// Most terms of a file that is sent in chunks.
+pub const FILE_TERMS: usize = 200_000;
+/// Smallest file that is offered to be fetched in chunks, in bytes: of a smaller one a plain request is quicker.
+pub const FETCHED_IN_CHUNKS: u64 = 1024 * 1024;
 /// Longest card (`README.md`) that is read for its front matter and rendered, in bytes.
 pub const CARD_BYTES: usize = 1024 * 1024;
 /// Longest manifest (`reenact.toml`), in bytes.

@@ -59,6 +59,13 @@ pub struct Stored {
     pub n_bytes: u64,
 }
 
+/// What was stored and nobody calls by git's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kept {
+    pub sha256: Sha256,
+    pub n_bytes: u64,
+}
+
 /// Stored bytes on their way out.
 pub struct Reading {
     /// Of the whole, whatever the range.
@@ -167,6 +174,18 @@ impl Blobs {
         }
     }
 
+    /// The file with these bytes in the cache, if there is one.
+    pub(crate) async fn cached(&self, sha256: &Sha256) -> Result<Option<PathBuf>, Error> {
+        let cache = &self.inner.cache;
+        Ok(cache.size(sha256).await?.map(|_| cache.path(sha256)))
+    }
+
+    /// Puts bytes into the cache, if they are what their digest says.
+    pub(crate) async fn cache(&self, bytes: Spool, sha256: &Sha256) -> Result<PathBuf, Error> {
+        spool::cache(self, bytes, *sha256).await?;
+        Ok(self.inner.cache.path(sha256))
+    }
+
     /// All that is stored, in the order of the digests.
     pub async fn list(&self, after: Option<&str>, limit: u32) -> Result<Page<Found>, Error> {
         let after = after.map(|text| text.parse().map_err(|_| Error::Cursor(text.to_owned()))).transpose()?;
@@ -189,7 +208,7 @@ fn place(sha256: &Sha256) -> String {
 }
 
 /// The part of `size_bytes` that a range means.
-fn clip(range: Option<Range<u64>>, size_bytes: u64) -> Result<Range<u64>, Error> {
+pub(crate) fn clip(range: Option<Range<u64>>, size_bytes: u64) -> Result<Range<u64>, Error> {
     let range = range.unwrap_or(0..size_bytes);
     let end = range.end.min(size_bytes);
     if range.start > end || (range.start == size_bytes && size_bytes > 0) {
@@ -199,7 +218,7 @@ fn clip(range: Option<Range<u64>>, size_bytes: u64) -> Result<Range<u64>, Error>
 }
 
 /// Runs what waits for the disk where waiting is allowed.
-async fn blocking<T: Send + 'static>(
+pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
     match tokio::task::spawn_blocking(work).await {

@@ -22,6 +22,7 @@ pub mod accounts;
 pub mod answers;
 pub mod apps;
 pub mod attestations;
+pub mod chunked_files;
 pub mod discussions;
 pub mod endpoints;
 pub mod entries;
@@ -49,6 +50,7 @@ pub mod tokens;
 pub mod uploads;
 pub mod webhooks;
 mod words;
+pub mod xorbs;
 
 use query::{Query, Target};
 

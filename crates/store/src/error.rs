@@ -96,6 +96,10 @@ pub enum Error {
     #[error("the bytes stored under `{expected}` are damaged: {found}")]
     Damaged { expected: Sha256, found: String },
 
+    /// Bytes that are not the xorb they were said to be.
+    #[error(transparent)]
+    Xorb(#[from] spec::xet::xorb::XorbError),
+
     /// A range begins behind the last byte.
     #[error("the range begins at {start}, but there are {size_bytes} bytes")]
     Range { start: u64, size_bytes: u64 },

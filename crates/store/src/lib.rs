@@ -8,11 +8,13 @@ use std::path::PathBuf;
 
 pub mod blobs;
 pub mod clock;
+pub mod contents;
 pub mod db;
 mod error;
 mod settings;
 
 pub use blobs::Blobs;
+pub use contents::Contents;
 pub use db::Db;
 pub use error::Error;
 pub use settings::{Database, Durability, S3, Settings, Storage};
@@ -22,6 +24,8 @@ pub use settings::{Database, Durability, S3, Settings, Storage};
 pub struct Store {
     pub db: Db,
     pub blobs: Blobs,
+    /// Files, whole or as chunks.
+    pub contents: Contents,
     /// Folder for what this process keeps on its own disk.
     pub data_dir: PathBuf,
 }
@@ -34,6 +38,7 @@ impl Store {
         std::fs::create_dir_all(&data_dir).map_err(Error::io("make the folder", &data_dir))?;
         let db = Db::open(settings).await?;
         let blobs = Blobs::open(settings).await?;
-        Ok(Self { db, blobs, data_dir })
+        let contents = Contents::new(db.clone(), blobs.clone());
+        Ok(Self { db, blobs, contents, data_dir })
     }
 }

@@ -45,6 +45,16 @@ pub enum AdminAction {
     User(AdminUser),
     SignInLink(AdminSignInLink),
     Key(AdminKey),
+    Fsck(AdminFsck),
+}
+
+/// Read all that is stored and look for every file of every commit; changes nothing
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  reenact admin fsck --data ./reenact-data")]
+pub struct AdminFsck {
+    #[command(flatten)]
+    pub place: Place,
 }
 
 /// Look after the key with which the server signs receipts and proofs

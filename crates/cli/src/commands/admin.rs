@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::env;
 
 use server::admin::{self, IsAdmin};
+use server::ops::storage::Finding;
 use server::serve;
 use server::settings::Settings;
 use spec::api::NewInvitation;
 
 use crate::args::local::{
-    Admin, AdminAction, AdminKeyAction, AdminSignInLink, AdminUserAction, AdminUserAdd, AdminUserEmail,
-    AdminUserInvite, Place,
+    Admin, AdminAction, AdminFsck, AdminKeyAction, AdminSignInLink, AdminUserAction, AdminUserAdd,
+    AdminUserEmail, AdminUserInvite, Place,
 };
 use crate::commands::ExitStatus;
 use crate::printer::Printer;
@@ -29,7 +30,26 @@ pub async fn run(args: Admin, printer: &Printer) -> anyhow::Result<ExitStatus> {
                 Ok(ExitStatus::Success)
             }
         },
+        AdminAction::Fsck(args) => fsck(args, printer).await,
     }
+}
+
+async fn fsck(args: AdminFsck, printer: &Printer) -> anyhow::Result<ExitStatus> {
+    let settings = settings(&args.place)?;
+    let mut lines = Vec::new();
+    let checked = admin::check_storage(&settings, |finding| {
+        lines.push(match finding {
+            Finding::Damaged { sha256, reason } => format!("damaged: {sha256}: {reason}"),
+            Finding::Lost { repository, path, sha256 } => format!("lost: {repository} {path} ({sha256})"),
+        });
+    })
+    .await?;
+    lines.iter().try_for_each(|line| printer.answer(line))?;
+    printer.note(format_args!(
+        "read {} stored files of {} bytes, {} files of chunks: {} findings",
+        checked.n_stored, checked.n_stored_bytes, checked.n_chunked_files, checked.n_findings
+    ));
+    Ok(if checked.n_findings == 0 { ExitStatus::Success } else { ExitStatus::Failure })
 }
 
 async fn add_user(args: AdminUserAdd, printer: &Printer) -> anyhow::Result<ExitStatus> {

@@ -28,9 +28,11 @@ pub mod cards;
 pub mod discussions;
 pub mod entries;
 pub mod likes;
+pub mod range;
 pub mod refs;
 pub mod repositories;
 pub mod revisions;
+pub mod transfers;
 pub mod uploads;
 
 /// How much of a refused body is still read, so that its sender gets to reading the refusal.
@@ -133,7 +135,7 @@ async fn small_body(request: Request, app: &Arc<App>) -> Result<Bytes, Error> {
 
 /// Reads on without keeping anything. A connection that is closed while its client still sends takes the answer
 /// with it.
-async fn drain(stream: &mut axum::body::BodyDataStream) {
+pub(super) async fn drain(stream: &mut axum::body::BodyDataStream) {
     let mut n_bytes = 0;
     while let Some(Ok(block)) = stream.next().await {
         n_bytes += block.len();
@@ -152,7 +154,7 @@ impl Params {
         Self(url::form_urlencoded::parse(text).into_owned().collect())
     }
 
-    fn get(&self, name: &'static str) -> Option<&str> {
+    pub(super) fn get(&self, name: &'static str) -> Option<&str> {
         self.all(name).next()
     }
 

@@ -64,6 +64,7 @@ codes! {
     ReadOnlyToken: "read-only-token", 403, "The token may read only", "make a token with the scope `write` on the page `/settings/tokens`";
     Gated: "gated", 403, "The files are had by asking", "sign in and ask for access on the repository's page", hub "GatedRepo";
     BadUploadAddress: "bad-upload-address", 403, "The address for the upload cannot be used", "start the upload again: each address is for one file and some hours";
+    BadFetchAddress: "bad-fetch-address", 403, "The address cannot be fetched from", "ask again for where the file's chunks are: each address is for some bytes and some minutes";
     NotFound: "not-found", 404, "It does not exist", "check the name";
     RepositoryNotFound: "repository-not-found", 404, "There is no such repository, or it is private", "check the name; if it is private, sign in or pass a token that may read it", hub "RepoNotFound";
     Moved: "moved", 307, "The repository has another name now", "use the new name; the old one leads to it until somebody else takes it";

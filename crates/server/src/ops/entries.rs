@@ -5,7 +5,9 @@
 use std::ops::Range;
 
 use spec::digest::{Oid, Sha256};
+use spec::limits;
 use spec::name::FilePath;
+use spec::xet::XetHash;
 use store::blobs::Reading;
 use store::db::Page;
 use store::db::entries::{self, Entry, Listing, Totals};
@@ -14,8 +16,8 @@ use store::db::repositories::Repository;
 use store::db::revisions::Revision;
 
 use super::access::{Action, Actor};
-use super::access_requests;
 use super::revisions::{self, At};
+use super::{access_requests, chunked_files};
 use crate::app::App;
 use crate::error::{During, Error};
 
@@ -25,6 +27,8 @@ pub struct File {
     pub sha256: Sha256,
     pub git_oid: Oid,
     pub n_bytes: u64,
+    /// By which a large file can be fetched in chunks, where it was looked up.
+    pub xet_hash: Option<XetHash>,
 }
 
 /// Where a file was looked for, and what was found there.
@@ -54,7 +58,7 @@ pub async fn list(
 
 /// All entries of a revision the actor was already found to be allowed to read, folders included.
 pub async fn all(app: &App, tree: TreeId) -> Result<Vec<Entry>, Error> {
-    let limit = u32::try_from(spec::limits::PAGE_ENTRIES).unwrap_or(u32::MAX);
+    let limit = u32::try_from(limits::PAGE_ENTRIES).unwrap_or(u32::MAX);
     let mut all: Vec<Entry> = Vec::new();
     loop {
         let after = all.last().map(|entry| entry.path.clone());
@@ -84,13 +88,16 @@ pub async fn by_paths(
 pub async fn find(app: &App, actor: &Actor, at: &At<'_>, path: &str) -> Result<Found, Error> {
     let (repository, revision) = revisions::resolve(app, actor, at, Action::Read).await?;
     access_requests::check(app, actor, &repository).await?;
-    let file = in_tree(app, revision.tree_id, path).await?;
+    let mut file = in_tree(app, revision.tree_id, path).await?;
+    if let Some(file) = file.as_mut().filter(|file| file.n_bytes >= limits::FETCHED_IN_CHUNKS) {
+        file.xet_hash = chunked_files::hash_of(app, repository.id, file.sha256).await?;
+    }
     Ok(Found { repository, revision, file })
 }
 
 /// Opens a file's bytes, or a part of them.
 pub async fn open(app: &App, file: &File, range: Option<Range<u64>>) -> Result<Reading, Error> {
-    match app.store.blobs.read(&file.sha256, range).await {
+    match app.store.contents.read(&file.sha256, range).await {
         Err(store::Error::Range { size_bytes, .. }) => Err(Error::Range { size: size_bytes }),
         result => result.during("read a file"),
     }
@@ -108,7 +115,7 @@ pub async fn read_small(
     if file.n_bytes > max_bytes as u64 {
         return Ok(None);
     }
-    app.store.blobs.read_all(&file.sha256, max_bytes as u64).await.during("read a file").map(Some)
+    app.store.contents.read_all(&file.sha256, max_bytes as u64).await.during("read a file").map(Some)
 }
 
 /// The digest of a file of a tree the actor was already found to be allowed to see; `None` where it is not there.
@@ -129,7 +136,7 @@ async fn in_tree(app: &App, tree: TreeId, path: &str) -> Result<Option<File>, Er
     let entry = entries::by_path(&app.store.db, tree, path).await.during("find a file")?;
     Ok(entry.and_then(|entry| {
         let n_bytes = u64::try_from(entry.n_bytes).unwrap_or(0);
-        entry.sha256.map(|sha256| File { sha256, git_oid: entry.git_oid, n_bytes })
+        entry.sha256.map(|sha256| File { sha256, git_oid: entry.git_oid, n_bytes, xet_hash: None })
     }))
 }
 

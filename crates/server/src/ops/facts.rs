@@ -3,7 +3,7 @@
 //! Nothing of a model runs here; `inspect` reads bytes. Invariant: facts are those of exactly one revision and
 //! never change, since its files never do.
 
-use std::fs::File;
+use std::io::Read;
 
 use inspect::Folder;
 use serde_json::{Map, Value};
@@ -13,6 +13,7 @@ use spec::facts::{Facts, FileFacts};
 use spec::handler::Takes;
 use spec::manifest::{self, Examples, Manifest};
 use store::clock;
+use store::contents::Opened;
 use store::db::entries::{self, Entry, Listing};
 use store::db::ids::RevisionId;
 use store::db::revisions::{self, Revision};
@@ -191,28 +192,26 @@ async fn read_handler(app: &App, files: &[Entry], facts: &mut Facts) -> Result<(
 }
 
 async fn read_small(app: &App, entry: &Entry) -> Result<Vec<u8>, Error> {
-    let path = local_path(app, entry).await?;
-    tokio::fs::read(path).await.during("read a stored file")
+    let mut file = open(app, entry).await?;
+    let read = tokio::task::spawn_blocking(move || {
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).map(|_| bytes)
+    });
+    read.await.map_err(|_| Error::Internal("read a stored file"))?.during("read a stored file")
 }
 
 async fn read_file(app: &App, entry: &Entry) -> Result<FileFacts, Error> {
-    let (local, path) = (local_path(app, entry).await?, entry.path.clone());
-    let read = tokio::task::spawn_blocking(move || {
-        let mut file = File::open(local)?;
-        Ok::<_, std::io::Error>(inspect::file(&path, &mut file))
-    });
+    let (mut file, path) = (open(app, entry).await?, entry.path.clone());
     // A bug in a parser must not lose the other files' facts.
-    match read.await {
-        Ok(facts) => facts.during("open a stored file"),
-        Err(_) => Ok(FileFacts {
-            path: entry.path.clone(),
-            error: Some("reading this file failed inside the server".to_owned()),
-            ..FileFacts::default()
-        }),
-    }
+    let read = tokio::task::spawn_blocking(move || inspect::file(&path, &mut file));
+    Ok(read.await.unwrap_or_else(|_| FileFacts {
+        path: entry.path.clone(),
+        error: Some("reading this file failed inside the server".to_owned()),
+        ..FileFacts::default()
+    }))
 }
 
-async fn local_path(app: &App, entry: &Entry) -> Result<std::path::PathBuf, Error> {
+async fn open(app: &App, entry: &Entry) -> Result<Opened, Error> {
     let sha256 = entry.sha256.ok_or(Error::Internal("read a folder as a file"))?;
-    app.store.blobs.local_path(&sha256).await.during("find a stored file")
+    app.store.contents.open(&sha256).await.during("open a stored file")
 }

@@ -36,6 +36,8 @@ pub struct Announced {
 pub enum Sending {
     Whole,
     WholeOrParts,
+    /// In chunks, by a way of its own.
+    Chunks,
 }
 
 /// How a file is to be sent.
@@ -43,6 +45,8 @@ pub enum Sending {
 pub enum Plan {
     /// The repository has it already.
     Stored,
+    /// By the way that the client has for it.
+    Chunks,
     Whole(Ticket),
     Parts {
         part_bytes: u64,
@@ -93,6 +97,7 @@ pub async fn plan(
         plans.push(match found {
             Some(stored) if stored.n_bytes == file.n_bytes => Plan::Stored,
             _ if file.n_bytes > app.settings.commit_limit.0 => Plan::TooLarge,
+            _ if sending == Sending::Chunks => Plan::Chunks,
             _ => signer.plan(file, sending, app.settings.upload_part.0)?,
         });
     }

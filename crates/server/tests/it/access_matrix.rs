@@ -30,12 +30,13 @@ use crate::server::{Actor, Server, file, header, ndjson};
 const ROUTER: &str = include_str!("../../src/router.rs");
 
 /// Functions of the router whose routes lie below other addresses, and below which.
-const NESTED: [(&str, &[&str]); 6] = [
+const NESTED: [(&str, &[&str]); 7] = [
     ("our_endpoint", &["/api/v1/endpoints/{owner}/{name}"]),
     ("our_repository", &["/api/v1/models/{owner}/{name}", "/api/v1/datasets/{owner}/{name}"]),
     ("hub_lfs", &["/{owner}/{name}/info/lfs", "/datasets/{owner}/{name}/info/lfs"]),
     ("hub_repository", &["/api/models/{owner}/{name}", "/api/datasets/{owner}/{name}"]),
     ("repository_pages", &["/{owner}/{name}", "/datasets/{owner}/{name}"]),
+    ("xet_realm", &["/api/xet/{realm}"]),
     ("inference_below", &["/endpoints/{owner}/{name}", "/r/{link}"]),
 ];
 
@@ -437,6 +438,8 @@ fn fill(method: &Method, path: &str, name: &str) -> String {
         .replace("{status}", "pending")
         .replace("{user}", "alice")
         .replace("{session}", "0123456789abcdef")
+        .replace("{realm}", "1")
+        .replace("{prefix}", "default")
         .replace("{oid}", &"00".repeat(32))
 }
 

@@ -185,7 +185,7 @@ async fn a_card_is_checked_before_it_is_committed() {
 async fn a_part_of_the_protocol_we_do_not_speak_is_not_found() {
     let server = Server::start().await;
     server.create("iris", "public").await;
-    for path in ["/api/models/alice/iris/xet-write-token/main"] {
+    for path in ["/api/models/alice/iris/treesize/main"] {
         let response = server.get(Actor::Owner, path).await;
         assert_eq!(response.status(), StatusCode::NOT_FOUND);
         assert!(response.json::<Value>().await.unwrap()["error"].is_string());

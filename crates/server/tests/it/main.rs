@@ -19,3 +19,4 @@ mod hub_uploads;
 mod people;
 mod server;
 mod webhooks;
+mod xet;

@@ -16,7 +16,7 @@ use object_store::{GetOptions, GetRange, MultipartUpload, ObjectStore, ObjectSto
 use spec::digest::Sha256;
 use tempfile::NamedTempFile;
 
-use super::{Found, Reading, Stored, blocking, clip, place};
+use super::{Found, Kept, Reading, blocking, clip, place};
 use crate::Error;
 use crate::settings::S3;
 
@@ -58,22 +58,22 @@ impl Bucket {
     }
 
     /// Stores bytes that are in memory.
-    pub(super) async fn put_small(&self, stored: &Stored, bytes: Bytes) -> Result<(), Error> {
-        if self.size(&stored.sha256).await? == Some(stored.n_bytes) {
+    pub(super) async fn put_small(&self, kept: &Kept, bytes: Bytes) -> Result<(), Error> {
+        if self.size(&kept.sha256).await? == Some(kept.n_bytes) {
             return Ok(());
         }
-        let put = self.store.put(&self.key(&stored.sha256), PutPayload::from_bytes(bytes)).await;
+        let put = self.store.put(&self.key(&kept.sha256), PutPayload::from_bytes(bytes)).await;
         put.map_err(failed("write bytes"))?;
-        self.check(stored).await
+        self.check(kept).await
     }
 
     /// Stores a finished file.
-    pub(super) async fn put_large(&self, stored: &Stored, file: NamedTempFile) -> Result<(), Error> {
-        if self.size(&stored.sha256).await? == Some(stored.n_bytes) {
+    pub(super) async fn put_large(&self, kept: &Kept, file: NamedTempFile) -> Result<(), Error> {
+        if self.size(&kept.sha256).await? == Some(kept.n_bytes) {
             return Ok(());
         }
-        self.write(&self.key(&stored.sha256), stored.n_bytes, &file).await?;
-        self.check(stored).await
+        self.write(&self.key(&kept.sha256), kept.n_bytes, &file).await?;
+        self.check(kept).await
     }
 
     /// Keeps a part of an upload.
@@ -179,14 +179,13 @@ impl Bucket {
         found.take(limit).try_collect().await.map_err(failed("list bytes"))
     }
 
-    async fn check(&self, stored: &Stored) -> Result<(), Error> {
-        let found = self.size(&stored.sha256).await?;
-        if found == Some(stored.n_bytes) {
+    async fn check(&self, kept: &Kept) -> Result<(), Error> {
+        let found = self.size(&kept.sha256).await?;
+        if found == Some(kept.n_bytes) {
             return Ok(());
         }
-        let found =
-            found.map_or("nothing".to_owned(), |n| format!("{n} bytes instead of {}", stored.n_bytes));
-        Err(Error::Damaged { expected: stored.sha256, found })
+        let found = found.map_or("nothing".to_owned(), |n| format!("{n} bytes instead of {}", kept.n_bytes));
+        Err(Error::Damaged { expected: kept.sha256, found })
     }
 
     fn key(&self, sha256: &Sha256) -> Path {

@@ -32,6 +32,11 @@ impl Blobs {
         for (path, sha256) in files {
             found.push((path.clone(), self.local_path(sha256).await?));
         }
+        self.check_out_paths(found).await
+    }
+
+    /// A folder with these stored files, each at its path.
+    pub(crate) async fn check_out_paths(&self, found: Vec<(FilePath, PathBuf)>) -> Result<Checkout, Error> {
         let workspace = self.inner.workspace.path().to_owned();
         blocking(move || place(&workspace, &found)).await
     }

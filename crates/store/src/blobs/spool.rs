@@ -15,7 +15,7 @@ use tempfile::NamedTempFile;
 use tokio::task::JoinHandle;
 
 use super::bucket::Bucket;
-use super::{Blobs, Home, Stored, blocking};
+use super::{Blobs, Home, Kept, Stored, blocking};
 use crate::Error;
 
 /// Bytes gathered before they are digested and written. A spool holds at most two such blocks.
@@ -36,6 +36,13 @@ enum Sink {
     /// All bytes so far are in the block.
     Unopened,
     Working(JoinHandle<Result<Writing, Error>>),
+}
+
+/// Whether git's id of the bytes is asked for, which costs a second look where their length was not known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum GitId {
+    Wanted,
+    Unwanted,
 }
 
 /// A file being written, and the digests of what is in it.
@@ -84,11 +91,22 @@ impl Spool {
 
     /// Stores the bytes: when this returns they are durable, under their digest. Bytes that were there already
     /// are not stored again.
-    pub async fn finish(mut self) -> Result<Stored, Error> {
+    pub async fn finish(self) -> Result<Stored, Error> {
+        let (Kept { sha256, n_bytes }, git_oid) = self.place(GitId::Wanted).await?;
+        // It was wanted, so it is there.
+        Ok(Stored { sha256, git_oid: git_oid.unwrap_or_else(|| git::blob(&[])), n_bytes })
+    }
+
+    /// The same for bytes that are no file of anybody's.
+    pub async fn keep(self) -> Result<Kept, Error> {
+        Ok(self.place(GitId::Unwanted).await?.0)
+    }
+
+    async fn place(mut self, wanted: GitId) -> Result<(Kept, Option<Oid>), Error> {
         self.check_length()?;
         match self.take_writing().await? {
-            None => self.finish_small().await,
-            Some(writing) => self.finish_large(writing).await,
+            None => self.place_small().await,
+            Some(writing) => self.place_large(writing, wanted).await,
         }
     }
 
@@ -105,58 +123,59 @@ impl Spool {
     }
 
     /// All bytes are in one block: if they are known already, no file is made.
-    async fn finish_small(self) -> Result<Stored, Error> {
+    async fn place_small(self) -> Result<(Kept, Option<Oid>), Error> {
         let sha256 = Sha256::of(&self.block);
         check_digest(self.expected_sha256, sha256)?;
         let (blobs, block) = (self.blobs, self.block);
-        let n_bytes = block.len() as u64;
-        let stored = Stored { sha256, git_oid: git::blob(&block), n_bytes };
+        let kept = Kept { sha256, n_bytes: block.len() as u64 };
+        let git_oid = git::blob(&block);
         match &blobs.inner.home {
-            Home::Bucket(bucket) => bucket.put_small(&stored, block.into()).await?,
+            Home::Bucket(bucket) => bucket.put_small(&kept, block.into()).await?,
             Home::Disk(_) => {
                 blocking(move || {
                     let Home::Disk(disk) = &blobs.inner.home else { return Ok(()) };
-                    if disk.has_durably(&stored.sha256)? {
+                    if disk.has_durably(&kept.sha256)? {
                         return Ok(());
                     }
                     let mut file = new_file(&blobs)?;
                     file.write_all(&block).map_err(Error::io("write", file.path()))?;
-                    disk.place(file, &stored.sha256)
+                    disk.place(file, &kept.sha256)
                 })
                 .await?;
             }
         }
-        Ok(stored)
+        Ok((kept, Some(git_oid)))
     }
 
-    async fn finish_large(self, writing: Writing) -> Result<Stored, Error> {
+    async fn place_large(self, writing: Writing, wanted: GitId) -> Result<(Kept, Option<Oid>), Error> {
         let (blobs, n_bytes, expected) = (self.blobs, self.n_bytes, self.expected_sha256);
         let block = self.block;
-        let (file, stored) = {
+        let (file, kept, git_oid) = {
             blocking(move || {
                 let Writing { mut file, sha256, git } = write(writing, &block)?;
                 let sha256 = Sha256::from_bytes(sha256.finalize().into());
                 check_digest(expected, sha256)?;
-                let git_oid = match git {
-                    Some(git) => git.finish(),
-                    None => git_oid(&mut file, n_bytes)?,
+                let git_oid = match (git, wanted) {
+                    (Some(git), _) => Some(git.finish()),
+                    (None, GitId::Wanted) => Some(git_oid(&mut file, n_bytes)?),
+                    (None, GitId::Unwanted) => None,
                 };
-                Ok((file, Stored { sha256, git_oid, n_bytes }))
+                Ok((file, Kept { sha256, n_bytes }, git_oid))
             })
             .await?
         };
         match &blobs.inner.home {
-            Home::Bucket(bucket) => bucket.put_large(&stored, file).await?,
+            Home::Bucket(bucket) => bucket.put_large(&kept, file).await?,
             Home::Disk(disk) => {
                 let disk = disk.clone();
-                blocking(move || match disk.has_durably(&stored.sha256)? {
+                blocking(move || match disk.has_durably(&kept.sha256)? {
                     true => Ok(()),
-                    false => disk.place(file, &stored.sha256),
+                    false => disk.place(file, &kept.sha256),
                 })
                 .await?;
             }
         }
-        Ok(stored)
+        Ok((kept, git_oid))
     }
 
     fn check_length(&self) -> Result<(), Error> {
@@ -208,6 +227,11 @@ pub(super) async fn fetch(blobs: &Blobs, bucket: &Bucket, sha256: &Sha256) -> Re
     while let Some(bytes) = reading.stream.try_next().await? {
         spool.write(&bytes).await?;
     }
+    cache(blobs, spool, expected).await
+}
+
+/// Puts bytes into the cache, if they are what their digest says.
+pub(super) async fn cache(blobs: &Blobs, spool: Spool, expected: Sha256) -> Result<(), Error> {
     let (file, found) = spool.into_file().await?;
     if found != expected {
         return Err(Error::Damaged { expected, found: found.to_string() });

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use spec::digest::{Oid, Sha256};
 
-use super::ids::{RevisionId, TreeId};
+use super::ids::{RepositoryId, RevisionId, TreeId};
 use super::{Db, Page, page, page_limit, query};
 use crate::Error;
 
@@ -110,6 +110,25 @@ pub async fn is_folder(db: &Db, tree: TreeId, path: &str) -> Result<bool, Error>
         return Ok(true);
     }
     Ok(by_path(db, tree, path).await?.is_some_and(|entry| entry.is_folder()))
+}
+
+/// A file that a commit has.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct Named {
+    pub tree_id: TreeId,
+    pub repository_id: RepositoryId,
+    pub path: String,
+    #[sqlx(try_from = "String")]
+    pub sha256: Sha256,
+}
+
+/// Files of all trees, behind the tree and path of one of them.
+pub async fn named_after(db: &Db, after: Option<&(TreeId, String)>, limit: u32) -> Result<Vec<Named>, Error> {
+    let (tree, path) = after.map_or((TreeId(0), ""), |(tree, path)| (*tree, path.as_str()));
+    let sql =
+        "SELECT e.tree_id, t.repository_id, e.path, e.sha256 FROM entries e JOIN trees t ON t.id = e.tree_id
+        WHERE e.sha256 IS NOT NULL AND (e.tree_id, e.path) > ($1, $2) ORDER BY e.tree_id, e.path LIMIT $3";
+    query("list all files", sql).bind(tree).bind(path).bind(i64::from(limit)).all(db).await
 }
 
 /// How many files a tree has, and their bytes together.

@@ -52,5 +52,7 @@ id!(
     WebhookId,
     DeliveryId,
     AnswerId,
-    AttestationId
+    AttestationId,
+    XorbId,
+    ChunkedFileId
 );

@@ -21,6 +21,7 @@ const STEPS: &[(&str, &str)] = &[
     ("apps", include_str!("../../migrations/0009_apps.sql")),
     ("attestations", include_str!("../../migrations/0010_attestations.sql")),
     ("sketches", include_str!("../../migrations/0011_sketches.sql")),
+    ("chunks", include_str!("../../migrations/0012_chunks.sql")),
 ];
 
 /// Any number, as long as no other program takes PostgreSQL's advisory lock of that number in our database.

@@ -54,6 +54,8 @@ mod blobs;
 #[cfg(test)]
 mod bucket;
 #[cfg(test)]
+mod chunks;
+#[cfg(test)]
 mod discussions;
 #[cfg(test)]
 mod entries;

@@ -17,7 +17,6 @@ use crate::ops::access::Action;
 use crate::ops::entries;
 use crate::text;
 
-mod range;
 mod resolve;
 
 pub use resolve::{download, head};

@@ -127,22 +127,13 @@ pub async fn commit(
     }
 }
 
-/// The version from which on `huggingface_hub` insists on another way for large files.
-const OTHER_WAY_SINCE: (u32, u32) = (1, 20);
-
-/// Whether this client can send large files ahead of the commit. One that insists on another way for those, unless it was
-/// told not to, does not tell which; so it sends all in the commit.
+/// Whether this client can send large files ahead of the commit: in chunks, or by Git LFS.
 fn sends_apart(app: &App, headers: &HeaderMap) -> bool {
     let agent = headers.get(USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let mut versions = agent.split("; ").filter_map(|part| part.strip_prefix("hf_hub/"));
     match app.settings.large_files {
         LargeFiles::Apart => true,
         LargeFiles::InCommit => false,
-        LargeFiles::Auto => versions.any(|version| {
-            let mut numbers = version.split('.').map_while(|number| number.parse().ok());
-            let first = numbers.next().zip(numbers.next());
-            first.is_some_and(|first: (u32, u32)| first < OTHER_WAY_SINCE)
-        }),
+        LargeFiles::Auto => agent.split("; ").any(|part| part.starts_with("hf_hub/")),
     }
 }
 

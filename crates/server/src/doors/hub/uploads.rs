@@ -60,14 +60,22 @@ pub async fn batch(
         return Err(Error::BadRequest(rule).into());
     }
     let takes = |way: &str| batch.transfers.iter().any(|transfer| transfer == way);
-    let sending = if takes("multipart") { Sending::WholeOrParts } else { Sending::Whole };
+    let sending = match takes("xet") {
+        true => Sending::Chunks,
+        false if takes("multipart") => Sending::WholeOrParts,
+        false => Sending::Whole,
+    };
     let files: Vec<Announced> = batch.objects.iter().map(Announced::from).collect();
     let plans = uploads::plan(&app, &asker.actor, (place.kind, &place.name), &files, sending).await?;
-    let is_in_parts = plans.iter().any(|plan| matches!(plan, Plan::Parts { .. }));
+    let has = |is: fn(&Plan) -> bool| plans.iter().any(is);
+    let transfer = match has(|plan| matches!(plan, Plan::Chunks)) {
+        true => "xet",
+        false if has(|plan| matches!(plan, Plan::Parts { .. })) => "multipart",
+        false => "basic",
+    };
     let addresses = Addresses { base: &base, place: &place };
     let objects: Vec<Value> =
         files.iter().zip(&plans).map(|(file, plan)| addresses.describe(&app, file, plan)).collect();
-    let transfer = if is_in_parts { "multipart" } else { "basic" };
     let body = json!({ "transfer": transfer, "objects": objects, "hash_algo": "sha256" });
     Ok(([(CONTENT_TYPE, MEDIA_TYPE)], Json(body)))
 }
@@ -127,7 +135,7 @@ impl Addresses<'_> {
     fn describe(&self, app: &App, file: &Announced, plan: &Plan) -> Value {
         let mut object = json!({ "oid": file.sha256, "size": file.n_bytes });
         let upload = match plan {
-            Plan::Stored => return object,
+            Plan::Stored | Plan::Chunks => return object,
             Plan::TooLarge => {
                 let message = format!("a file may have at most {}", app.settings.commit_limit);
                 object["error"] = json!({ "code": 413, "message": message });

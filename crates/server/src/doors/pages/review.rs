@@ -268,7 +268,7 @@ fn percent_encode(name: &str) -> String {
 
 async fn stored(app: &App, entry: &Entry) -> Result<Body, Error> {
     let sha256 = entry.sha256.ok_or(Error::Internal("read a folder as a file"))?;
-    let reading = app.store.blobs.read(&sha256, None).await.during("read a stored file")?;
+    let reading = app.store.contents.read(&sha256, None).await.during("read a stored file")?;
     Ok(Body::from_stream(reading.stream))
 }
 

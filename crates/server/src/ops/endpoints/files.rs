@@ -42,7 +42,7 @@ pub(super) async fn check_out_handler(
         found.push((file.clone(), stored.sha256));
     }
     let own = found.iter().find(|(path, _)| *path == file).map(|(_, sha256)| *sha256);
-    let checkout = app.store.blobs.check_out(&found).await.during("put a model's files in place")?;
+    let checkout = app.store.contents.check_out(&found).await.during("put a model's files in place")?;
     let files = Files {
         model: checkout.path().join(file.as_str()),
         model_sha256: own.ok_or(Error::Internal("find the handler of a model"))?,
@@ -75,7 +75,7 @@ pub(super) async fn check_out(
         found.push(find(app, revision, path).await?);
     }
     let weights = digest(&found[..n_weights]);
-    let checkout = app.store.blobs.check_out(&found).await.during("put a model's files in place")?;
+    let checkout = app.store.contents.check_out(&found).await.during("put a model's files in place")?;
     let at = |path: &String| checkout.path().join(path);
     let files = Files {
         model: at(&model),

@@ -165,7 +165,7 @@ struct Scanner {
 
 async fn scan(app: &App, entry: &Entry, identity: &Identity) -> Result<Scan, Error> {
     let sha256 = entry.sha256.ok_or(Error::Internal("read a folder as a file"))?;
-    let mut reading = app.store.blobs.read(&sha256, None).await.during("read a stored file")?;
+    let mut reading = app.store.contents.read(&sha256, None).await.during("read a stored file")?;
     let scan = Scan { found: Vec::new(), is_text: true, is_packed: false };
     let mut scanner = Scanner { identity: identity.clone(), scan, window: Vec::new(), begin: 0, line: 1 };
     while let Some(block) = reading.stream.try_next().await.during("read a stored file")? {

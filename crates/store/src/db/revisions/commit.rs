@@ -12,7 +12,7 @@ use super::files::{self, File, Files, Trees};
 use super::{COLUMNS, Committed, IfUnchanged, NewRevision, Revision};
 use crate::Error;
 use crate::db::ids::{RevisionId, TreeId};
-use crate::db::{Tx, query};
+use crate::db::{Tx, chunked_files, query};
 
 /// Rows written by one statement; seven values each stay below the 32,766 that SQLite binds.
 const ROWS_PER_INSERT: usize = 1000;
@@ -53,6 +53,8 @@ pub(in crate::db) async fn commit_in(tx: &mut Tx, new: &NewRevision<'_>) -> Resu
         delete_entries(tx, tree, &differing.gone(&files, &trees)).await?;
     }
     insert_entries(tx, &revision, &differing.rows(&files, &trees)).await?;
+    let put = differing.files.iter().map(|path| files[path].sha256).collect();
+    chunked_files::place_in(tx, new.repository_id, &put).await?;
     move_branch(tx, new, revision.id).await?;
     Ok(Committed { revision, is_new: true })
 }

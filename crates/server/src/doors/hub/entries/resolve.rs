@@ -12,9 +12,9 @@ use axum::response::{IntoResponse, Response};
 use futures_util::TryStreamExt;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::range::{self, Wanted};
 use crate::app::App;
-use crate::doors::hub::{Answer, Asker, Hub, Place};
+use crate::doors::hub::range::{self, Wanted};
+use crate::doors::hub::{Answer, Asker, Base, Hub, Place, transfers};
 use crate::doors::{Refusal, header_value};
 use crate::error::Error;
 use crate::ops::entries::{self, File, Found};
@@ -22,6 +22,8 @@ use crate::ops::repositories;
 
 /// Which commit answered.
 const REPO_COMMIT: HeaderName = HeaderName::from_static("x-repo-commit");
+const XET_HASH: HeaderName = HeaderName::from_static("x-xet-hash");
+const XET_REFRESH_ROUTE: HeaderName = HeaderName::from_static("x-xet-refresh-route");
 /// Sent with every request of a download.
 const DOWNLOAD_COUNTER: &str = "x-hf-download-counter";
 
@@ -30,7 +32,7 @@ pub async fn head(
     State(app): State<Arc<App>>,
     asker: Asker<Hub>,
     place: Place,
-    headers: HeaderMap,
+    (base, headers): (Base, HeaderMap),
 ) -> Answer<Response, Hub> {
     let found = entries::find(&app, &asker.actor, &place.at(), &place.path).await?;
     let Some(file) = &found.file else { return Ok(missing(&place, &found)) };
@@ -38,6 +40,7 @@ pub async fn head(
         true => StatusCode::NOT_MODIFIED.into_response(),
         false => announced(&place, file),
     };
+    offer_chunks(&mut response, file, &transfers::read_route(&base, &place));
     describe(&mut response, &found, file);
     Ok(response)
 }
@@ -100,6 +103,15 @@ fn describe(response: &mut Response, found: &Found, file: &File) {
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     let policy = HeaderValue::from_static("default-src 'none'; sandbox");
     headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+}
+
+/// Clients that can fetch a file in chunks are told its name there, and where a pass for it is had.
+fn offer_chunks(response: &mut Response, file: &File, route: &str) {
+    let Some(hash) = file.xet_hash else { return };
+    let headers = response.headers_mut();
+    headers.insert(XET_HASH, header_value(&hash.to_string()));
+    headers.insert(XET_REFRESH_ROUTE, header_value(route));
+    headers.insert(header::LINK, header_value(&format!("<{route}>; rel=\"xet-auth\"")));
 }
 
 /// Clients remember that a commit lacks a file, and ask no more.

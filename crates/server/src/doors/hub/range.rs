@@ -6,7 +6,7 @@ use std::ops::Range;
 
 /// What a header asks of a file of so many bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Wanted {
+pub enum Wanted {
     Whole,
     Part(Range<u64>),
     /// No byte of it is in the file.
@@ -14,7 +14,7 @@ pub(super) enum Wanted {
 }
 
 /// Reads the header's value.
-pub(super) fn parse(value: Option<&str>, n_bytes: u64) -> Wanted {
+pub fn parse(value: Option<&str>, n_bytes: u64) -> Wanted {
     let Some((first, last)) = value.and_then(bounds) else { return Wanted::Whole };
     let range = match (number(first), number(last)) {
         (Some(Some(start)), Some(Some(last))) if start <= last => start..last.saturating_add(1).min(n_bytes),

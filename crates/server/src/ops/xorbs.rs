@@ -1,0 +1,203 @@
+//! Xorbs: taking them, handing them out, and telling who may name them.
+//!
+//! Invariants: who names a xorb in a file has sent it, or may read a file that has it; nobody learns from an answer that
+//! a file is here which they may not read.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt};
+use spec::xet::XetHash;
+use spec::xet::shard;
+use spec::xet::xorb::Index;
+use store::blobs::Reading;
+use store::clock;
+use store::contents::Keep;
+use store::db::ids::{AccountId, RepositoryId, XorbId};
+use store::db::xorbs::{self, NewXorb, Xorb};
+
+use super::access::Actor;
+use super::transfers::{self, Pass, Ticket};
+use crate::app::App;
+use crate::error::{During, Error};
+
+/// Repositories that are looked at to find one through which a xorb may be read.
+const PLACES: u32 = 50;
+/// Xorbs with one chunk that are looked at.
+const WITH_CHUNK: u32 = 8;
+/// Xorbs that one answer tells of: some 3 MB.
+const TOLD_XORBS: u32 = 64;
+/// How long what is told of chunks may be believed, in seconds.
+const BELIEVED_S: i64 = 24 * 60 * 60;
+
+/// Whether the sender's xorb is here, so that it need not be sent again.
+pub async fn is_sent(app: &App, pass: &Pass, hash: XetHash) -> Result<bool, Error> {
+    let sender = sender(pass)?;
+    let Some(xorb) = xorbs::by_hash(&app.store.db, hash).await.during("find a xorb")? else {
+        return Ok(false);
+    };
+    let sent = xorbs::sent_by(&app.store.db, sender, &[xorb.id]).await.during("find who sent a xorb")?;
+    Ok(sent.contains(&xorb.id))
+}
+
+/// Takes a xorb as it arrives. True if the sender had not sent it before; whether others have is not told.
+pub async fn receive<S, E>(app: &App, pass: &Pass, hash: XetHash, body: &mut S) -> Result<bool, Error>
+where
+    S: Stream<Item = Result<Bytes, E>> + Unpin,
+{
+    let sender = sender(pass)?;
+    let _turn = app.xorb_turns.acquire().await.map_err(|_| Error::Internal("wait for a turn"))?;
+    let known = xorbs::by_hash(&app.store.db, hash).await.during("find a xorb")?;
+    let keep = if known.is_some() { Keep::Verify } else { Keep::Store };
+    let mut incoming = app.store.contents.incoming(hash, keep);
+    while let Some(block) = body.next().await {
+        let block = block.map_err(|_| Error::BadRequest("the body broke off".to_owned()))?;
+        incoming.write(&block).await.map_err(refusal)?;
+    }
+    let received = incoming.finish().await.map_err(refusal)?;
+    match (known, received.sha256) {
+        (Some(xorb), _) => {
+            xorbs::put_sender(&app.store.db, xorb.id, sender).await.during("note who sent a xorb")
+        }
+        (None, Some(sha256)) => {
+            let chunks = received.index.chunks();
+            let new = NewXorb {
+                hash,
+                sha256,
+                n_bytes: received.n_bytes,
+                n_unpacked: chunks.last().map_or(0, |chunk| u64::from(chunk.unpacked_end)),
+                n_chunks: chunks.len() as u64,
+                now_ms: clock::now_ms(),
+            };
+            xorbs::put(&app.store.db, &new, sender).await.during("note a xorb")?;
+            Ok(true)
+        }
+        (None, None) => Err(Error::Internal("store a xorb")),
+    }
+}
+
+/// What a ticket is for. A range within its own may be asked for.
+pub async fn read(
+    app: &App,
+    ticket: &Ticket,
+    range: Option<Range<u64>>,
+) -> Result<(Range<u64>, Reading), Error> {
+    transfers::check(app, ticket).await?;
+    let range = range.unwrap_or_else(|| ticket.bytes.clone());
+    if range.start < ticket.bytes.start || range.end > ticket.bytes.end {
+        return Err(Error::BadFetchAddress);
+    }
+    let found = xorbs::by_hash(&app.store.db, ticket.xorb).await.during("find a xorb")?;
+    let xorb = found.ok_or_else(|| unknown(ticket.xorb))?;
+    let reading = app.store.contents.read_xorb(&xorb, range.clone()).await.during("read a xorb")?;
+    Ok((range, reading))
+}
+
+/// What is here of a chunk that a sender is about to send: the chunks of its xorb and of those beside it, as a shard.
+/// `None` where the chunk is in no file that they may read.
+pub async fn with_chunk(app: &App, pass: &Pass, chunk: XetHash) -> Result<Option<Vec<u8>>, Error> {
+    let found = xorbs::with_chunk(&app.store.db, chunk, WITH_CHUNK).await.during("find a chunk")?;
+    let mut readers = Readers::new(transfers::actor(app, pass).await?);
+    for xorb in found {
+        let Some(repository) = readers.place_of(app, xorb.id).await? else { continue };
+        let beside = xorbs::beside(&app.store.db, xorb.id, repository, TOLD_XORBS).await;
+        let mut told = vec![xorb];
+        let beside =
+            beside.during("find xorbs beside one")?.into_iter().filter(|other| other.id != told[0].id);
+        let beside: Vec<Xorb> = beside.take(TOLD_XORBS as usize - 1).collect();
+        told.extend(beside);
+        return write_shard(app, &told).await.map(Some);
+    }
+    Ok(None)
+}
+
+/// The xorbs of these names. [`Error::BadRequest`] for one that is not here, or that the sender may not name: which of
+/// the two is not told.
+pub async fn named(
+    app: &App,
+    pass: &Pass,
+    hashes: &BTreeSet<XetHash>,
+) -> Result<BTreeMap<XetHash, Xorb>, Error> {
+    let hashes: Vec<XetHash> = hashes.iter().copied().collect();
+    let found = xorbs::by_hashes(&app.store.db, &hashes).await.during("find xorbs")?;
+    let ids: Vec<XorbId> = found.iter().map(|xorb| xorb.id).collect();
+    let sent = xorbs::sent_by(&app.store.db, sender(pass)?, &ids).await.during("find who sent xorbs")?;
+    let mut readers = Readers::new(transfers::actor(app, pass).await?);
+    let mut named = BTreeMap::new();
+    for xorb in found {
+        if sent.contains(&xorb.id) || readers.place_of(app, xorb.id).await?.is_some() {
+            named.insert(xorb.hash, xorb);
+        }
+    }
+    match hashes.iter().find(|hash| !named.contains_key(hash)) {
+        Some(missing) => Err(Error::BadRequest(format!("the xorb `{missing}` was not sent"))),
+        None => Ok(named),
+    }
+}
+
+/// The chunks of a stored xorb.
+pub async fn index(app: &App, xorb: &Xorb) -> Result<Arc<Index>, Error> {
+    app.store.contents.index(&xorb.sha256, xorb.n_bytes).await.during("read the index of a xorb")
+}
+
+/// Which repositories the asker may read, as far as it was looked up.
+struct Readers {
+    actor: Actor,
+    known: BTreeMap<RepositoryId, bool>,
+}
+
+impl Readers {
+    fn new(actor: Actor) -> Self {
+        Self { actor, known: BTreeMap::new() }
+    }
+
+    /// A repository that the asker may read and that has a file with chunks of the xorb.
+    async fn place_of(&mut self, app: &App, xorb: XorbId) -> Result<Option<RepositoryId>, Error> {
+        let places =
+            xorbs::places_of(&app.store.db, xorb, PLACES).await.during("find where a xorb is used")?;
+        for place in places {
+            let may = match self.known.get(&place) {
+                Some(may) => *may,
+                None => transfers::may_read(app, &self.actor, place).await?,
+            };
+            self.known.insert(place, may);
+            if may {
+                return Ok(Some(place));
+            }
+        }
+        Ok(None)
+    }
+}
+
+async fn write_shard(app: &App, told: &[Xorb]) -> Result<Vec<u8>, Error> {
+    let mut indexes = Vec::with_capacity(told.len());
+    for xorb in told {
+        indexes.push((xorb.hash, index(app, xorb).await?));
+    }
+    let expires_s = u64::try_from(clock::now_ms() / 1000 + BELIEVED_S).unwrap_or(0);
+    let write = move || {
+        let told: Vec<(XetHash, &Index)> = indexes.iter().map(|(hash, index)| (*hash, &**index)).collect();
+        shard::write(&told, expires_s)
+    };
+    tokio::task::spawn_blocking(write).await.map_err(|_| Error::Internal("write a shard"))
+}
+
+/// Only accounts write.
+fn sender(pass: &Pass) -> Result<AccountId, Error> {
+    pass.account.ok_or(Error::NotSignedIn)
+}
+
+fn unknown(hash: XetHash) -> Error {
+    Error::NotFound { what: "xorb", name: hash.to_string() }
+}
+
+/// What a client did wrong, told apart from what we could not do.
+fn refusal(error: store::Error) -> Error {
+    match error {
+        store::Error::Xorb(error) => Error::BadRequest(error.to_string()),
+        store::Error::StorageFull { .. } => Error::StorageFull,
+        source => Error::Store { operation: "store a xorb", source },
+    }
+}

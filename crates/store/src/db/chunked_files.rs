@@ -1,0 +1,230 @@
+//! Chunked files: of which chunks a file is made, and which repositories have it.
+//!
+//! Refuses to know bytes. Invariants: the digests of a file were computed from its chunks before its row was written;
+//! its terms follow each other without a gap; a repository has a file from the transaction on that commits it.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use spec::digest::{Oid, Sha256};
+use spec::xet::XetHash;
+
+use super::ids::{ChunkedFileId, RepositoryId, XorbId};
+use super::xorbs::places;
+use super::{Db, Tx, query};
+use crate::Error;
+
+/// Rows of one statement; six values each stay far below the 32,766 that SQLite binds.
+const ROWS: usize = 1000;
+
+/// A file that is made of chunks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChunkedFile {
+    pub id: ChunkedFileId,
+    pub hash: XetHash,
+    pub sha256: Sha256,
+    pub git_oid: Oid,
+    pub n_bytes: u64,
+}
+
+#[derive(Debug, Clone)]
+pub struct NewChunkedFile<'a> {
+    pub hash: XetHash,
+    pub sha256: Sha256,
+    pub git_oid: Oid,
+    pub n_bytes: u64,
+    pub terms: &'a [NewTerm],
+    pub now_ms: i64,
+}
+
+/// Some chunks of a xorb, which are the next bytes of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewTerm {
+    pub xorb: XorbId,
+    pub chunks: Range<u32>,
+    pub n_bytes: u64,
+}
+
+/// The same, read back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Term {
+    pub xorb: XorbId,
+    pub xorb_hash: XetHash,
+    /// Names the stored bytes of the xorb.
+    pub xorb_sha256: Sha256,
+    /// Of the xorb's chunks: where their index begins in the stored bytes.
+    pub xorb_bytes: u64,
+    pub chunks: Range<u32>,
+    /// Where it begins in the file.
+    pub start: u64,
+    pub n_bytes: u64,
+}
+
+impl Term {
+    pub fn end(&self) -> u64 {
+        self.start.saturating_add(self.n_bytes)
+    }
+}
+
+/// Notes a file. One whose bytes are there already, cut otherwise, stays as it was cut first.
+pub async fn put(db: &Db, new: &NewChunkedFile<'_>) -> Result<(), Error> {
+    let mut tx = db.begin().await?;
+    let sql =
+        "INSERT INTO chunked_files (hash, sha256, git_oid, n_bytes, created_ms) VALUES ($1, $2, $3, $4, $5)
+        ON CONFLICT DO NOTHING RETURNING id";
+    let put = query("note a file", sql).bind(new.hash.to_string()).bind(new.sha256).bind(new.git_oid);
+    let row = put.bind(new.n_bytes).bind(new.now_ms).optional::<(ChunkedFileId,)>(&mut tx).await?;
+    if let Some((file,)) = row {
+        put_terms(&mut tx, file, new.terms).await?;
+    }
+    tx.commit().await
+}
+
+async fn put_terms(tx: &mut Tx, file: ChunkedFileId, terms: &[NewTerm]) -> Result<(), Error> {
+    let mut start = 0;
+    for terms in terms.chunks(ROWS) {
+        let rows: Vec<String> = (0..terms.len())
+            .map(|row| [2, 3, 4, 5, 6].map(|column| format!("${}", column + 5 * row)).join(", "))
+            .map(|places| format!("($1, {places})"))
+            .collect();
+        let sql = format!(
+            "INSERT INTO chunked_terms (file_id, start_byte, n_bytes, xorb_id, chunk_start, chunk_end) VALUES {}",
+            rows.join(", ")
+        );
+        let mut insert = query("note the terms of a file", sql).bind(file).once();
+        for term in terms {
+            insert = insert.bind(start).bind(term.n_bytes).bind(term.xorb);
+            insert = insert.bind(i64::from(term.chunks.start)).bind(i64::from(term.chunks.end));
+            start += term.n_bytes;
+        }
+        insert.run(&mut *tx).await?;
+    }
+    Ok(())
+}
+
+pub async fn by_hash(db: &Db, hash: XetHash) -> Result<Option<ChunkedFile>, Error> {
+    let sql = "SELECT id, hash, sha256, git_oid, n_bytes FROM chunked_files WHERE hash = $1";
+    Ok(query("find a file", sql).bind(hash.to_string()).optional::<Row>(db).await?.map(Into::into))
+}
+
+pub async fn by_sha256(db: &Db, sha256: Sha256) -> Result<Option<ChunkedFile>, Error> {
+    let sql = "SELECT id, hash, sha256, git_oid, n_bytes FROM chunked_files WHERE sha256 = $1";
+    Ok(query("find a file", sql).bind(sha256).optional::<Row>(db).await?.map(Into::into))
+}
+
+/// Files behind that one.
+pub async fn after(db: &Db, id: ChunkedFileId, limit: u32) -> Result<Vec<ChunkedFile>, Error> {
+    let sql =
+        "SELECT id, hash, sha256, git_oid, n_bytes FROM chunked_files WHERE id > $1 ORDER BY id LIMIT $2";
+    let rows = query("list files of chunks", sql).bind(id).bind(i64::from(limit)).all::<Row>(db).await?;
+    Ok(rows.into_iter().map(Into::into).collect())
+}
+
+/// Those of the files that are made of chunks and are in a commit of the repository: SHA-256 and hash.
+pub async fn in_repository(
+    db: &Db,
+    repository: RepositoryId,
+    files: &[Sha256],
+) -> Result<Vec<(Sha256, XetHash)>, Error> {
+    #[derive(sqlx::FromRow)]
+    struct Pair {
+        #[sqlx(try_from = "String")]
+        sha256: Sha256,
+        #[sqlx(try_from = "String")]
+        hash: XetHash,
+    }
+    let mut found = Vec::new();
+    for files in files.chunks(ROWS) {
+        let sql = format!(
+            "SELECT f.sha256, f.hash FROM chunked_files f JOIN chunked_places p ON p.file_id = f.id
+             WHERE p.repository_id = $1 AND f.sha256 IN ({})",
+            places(2, files.len())
+        );
+        let rows = query("find files of chunks", sql).bind(repository).bind_all(files.iter().copied()).once();
+        found.extend(rows.all::<Pair>(db).await?.into_iter().map(|pair| (pair.sha256, pair.hash)));
+    }
+    Ok(found)
+}
+
+/// At most `limit` terms of a file, from the one on that holds this byte.
+pub async fn terms(db: &Db, file: ChunkedFileId, from: u64, limit: u32) -> Result<Vec<Term>, Error> {
+    let sql = "SELECT t.xorb_id, x.hash, x.sha256, x.n_bytes AS xorb_bytes, t.chunk_start, t.chunk_end,
+        t.start_byte, t.n_bytes FROM chunked_terms t JOIN xorbs x ON x.id = t.xorb_id
+        WHERE t.file_id = $1 AND t.start_byte >= (
+            SELECT max(start_byte) FROM chunked_terms WHERE file_id = $1 AND start_byte <= $2
+        ) ORDER BY t.start_byte LIMIT $3";
+    let rows = query("read the terms of a file", sql).bind(file).bind(from).bind(i64::from(limit));
+    Ok(rows.all::<TermRow>(db).await?.into_iter().map(Term::from).collect())
+}
+
+/// Notes in the transaction of a commit that its repository has those of the files that are made of chunks.
+pub(super) async fn place_in(
+    tx: &mut Tx,
+    repository: RepositoryId,
+    files: &BTreeSet<Sha256>,
+) -> Result<(), Error> {
+    let files: Vec<Sha256> = files.iter().copied().collect();
+    for files in files.chunks(ROWS) {
+        let sql = format!(
+            "INSERT INTO chunked_places (file_id, repository_id)
+             SELECT id, CAST($1 AS BIGINT) FROM chunked_files WHERE sha256 IN ({})
+             ON CONFLICT (file_id, repository_id) DO NOTHING",
+            places(2, files.len())
+        );
+        let place = query("note where files are", sql).bind(repository).bind_all(files.iter().copied());
+        place.once().run(&mut *tx).await?;
+    }
+    Ok(())
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: ChunkedFileId,
+    #[sqlx(try_from = "String")]
+    hash: XetHash,
+    #[sqlx(try_from = "String")]
+    sha256: Sha256,
+    #[sqlx(try_from = "String")]
+    git_oid: Oid,
+    n_bytes: i64,
+}
+
+impl From<Row> for ChunkedFile {
+    fn from(row: Row) -> Self {
+        let Row { id, hash, sha256, git_oid, n_bytes } = row;
+        Self { id, hash, sha256, git_oid, n_bytes: count(n_bytes) }
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct TermRow {
+    xorb_id: XorbId,
+    #[sqlx(try_from = "String")]
+    hash: XetHash,
+    #[sqlx(try_from = "String")]
+    sha256: Sha256,
+    xorb_bytes: i64,
+    chunk_start: i64,
+    chunk_end: i64,
+    start_byte: i64,
+    n_bytes: i64,
+}
+
+impl From<TermRow> for Term {
+    fn from(row: TermRow) -> Self {
+        let place = |n: i64| u32::try_from(n).unwrap_or(0);
+        Self {
+            xorb: row.xorb_id,
+            xorb_hash: row.hash,
+            xorb_sha256: row.sha256,
+            xorb_bytes: count(row.xorb_bytes),
+            chunks: place(row.chunk_start)..place(row.chunk_end),
+            start: count(row.start_byte),
+            n_bytes: count(row.n_bytes),
+        }
+    }
+}
+
+fn count(n: i64) -> u64 {
+    u64::try_from(n).unwrap_or(0)
+}

@@ -1,0 +1,176 @@
+//! Xorbs: chunks that are kept together, who sent them, and which of their chunks clients ask for.
+//!
+//! Refuses to know bytes. Invariant: a row is written after its bytes are durable; a sender is noted only after all
+//! bytes came from them.
+
+use std::collections::BTreeSet;
+
+use spec::digest::Sha256;
+use spec::xet::XetHash;
+
+use super::ids::{AccountId, RepositoryId, XorbId};
+use super::{Db, query};
+use crate::Error;
+
+/// Rows of one statement.
+const ROWS: usize = 500;
+
+/// A xorb that is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Xorb {
+    pub id: XorbId,
+    pub hash: XetHash,
+    /// Names the stored bytes: the chunks, and behind them their index.
+    pub sha256: Sha256,
+    /// Of the chunks, as they travel.
+    pub n_bytes: u64,
+    pub n_unpacked: u64,
+    pub n_chunks: u64,
+}
+
+/// A xorb that was just stored.
+#[derive(Debug, Clone, Copy)]
+pub struct NewXorb {
+    pub hash: XetHash,
+    pub sha256: Sha256,
+    pub n_bytes: u64,
+    pub n_unpacked: u64,
+    pub n_chunks: u64,
+    pub now_ms: i64,
+}
+
+/// Notes a xorb, if it is new, and who sent it. Answers its row and whether it is new.
+pub async fn put(db: &Db, new: &NewXorb, sender: AccountId) -> Result<(Xorb, bool), Error> {
+    let mut tx = db.begin().await?;
+    let sql = "INSERT INTO xorbs (hash, sha256, n_bytes, n_unpacked, n_chunks, created_ms)
+        VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (hash) DO NOTHING";
+    let put = query("note a xorb", sql).bind(new.hash.to_string()).bind(new.sha256).bind(new.n_bytes);
+    let put = put.bind(new.n_unpacked).bind(new.n_chunks).bind(new.now_ms);
+    let is_new = put.run(&mut tx).await? > 0;
+    let sql = format!("{SELECT} WHERE x.hash = $1");
+    let row = query("find a xorb", sql).bind(new.hash.to_string()).one::<Row>(&mut tx).await?;
+    let xorb = Xorb::from(row);
+    note_sender(&mut tx, xorb.id, sender).await?;
+    tx.commit().await?;
+    Ok((xorb, is_new))
+}
+
+/// Notes that somebody sent all bytes of a xorb that was there. True if they had not before.
+pub async fn put_sender(db: &Db, xorb: XorbId, sender: AccountId) -> Result<bool, Error> {
+    let mut tx = db.begin().await?;
+    let is_first = note_sender(&mut tx, xorb, sender).await?;
+    tx.commit().await?;
+    Ok(is_first)
+}
+
+pub async fn by_hash(db: &Db, hash: XetHash) -> Result<Option<Xorb>, Error> {
+    Ok(by_hashes(db, &[hash]).await?.into_iter().next())
+}
+
+/// Those of the xorbs that are there, in no order that means anything.
+pub async fn by_hashes(db: &Db, hashes: &[XetHash]) -> Result<Vec<Xorb>, Error> {
+    let mut found = Vec::new();
+    for hashes in hashes.chunks(ROWS) {
+        let sql = format!("{SELECT} WHERE x.hash IN ({}) ORDER BY x.id", places(1, hashes.len()));
+        let rows = query("find xorbs", sql).bind_all(hashes.iter().map(ToString::to_string)).once();
+        found.extend(rows.all::<Row>(db).await?.into_iter().map(Xorb::from));
+    }
+    Ok(found)
+}
+
+/// Those of the xorbs that this account sent.
+pub async fn sent_by(db: &Db, account: AccountId, xorbs: &[XorbId]) -> Result<BTreeSet<XorbId>, Error> {
+    let mut sent = BTreeSet::new();
+    for xorbs in xorbs.chunks(ROWS) {
+        let places = places(2, xorbs.len());
+        let sql = format!("SELECT xorb_id FROM xorb_senders WHERE account_id = $1 AND xorb_id IN ({places})");
+        let rows = query("find who sent xorbs", sql).bind(account).bind_all(xorbs.iter().copied()).once();
+        sent.extend(rows.all::<(XorbId,)>(db).await?.into_iter().map(|(id,)| id));
+    }
+    Ok(sent)
+}
+
+/// Repositories of which a commit has a file with chunks of this xorb.
+pub async fn places_of(db: &Db, xorb: XorbId, limit: u32) -> Result<Vec<RepositoryId>, Error> {
+    let sql = "SELECT DISTINCT p.repository_id FROM chunked_terms t
+        JOIN chunked_places p ON p.file_id = t.file_id WHERE t.xorb_id = $1 ORDER BY p.repository_id LIMIT $2";
+    let rows = query("find where a xorb is used", sql).bind(xorb).bind(i64::from(limit));
+    Ok(rows.all::<(RepositoryId,)>(db).await?.into_iter().map(|(id,)| id).collect())
+}
+
+/// Notes chunks by which clients will ask for the xorb.
+pub async fn put_asked_chunks(db: &Db, chunks: &[(XetHash, XorbId)]) -> Result<(), Error> {
+    for chunks in chunks.chunks(ROWS) {
+        let rows: Vec<String> =
+            (0..chunks.len()).map(|n| format!("(${}, ${})", 2 * n + 1, 2 * n + 2)).collect();
+        let sql = format!(
+            "INSERT INTO asked_chunks (hash, xorb_id) VALUES {} ON CONFLICT (hash, xorb_id) DO NOTHING",
+            rows.join(", ")
+        );
+        let mut insert = query("note chunks", sql).once();
+        for (hash, xorb) in chunks {
+            insert = insert.bind(hash.to_string()).bind(*xorb);
+        }
+        insert.run(db.writer()).await?;
+    }
+    Ok(())
+}
+
+/// Xorbs that have the chunk, if clients ask for it, the oldest first.
+pub async fn with_chunk(db: &Db, chunk: XetHash, limit: u32) -> Result<Vec<Xorb>, Error> {
+    let sql =
+        format!("{SELECT} JOIN asked_chunks c ON c.xorb_id = x.id WHERE c.hash = $1 ORDER BY x.id LIMIT $2");
+    let rows = query("find a chunk", sql).bind(chunk.to_string()).bind(i64::from(limit));
+    Ok(rows.all::<Row>(db).await?.into_iter().map(Xorb::from).collect())
+}
+
+/// The xorbs that have chunks of a file which has chunks of this one, in one of these repositories.
+pub async fn beside(db: &Db, xorb: XorbId, repository: RepositoryId, limit: u32) -> Result<Vec<Xorb>, Error> {
+    let sql = format!(
+        "{SELECT} WHERE x.id IN (
+            SELECT o.xorb_id FROM chunked_terms o WHERE o.file_id = (
+                SELECT min(t.file_id) FROM chunked_terms t JOIN chunked_places p ON p.file_id = t.file_id
+                WHERE t.xorb_id = $1 AND p.repository_id = $2
+            )
+        ) ORDER BY x.id LIMIT $3"
+    );
+    let rows = query("find xorbs beside one", sql).bind(xorb).bind(repository).bind(i64::from(limit));
+    Ok(rows.all::<Row>(db).await?.into_iter().map(Xorb::from).collect())
+}
+
+const SELECT: &str = "SELECT x.id, x.hash, x.sha256, x.n_bytes, x.n_unpacked, x.n_chunks FROM xorbs x";
+
+async fn note_sender(tx: &mut super::Tx, xorb: XorbId, sender: AccountId) -> Result<bool, Error> {
+    let sql = "INSERT INTO xorb_senders (account_id, xorb_id) VALUES ($1, $2)
+        ON CONFLICT (account_id, xorb_id) DO NOTHING";
+    let note = query("note who sent a xorb", sql).bind(sender).bind(xorb);
+    let n_rows = note.run(tx).await.map_err(|error| error.if_missing("account", sender))?;
+    Ok(n_rows > 0)
+}
+
+/// `$first, …` for so many values.
+pub(super) fn places(first: usize, n: usize) -> String {
+    let places: Vec<String> = (first..first + n).map(|n| format!("${n}")).collect();
+    places.join(", ")
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: XorbId,
+    #[sqlx(try_from = "String")]
+    hash: XetHash,
+    #[sqlx(try_from = "String")]
+    sha256: Sha256,
+    n_bytes: i64,
+    n_unpacked: i64,
+    n_chunks: i64,
+}
+
+impl From<Row> for Xorb {
+    fn from(row: Row) -> Self {
+        let Row { id, hash, sha256, n_bytes, n_unpacked, n_chunks } = row;
+        let count = |n: i64| u64::try_from(n).unwrap_or(0);
+        let (n_bytes, n_unpacked, n_chunks) = (count(n_bytes), count(n_unpacked), count(n_chunks));
+        Self { id, hash, sha256, n_bytes, n_unpacked, n_chunks }
+    }
+}
