@@ -162,6 +162,33 @@ def resident_mb(pid: int) -> float:
     raise ProcessLookupError(pid)
 
 
+@contextmanager
+def on_one_core(pids: Sequence[int]) -> Iterator[None]:
+    """Keeps these processes, their children and whatever is started meanwhile on one core."""
+    before = os.sched_getaffinity(0)
+    one = {max(before)}
+    threads = [int(task.name) for pid in _families(pids) for task in Path(f"/proc/{pid}/task").iterdir()]
+    try:
+        for thread in [0, *threads]:
+            os.sched_setaffinity(thread, one)
+        yield
+    finally:
+        for thread in [0, *threads]:
+            os.sched_setaffinity(thread, before)
+
+
+def _families(pids: Sequence[int]) -> list[int]:
+    """The processes with all that came of them."""
+    parents: dict[int, list[int]] = {}
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        parent = int(status.read_text().rpartition(")")[2].split()[1])
+        parents.setdefault(parent, []).append(int(status.parent.name))
+    found = list(pids)
+    for pid in found:
+        found += parents.get(pid, [])
+    return found
+
+
 def machine() -> dict[str, Any]:
     """What a figure must be read with: how many cores there were and how many others wanted them."""
     one, five, _ = os.getloadavg()
