@@ -37,7 +37,8 @@ fn check_in(home: Home, python: &str, script: &str) -> Home {
         home.ask(&["record", "-o", name, "--", python, script]);
     }
     let natively = home.run(&["verify", "first", "second"]);
-    assert!(natively.code == Some(1) && natively.stdout.contains("verdict: different"), "{natively}");
+    // Two that were drawn apart may well tell the same classes.
+    assert!(natively.code == Some(1) && natively.stdout.contains("C1  weights      different"), "{natively}");
     assert!(natively.stdout.contains("each drew entropy of its own"), "{natively}");
 
     let replayed = home.run(&["replay", "first", "-o", "again"]);
