@@ -18,9 +18,9 @@ const STEPS: &[(&str, &str)] = &[
     ("trust", include_str!("../../migrations/0006_trust.sql")),
     ("traffic", include_str!("../../migrations/0007_traffic.sql")),
     ("inputs", include_str!("../../migrations/0008_inputs.sql")),
-    ("apps", include_str!("../../migrations/0009_apps.sql")),
-    ("attestations", include_str!("../../migrations/0010_attestations.sql")),
-    ("sketches", include_str!("../../migrations/0011_sketches.sql")),
+    ("sketches", include_str!("../../migrations/0009_sketches.sql")),
+    ("apps", include_str!("../../migrations/0010_apps.sql")),
+    ("attestations", include_str!("../../migrations/0011_attestations.sql")),
     ("chunks", include_str!("../../migrations/0012_chunks.sql")),
 ];
 
