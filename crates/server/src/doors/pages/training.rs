@@ -156,7 +156,7 @@ fn pairs(record: &Capsule) -> Vec<(&'static str, String)> {
     let n_packages = record.environment.packages.len();
     let python = record.environment.python.as_ref().map(|python| format!("{python}, {n_packages} packages"));
     let files = [("code", &record.code), ("inputs", &record.inputs), ("outputs", &record.outputs)];
-    let files: Vec<String> = files.iter().map(|(what, files)| format!("{} {what}", files.len())).collect();
+    let files: Vec<String> = files.iter().map(|(what, files)| format!("{what} {}", files.len())).collect();
     let last = record.metrics.iter().filter_map(|(name, values)| Some(format!("{name} {}", values.last()?)));
     let metrics: Vec<String> = last.take(6).collect();
     let all = [
