@@ -6,7 +6,7 @@
 //! is said of a class label was traced from the output back to the operator that gives it.
 
 mod graph;
-mod message;
+pub(crate) mod message;
 mod trace;
 pub(crate) mod wire;
 

@@ -154,7 +154,7 @@ pub async fn start(launcher: &Launcher, order: &Order, log: &Log) -> Result<Proc
     let (end, pid) = (End::default(), child.id());
     let kill = CancellationToken::new();
     let guard = kill.clone().drop_guard();
-    let exit = tokio::spawn(supervise(child, kill.clone(), Arc::clone(&end), voice.clone()));
+    let exit = tokio::spawn(supervise("runtime", child, kill.clone(), Arc::clone(&end), voice.clone()));
     let said_hello = tokio::time::timeout(order.load_timeout, greet(&socket));
     let hello = tokio::select! {
         hello = said_hello => hello.map_err(|_| StartError::TooSlow(order.load_timeout))?,
@@ -208,8 +208,8 @@ fn leave_bare(command: &mut Command) {
     command.envs(KEPT.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
 }
 
-/// Waits for the process's end, or ends it.
-async fn supervise(mut child: Child, kill: CancellationToken, end: End, voice: Voice) {
+/// Waits for the end of a process that is called so, or ends it.
+async fn supervise(what: &'static str, mut child: Child, kill: CancellationToken, end: End, voice: Voice) {
     let status = tokio::select! {
         status = child.wait() => status,
         () = kill.cancelled() => {
@@ -219,7 +219,7 @@ async fn supervise(mut child: Child, kill: CancellationToken, end: End, voice: V
         }
     };
     let status = status.map_or_else(|error| error.to_string(), |status| status.to_string());
-    voice.push(&format!("the runtime ended: {status}"));
+    voice.push(&format!("the {what} ended: {status}"));
     // Nobody else sets it.
     let _ = end.set(status);
 }

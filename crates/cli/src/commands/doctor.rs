@@ -1,7 +1,5 @@
 //! `reenact doctor`: runs a command, says what in it cannot be reproduced, and proves the patch that it writes.
 
-use std::fs;
-
 use ::record::recorder::{Pins, Recording, Wanted};
 use ::record::run::Means;
 use ::record::{doctor, recorder};
@@ -11,21 +9,12 @@ use spec::diagnosis::{self, Diagnosis, Known};
 
 use crate::args::reproducing::Doctor;
 use crate::commands::ExitStatus;
-use crate::commands::record::{ended, free_folder, means};
-use crate::error::Error;
+use crate::commands::record::{ended, made_folder, means};
 use crate::printer::{self, Printer};
-use crate::{report, settings};
+use crate::report;
 
 pub fn run(args: &Doctor, printer: &Printer) -> anyhow::Result<ExitStatus> {
-    let folder = match &args.out {
-        Some(folder) => folder.clone(),
-        None => free_folder(&settings::runs_folder()?, "doctor"),
-    };
-    fs::create_dir_all(&folder).map_err(|source| Error::File {
-        operation: "make the folder",
-        path: folder.clone(),
-        source,
-    })?;
+    let folder = made_folder(args.out.as_deref(), "doctor")?;
     // What the command says is not what was asked for.
     let means = Means { out: printer::err, ..means(args.wanted.timeout)? };
     let here = std::env::current_dir().context("could not find the current folder")?;

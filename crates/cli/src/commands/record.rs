@@ -13,6 +13,7 @@ use spec::capsule::{Capsule, Exit};
 
 use crate::args::reproducing::Record;
 use crate::commands::ExitStatus;
+use crate::error::Error;
 use crate::printer::{self, Printer};
 use crate::{audit, clock, settings, signals};
 
@@ -60,6 +61,17 @@ pub(super) fn free_folder(home: &Path, name: &str) -> PathBuf {
     let plain = plain.trim_start_matches('.');
     let numbered = (1_u32..).map(|n| home.join(format!("{plain}-{n}")));
     numbered.into_iter().find(|folder| !folder.exists()).unwrap_or_else(|| home.join(plain))
+}
+
+/// The folder that several runs go into: the one that was named, or one that is not there yet.
+pub(super) fn made_folder(named: Option<&Path>, what: &str) -> anyhow::Result<PathBuf> {
+    let folder = match named {
+        Some(folder) => folder.to_owned(),
+        None => free_folder(&settings::runs_folder()?, what),
+    };
+    let made = std::fs::create_dir_all(&folder);
+    made.map_err(|source| Error::File { operation: "make the folder", path: folder.clone(), source })?;
+    Ok(folder)
 }
 
 fn summarise(record: &Capsule, folder: &Path, printer: &Printer) {

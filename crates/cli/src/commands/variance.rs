@@ -11,21 +11,13 @@ use spec::capsule::{Capsule, Exit};
 
 use crate::args::reproducing::Variance;
 use crate::commands::ExitStatus;
-use crate::commands::record::{ended, free_folder, means};
+use crate::commands::record::{ended, made_folder, means};
 use crate::error::Error;
 use crate::printer::{self, Printer};
-use crate::{report, settings};
+use crate::report;
 
 pub fn run(args: &Variance, printer: &Printer) -> anyhow::Result<ExitStatus> {
-    let folder = match &args.out {
-        Some(folder) => folder.clone(),
-        None => free_folder(&settings::runs_folder()?, "variance"),
-    };
-    fs::create_dir_all(&folder).map_err(|source| Error::File {
-        operation: "make the folder",
-        path: folder.clone(),
-        source,
-    })?;
+    let folder = made_folder(args.out.as_deref(), "variance")?;
     let means = Means { out: printer::nowhere, ..means(args.wanted.timeout)? };
     for n in 1..=args.runs {
         let record = once(args, &means, &folder.join(n.to_string()))?;

@@ -87,7 +87,7 @@ impl ValueInfo {
 }
 
 /// `TensorProto.DataType`
-pub(super) fn datatype(code: u64) -> Option<Datatype> {
+pub(crate) fn datatype(code: u64) -> Option<Datatype> {
     Some(match code {
         1 => Datatype::Fp32,
         2 => Datatype::Uint8,

@@ -10,6 +10,7 @@ use super::{Bytes, Tensor, Tensors};
 use crate::bounded::{Reader, Source};
 use crate::error::Error;
 use crate::limits;
+use crate::onnx::message::datatype;
 use crate::onnx::wire::{self, Field, Wire};
 
 pub(super) fn read(source: &mut dyn Source) -> Option<Tensors> {
@@ -192,24 +193,4 @@ fn varints(reader: &mut Reader<'_>, end: u64, into: &mut Vec<u8>) -> Result<(), 
         into.extend(wire::varint(reader)?.to_le_bytes());
     }
     Ok(())
-}
-
-/// `TensorProto.DataType`
-fn datatype(code: u64) -> Option<Datatype> {
-    Some(match code {
-        1 => Datatype::Fp32,
-        2 => Datatype::Uint8,
-        3 => Datatype::Int8,
-        4 => Datatype::Uint16,
-        5 => Datatype::Int16,
-        6 => Datatype::Int32,
-        7 => Datatype::Int64,
-        9 => Datatype::Bool,
-        10 => Datatype::Fp16,
-        11 => Datatype::Fp64,
-        12 => Datatype::Uint32,
-        13 => Datatype::Uint64,
-        16 => Datatype::Bf16,
-        _ => return None,
-    })
 }

@@ -13,10 +13,10 @@ use spec::app::Sdk;
 use store::blobs::Checkout;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
-use tokio::process::{Child, Command};
+use tokio::process::Command;
 use tokio_util::sync::CancellationToken;
 
-use super::{Launcher, Log, StartError, Voice, leave_bare};
+use super::{Launcher, Log, StartError, Voice, leave_bare, supervise};
 use crate::gateway::rest::End;
 
 /// What stands in the log where an app's own lines begin.
@@ -91,7 +91,7 @@ pub async fn start(launcher: &Launcher, order: &Order, log: &Log) -> Result<Proc
     }
     let (end, kill) = (End::default(), CancellationToken::new());
     let guard = kill.clone().drop_guard();
-    let exit = tokio::spawn(supervise(child, kill.clone(), Arc::clone(&end), voice.clone()));
+    let exit = tokio::spawn(supervise("app", child, kill.clone(), Arc::clone(&end), voice.clone()));
     let answers = tokio::time::timeout(order.load_timeout, greet(&socket));
     tokio::select! {
         answers = answers => answers.map_err(|_| StartError::AppTooSlow(order.load_timeout))?,
@@ -125,22 +125,6 @@ fn command(launcher: &Launcher, order: &Order, (socket, scratch): (&Path, &Path)
 
 fn boxed(pipe: impl AsyncRead + Send + Unpin + 'static) -> Box<dyn AsyncRead + Send + Unpin> {
     Box::new(pipe)
-}
-
-/// Waits for the process's end, or ends it.
-async fn supervise(mut child: Child, kill: CancellationToken, end: End, voice: Voice) {
-    let status = tokio::select! {
-        status = child.wait() => status,
-        () = kill.cancelled() => {
-            // It holds nothing that must be put away.
-            let _ = child.kill().await;
-            return;
-        }
-    };
-    let status = status.map_or_else(|error| error.to_string(), |status| status.to_string());
-    voice.push(&format!("the app ended: {status}"));
-    // Nobody else sets it.
-    let _ = end.set(status);
 }
 
 /// Waits until somebody answers at the socket, whatever the answer is.
