@@ -3,6 +3,8 @@
 An attempt answers `done`, or raises what it met. Invariant: nothing here is run by the tests themselves.
 """
 
+import ctypes
+import mmap
 import os
 import socket
 import subprocess
@@ -11,6 +13,8 @@ import tempfile
 import threading
 
 CALLS = []
+# Not in Python before 3.14: the memory is there at once, and need not be written to first.
+POPULATED = 0x8000
 
 
 def predict(what: str, where: str = "") -> str:
@@ -25,9 +29,45 @@ def take_memory(where):
         taken.append(bytearray(64 << 20))
 
 
+def share_memory(where):
+    taken = []
+    while True:
+        taken.append(mmap.mmap(-1, 64 << 20, flags=mmap.MAP_SHARED | POPULATED))
+
+
+def take_stack(where):
+    """Memory as that of a stack, which is counted neither as shared nor as what can be written."""
+    grows_down = 0x100
+    taken = []
+    while True:
+        taken.append(mmap.mmap(-1, 64 << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | POPULATED | grows_down))
+
+
+def map_files(where):
+    """As who reads large weights does: no memory is taken. What lies behind a file's end can be mapped too."""
+    map_ = ctypes.CDLL(None, use_errno=True).mmap
+    map_.restype = ctypes.c_void_p
+    with open(sys.executable, "rb") as file:
+        length = ctypes.c_size_t(16 << 30)
+        place = map_(None, length, mmap.PROT_READ, mmap.MAP_PRIVATE, file.fileno(), ctypes.c_long(0))
+    if place == ctypes.c_void_p(-1).value:
+        raise OSError(ctypes.get_errno(), "could not map")
+    assert ctypes.string_at(place, 4) == b"\x7fELF"
+
+
 def loop(where):
     while True:
         pass
+
+
+def fill_its_folder(where):
+    """Where libraries put temporary files is memory, and does not last."""
+    with tempfile.TemporaryDirectory() as folder:
+        with open(os.path.join(folder, "small"), "wb") as file:
+            file.write(bytes(1 << 20))
+    with open(os.path.join(tempfile.gettempdir(), "endless"), "wb") as file:
+        while True:
+            file.write(bytes(1 << 20))
 
 
 def fork(where):

@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -24,8 +25,8 @@ from conftest import Running, running
 import reenact as rn
 
 NOBODY = 65534
-PREDICT_S = 3
-MEMORY_MIB = 1024
+PREDICT_S = 5
+MEMORY_MIB = 512
 NEIGHBOUR = "def predict(a: float) -> float:\n    return a + 1\n"
 SHAPES = """
 def predict(a: float) -> list[float]:
@@ -144,13 +145,14 @@ def unmoved(prison: Prison) -> Iterator[None]:
 REFUSED = "PermissionError|FileNotFoundError|OSError"
 
 
-def test_what_it_may_do_is_done(prison: Prison) -> None:
-    assert prison.ask("throw_away") == (200, {"predictions": ["done"]})
+@pytest.mark.parametrize("what", ["throw_away", "use_temporary_folder"])
+def test_what_it_may_do_is_done(prison: Prison, what: str) -> None:
+    assert prison.ask(what) == (200, {"predictions": ["done"]})
 
 
 @pytest.mark.parametrize(
     "what", ["fork", "listen", "run_a_program", "kill_the_parent", "look_at_the_parent", "write_beside_itself",
-             "change_itself", "use_temporary_folder"],
+             "change_itself"],
 )  # fmt: skip
 def test_what_reaches_out_is_refused_in_words(prison: Prison, what: str) -> None:
     status, answer = prison.ask(what)
@@ -192,9 +194,21 @@ def test_nothing_can_be_written_anywhere(prison: Prison) -> None:
     assert not Path("/tmp/written").exists() and not Path("/dev/shm/written").exists()
 
 
-def test_memory_without_end_ends(prison: Prison) -> None:
-    status, answer = prison.ask("take_memory")
+def test_temporary_files_are_few_and_in_memory(prison: Prison) -> None:
+    status, answer = prison.ask("fill_its_folder")
+    assert status == 500 and "No space left on device" in answer["message"], answer
+    left = [file for folder in Path(tempfile.gettempdir()).glob("reenact-*") for file in folder.rglob("endless")]
+    assert not left, "nobody else sees what it wrote"
+
+
+@pytest.mark.parametrize("how", ["take_memory", "share_memory", "take_stack"])
+def test_memory_without_end_ends(prison: Prison, how: str) -> None:
+    status, answer = prison.ask(how)
     assert status == 500 and re.search("MemoryError|memory|fell", answer["message"]), answer
+
+
+def test_files_larger_than_its_memory_can_be_mapped(prison: Prison) -> None:
+    assert prison.ask("map_files") == (200, {"predictions": ["done"]})
 
 
 def test_a_loop_without_end_ends_with_its_time(prison: Prison) -> None:

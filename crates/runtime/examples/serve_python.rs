@@ -34,7 +34,11 @@ fn main() -> ExitCode {
         launcher: vec![std::env::var_os("PYTHON").unwrap_or_else(|| "python3".into())],
         call_timeout: Duration::from_secs(3),
         load_timeout: Duration::from_secs(60),
-        watched_memory_bytes: std::env::var("MEMORY_BYTES").ok().and_then(|bytes| bytes.parse().ok()),
+        memory_bytes: std::env::var("MEMORY_BYTES")
+            .ok()
+            .and_then(|bytes| bytes.parse().ok())
+            .unwrap_or(4 << 30),
+        scratch: std::env::temp_dir(),
     };
     let mut settings = Settings::new(handler, socket.into());
     settings.python = Some(python);

@@ -50,8 +50,10 @@ pub struct Python {
     pub call_timeout: Duration,
     /// How long loading may take.
     pub load_timeout: Duration,
-    /// What a worker may hold in memory, where its launcher cannot bound all of it.
-    pub watched_memory_bytes: Option<u64>,
+    /// What a worker may hold in memory. Its launcher bounds what it can; the rest is looked at from here.
+    pub memory_bytes: u64,
+    /// Where a worker may write temporary files, if its launcher lets it.
+    pub scratch: PathBuf,
 }
 
 /// Starts the first worker.

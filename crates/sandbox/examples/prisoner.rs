@@ -13,7 +13,7 @@ use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
-use sandbox::{Children, Namespaces, Policy, Scratch, Sockets};
+use sandbox::{Children, Memory, Namespaces, Policy, Scratch, Sockets};
 
 /// A device of every machine, in the place of one that computes.
 const DEVICE: &str = "/dev/full";
@@ -32,13 +32,14 @@ fn main() -> ExitCode {
     let Some(cell) = cell() else { return ExitCode::from(2) };
     let has_device = std::env::args().any(|argument| argument == "--device");
     let is_serving = std::env::args().any(|argument| argument == "--serving");
-    let in_memory = Scratch { folder: cell.scratch.clone(), bytes: 1 << 20, n_files: 64 };
+    let in_memory = Scratch { folder: cell.scratch.clone(), bytes: 1 << 20, n_files: 64, is_needed: true };
     let policy = Policy {
         readable: vec![cell.readable.clone()],
         executable: Vec::new(),
         writable: if is_serving { Vec::new() } else { vec![cell.scratch.clone()] },
         devices: if has_device { vec![DEVICE.into()] } else { Vec::new() },
         memory_bytes: 2 << 30,
+        memory: if has_device { Memory::Written } else { Memory::Addresses },
         n_processes: 8,
         cpu_s: Some(60),
         file_size_bytes: Some(1 << 20),
@@ -131,7 +132,7 @@ fn devices() -> Vec<Attempt<'static>> {
                 }
             }),
         ),
-        // Drivers do so too; whoever started it has to look.
+        // Those who are bounded by what they write may; whoever started them has to look.
         ("may share 6 GiB of memory with nobody", Box::new(share)),
     ]
 }

@@ -17,8 +17,8 @@ use crate::report::Standing;
 /// The version of Landlock whose rights are asked for; older kernels give fewer.
 pub(crate) const WANTED: ABI = ABI::V6;
 
-/// Restricts files, and what else Landlock can: the standings of both.
-pub(crate) fn restrict(policy: &Policy) -> Result<(Standing, Standing), Error> {
+/// Restricts files, and what else Landlock can: the standings of both. `scratch` may be written to as well.
+pub(crate) fn restrict(policy: &Policy, scratch: Option<&Path>) -> Result<(Standing, Standing), Error> {
     let mut rules = ruleset().map_err(Error::Landlock)?;
     let read = AccessFs::ReadFile | AccessFs::ReadDir;
     // Devices and set-user-id files have no place in a folder of one's own.
@@ -26,11 +26,11 @@ pub(crate) fn restrict(policy: &Policy) -> Result<(Standing, Standing), Error> {
         AccessFs::from_write(WANTED) & !(AccessFs::MakeBlock | AccessFs::MakeChar | AccessFs::IoctlDev);
     let granted = policy.readable.iter().map(|path| (path, read));
     let granted = granted.chain(policy.executable.iter().map(|path| (path, read | AccessFs::Execute)));
-    let scratch = policy.scratch.iter().map(|scratch| &scratch.folder);
-    let granted = granted.chain(policy.writable.iter().chain(scratch).map(|path| (path, read | write)));
+    let granted = granted.chain(policy.writable.iter().map(|path| (path, read | write)));
     let use_device = AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::IoctlDev;
     let granted = granted.chain(policy.devices.iter().map(|path| (path, use_device)));
-    for (path, rights) in granted {
+    let granted = granted.map(|(path, rights)| (path.as_path(), rights));
+    for (path, rights) in granted.chain(scratch.map(|path| (path, read | write))) {
         rules = grant(rules, path, rights)?;
     }
     let status = rules.restrict_self().map_err(Error::Landlock)?;

@@ -23,7 +23,7 @@ mod scratch;
 
 pub use addresses::fix_addresses;
 pub use notices::{Draw, Draws, Pending, tell_draws};
-pub use policy::{Children, Namespaces, Policy, Scratch, Sockets};
+pub use policy::{Children, Memory, Namespaces, Policy, Scratch, Sockets};
 pub use probe::probe;
 pub use report::{Layer, Report, Standing};
 
@@ -64,9 +64,10 @@ pub fn confine(policy: &Policy) -> Result<Report, Error> {
     // Each of the following takes away what the ones before it still need: the map of user ids is written
     // with capabilities, rights to files are looked up by path, and the filter ends all of that.
     let namespaces = namespaces::enter(policy);
-    let limits = limits::set(policy, &namespaces).and_wholly(scratch::lay(policy, &namespaces));
+    let (in_memory, scratch) = scratch::lay(policy, &namespaces);
+    let limits = limits::set(policy, &namespaces).and_wholly(in_memory);
     let privileges = privileges.and(process::drop_capabilities());
-    let (files, scopes) = files::restrict(policy)?;
+    let (files, scopes) = files::restrict(policy, scratch)?;
     let memory = process::hide_memory();
     let calls = calls::filter(policy)?;
     Ok(Report::new([

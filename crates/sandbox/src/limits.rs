@@ -5,12 +5,15 @@
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::namespaces;
-use crate::policy::Policy;
+use crate::policy::{Memory, Policy};
 use crate::report::Standing;
 
 /// Sets every bound of the policy, after namespaces were entered or could not be.
 pub(crate) fn set(policy: &Policy, namespaces: &Standing) -> Standing {
-    let memory = if policy.devices.is_empty() { Resource::As } else { Resource::Data };
+    let memory = match policy.memory {
+        Memory::Addresses => Resource::As,
+        Memory::Written => Resource::Data,
+    };
     let bounds = [
         ("memory", memory, Some(policy.memory_bytes)),
         ("processor time", Resource::Cpu, policy.cpu_s),

@@ -15,11 +15,9 @@ pub struct Policy {
     pub writable: Vec<PathBuf>,
     /// Devices that may be read, written and controlled.
     pub devices: Vec<PathBuf>,
-    /// Address space in bytes, which bounds memory; libraries and thread stacks count. With devices it bounds what is
-    /// private and can be written, since drivers reserve addresses beyond all bounds. Memory mapped as shared is not
-    /// bounded then, and neither are mappings that grow down: whoever starts such a process has to look at what it
-    /// holds.
+    /// Memory in bytes, counted as `memory` says.
     pub memory_bytes: u64,
+    pub memory: Memory,
     /// Threads. Not bounded where the kernel can only count all processes of the user together.
     pub n_processes: u64,
     /// Processor time in seconds, after which the process is killed.
@@ -42,6 +40,17 @@ pub struct Policy {
     pub scratch: Option<Scratch>,
     /// Descriptors that stay open besides 0, 1 and 2 and those this process opened itself.
     pub kept_descriptors: Vec<i32>,
+}
+
+/// What counts as memory where the kernel bounds it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Memory {
+    /// Addresses: libraries, mapped files and thread stacks count with their whole length.
+    Addresses,
+    /// What is private and can be written. For whoever maps libraries and weights of many gigabytes and reads a part of
+    /// them, or drivers that reserve addresses beyond all bounds. Memory mapped as shared is not bounded, and neither are
+    /// mappings that grow down: whoever starts such a process has to look at what it holds.
+    Written,
 }
 
 /// Whether a confined process may start others.
@@ -80,6 +89,8 @@ pub struct Scratch {
     pub bytes: u64,
     /// Files, folders and links.
     pub n_files: u64,
+    /// Whether the process is of no use without it. Another goes without where the system grants no mounts.
+    pub is_needed: bool,
 }
 
 impl Policy {
@@ -92,6 +103,7 @@ impl Policy {
             writable: Vec::new(),
             devices: Vec::new(),
             memory_bytes,
+            memory: Memory::Addresses,
             n_processes: 256,
             cpu_s: None,
             // It can open no file to write to.
@@ -113,10 +125,16 @@ impl Policy {
     }
 
     /// For the process that becomes an interpreter and runs foreign code, started by one that was confined as
-    /// [`Self::for_watch`] says.
+    /// [`Self::for_watch`] says, which looks at what it holds.
     pub fn for_worker(readable: Vec<PathBuf>, executable: Vec<PathBuf>, memory_bytes: u64) -> Self {
-        Self { executable, namespaces: Namespaces::Inherited, ..Self::for_runtime(readable, memory_bytes) }
+        Self {
+            executable,
+            memory: Memory::Written,
+            namespaces: Namespaces::Inherited,
+            ..Self::for_runtime(readable, memory_bytes)
+        }
     }
+
     /// For the process that becomes an interpreter and runs a web app, which answers on a socket that it was handed.
     pub fn for_app(
         readable: Vec<PathBuf>,

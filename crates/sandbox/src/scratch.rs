@@ -3,19 +3,26 @@
 //! A limit on the length of files does not bound how many there are; the size of a file system does. Invariant: it lies in
 //! mounts of the process's own, so that nobody else sees it and it ends with the process.
 
+use std::path::Path;
+
 use rustix::io::Errno;
 use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change};
 
 use crate::policy::{Policy, Scratch};
 use crate::report::Standing;
 
-/// Lays the folder over the empty one that the policy names, after namespaces were entered or could not be.
-pub(crate) fn lay(policy: &Policy, namespaces: &Standing) -> Standing {
-    match (&policy.scratch, namespaces) {
-        (None, _) => Standing::Unwanted,
+/// Lays the folder over the empty one that the policy names, after namespaces were entered or could not be: the folder, if
+/// it may be written to.
+pub(crate) fn lay<'a>(policy: &'a Policy, namespaces: &Standing) -> (Standing, Option<&'a Path>) {
+    let Some(scratch) = &policy.scratch else { return (Standing::Unwanted, None) };
+    let standing = match namespaces {
         // It could not leave the machine's mounts, and must change none of them.
-        (_, Standing::Missing(_)) => Standing::Missing("a folder in memory: no mounts of its own".into()),
-        (Some(scratch), _) => Standing::of("a folder in memory", mounted(scratch)),
+        Standing::Missing(_) => Standing::Missing("a folder in memory: no mounts of its own".into()),
+        _ => Standing::of("a folder in memory", mounted(scratch)),
+    };
+    match standing {
+        Standing::Missing(_) if !scratch.is_needed => (Standing::Unwanted, None),
+        standing => (standing, Some(&scratch.folder)),
     }
 }
 

@@ -282,6 +282,9 @@ pub struct Worker {
     /// Program that may be run
     #[arg(long)]
     pub executable: Vec<PathBuf>,
+    /// Folder that may be written to, as far as whoever starts this may
+    #[arg(long)]
+    pub writable: Vec<PathBuf>,
     /// Device that may be used
     #[arg(long = "device", value_name = "DEVICE")]
     pub devices: Vec<PathBuf>,

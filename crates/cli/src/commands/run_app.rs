@@ -35,9 +35,8 @@ pub fn run(args: &RunApp) -> anyhow::Result<ExitStatus> {
     let folder = whole(&args.folder)?;
     let environment = Locked::open(&whole(&args.environment)?)?;
     let listener = UnixListener::bind(&args.socket).map_err(failed("make the socket", &args.socket))?;
-    let scratch =
-        Scratch { folder: whole(&args.scratch)?, bytes: args.scratch_bytes, n_files: SCRATCH_FILES };
-    let own = scratch.folder.clone();
+    let (own, bytes) = (whole(&args.scratch)?, args.scratch_bytes);
+    let scratch = Scratch { folder: own.clone(), bytes, n_files: SCRATCH_FILES, is_needed: true };
     let mut readable = environment.readable();
     readable.push(folder.clone());
     let bounds = (args.memory_bytes, args.cpu_s);

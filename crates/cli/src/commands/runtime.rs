@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use runtime::{Python, Search, Settings};
-use sandbox::Policy;
+use sandbox::{Policy, Scratch};
 use spec::schema::Schema;
 
 use crate::args::local::{Handler, Runtime};
@@ -19,6 +19,10 @@ use crate::commands::ExitStatus;
 use crate::environment::{self, locked::Locked};
 use crate::error::Error;
 use crate::logging::{self, Format};
+
+/// What a model in Python may write, to memory and until its runtime ends: many libraries want a place for temporary files.
+const SCRATCH_BYTES: u64 = 64 * 1024 * 1024;
+const SCRATCH_FILES: u64 = 4096;
 
 pub fn run(args: Runtime) -> anyhow::Result<ExitStatus> {
     logging::start("info,ort=warn", Format::Text)?;
@@ -65,10 +69,17 @@ fn handler(folder: &Path, args: &Runtime) -> Result<(Python, Policy), Error> {
     if !devices.is_empty() {
         readable.extend(devices::readable());
     }
-    // With devices the sandbox bounds a part of it only.
-    let watched_memory_bytes = (!devices.is_empty()).then_some(args.memory_bytes);
-    let policy =
-        Policy { devices, ..Policy::for_worker(readable, environment.executable(), args.memory_bytes) };
+    let scratch = whole(&args.socket.with_file_name("scratch"))?;
+    fs::create_dir_all(&scratch).map_err(|source| Error::File {
+        operation: "make",
+        path: scratch.clone(),
+        source,
+    })?;
+    let policy = Policy {
+        devices,
+        writable: vec![scratch.clone()],
+        ..Policy::for_worker(readable, environment.executable(), args.memory_bytes)
+    };
     let python = Python {
         folder: folder.to_owned(),
         object: object.clone().unwrap_or_default(),
@@ -77,7 +88,8 @@ fn handler(folder: &Path, args: &Runtime) -> Result<(Python, Policy), Error> {
         launcher: launcher(&policy, &environment.python(), args.allow_unsandboxed)?,
         call_timeout: Duration::from_millis(*call_timeout_ms),
         load_timeout: Duration::from_millis(*load_timeout_ms),
-        watched_memory_bytes,
+        memory_bytes: args.memory_bytes,
+        scratch,
     };
     Ok((python, open_null(policy)))
 }
@@ -86,8 +98,14 @@ fn handler(folder: &Path, args: &Runtime) -> Result<(Python, Policy), Error> {
 fn launcher(policy: &Policy, python: &Path, allow_unsandboxed: bool) -> Result<Vec<OsString>, Error> {
     let mut words: Vec<OsString> = vec![own_program()?.into(), "worker".into(), "--memory-bytes".into()];
     words.push(policy.memory_bytes.to_string().into());
-    let Policy { readable, executable, devices, .. } = policy;
-    for (flag, paths) in [("--readable", readable), ("--executable", executable), ("--device", devices)] {
+    let Policy { readable, executable, writable, devices, .. } = policy;
+    let given = [
+        ("--readable", readable),
+        ("--executable", executable),
+        ("--writable", writable),
+        ("--device", devices),
+    ];
+    for (flag, paths) in given {
         words.extend(paths.iter().flat_map(|path| [flag.into(), path.into()]));
     }
     words.extend(allow_unsandboxed.then(|| "--allow-unsandboxed".into()));
@@ -98,6 +116,11 @@ fn launcher(policy: &Policy, python: &Path, allow_unsandboxed: bool) -> Result<V
 /// What the process that watches over the workers may do: all that they may, and start them.
 fn watching(worker: &Policy, settings: &Settings) -> Result<Policy, Error> {
     let mut policy = Policy::for_watch(worker);
+    // It lays the folder, in which its workers alone write; where it cannot, nobody does.
+    let scratch = |folder| Scratch { folder, bytes: SCRATCH_BYTES, n_files: SCRATCH_FILES, is_needed: false };
+    let own = settings.python.as_ref().map(|python| python.scratch.clone());
+    policy.writable.retain(|path| Some(path) != own.as_ref());
+    policy.scratch = own.map(scratch);
     policy.readable.extend(settings.files_read());
     // Whoever confines itself looks at its own threads and open files there.
     policy.readable.push("/proc".into());

@@ -18,6 +18,7 @@ pub fn run(args: Worker) -> anyhow::Result<ExitStatus> {
     logging::start("warn", Format::Text)?;
     let policy = Policy {
         devices: args.devices,
+        writable: args.writable,
         ..Policy::for_worker(args.readable, args.executable, args.memory_bytes)
     };
     let mut policy = open_null(policy);

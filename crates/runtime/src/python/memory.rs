@@ -1,7 +1,7 @@
-//! What a worker holds in memory, looked at from outside where the kernel does not bound all of it.
+//! What a worker holds in memory, looked at from outside because the kernel does not bound all of it.
 //!
-//! A process that was given devices cannot be bounded by its addresses, and what it maps as shared is not counted
-//! with what it can write. Invariant: a worker that holds more than it may is ended, and no other process is.
+//! Addresses are no measure of a process that maps libraries and weights of many gigabytes, and what is mapped as shared
+//! is not counted with what it can write. Invariant: a worker that holds more than it may is ended, and no other process is.
 
 use std::io;
 use std::process::Child;

@@ -6,7 +6,6 @@ failure, and what the handler prints never mixes with them.
 """
 
 import array
-import collections.abc
 import importlib.util
 import json
 import os
@@ -24,6 +23,13 @@ MOST_BYTES = 256 * 1024 * 1024
 MOST_TEXT = 16 * 1024 * 1024
 FRAMES_SHOWN = 12
 FILES = ("image", "audio", "video", "file")
+LENGTH = struct.Struct("<I")
+# Length, kind, protocol, zero, slot, generation; and what an answer begins with.
+HEAD = struct.Struct("<IBBHII")
+ANSWER_HEAD = struct.Struct("<IHH")
+ASKED_HEAD = struct.Struct("<IHH")
+TENSOR_HEAD = struct.Struct("<HBBI")
+SHAPES = [struct.Struct(f"<{n_dimensions}Q") for n_dimensions in range(256)]
 
 NAMES = (
     "BOOL UINT8 UINT16 UINT32 UINT64 INT8 INT16 INT32 INT64 FP16 FP32 FP64 BF16 BYTES".split()
@@ -62,22 +68,22 @@ class Pipe:
         return data
 
     def setup(self):
-        (length,) = struct.unpack("<I", self.read(4))
+        (length,) = LENGTH.unpack(self.read(4))
         return json.loads(self.read(length))
 
     def next_call(self):
         """What is asked next: kind, method, number, and tensors as (datatype, shape, bytes) by index."""
-        (length,) = struct.unpack("<I", self.read(4))
-        frame = memoryview(self.read(length - 4))
-        kind, number = frame[0], struct.unpack_from("<I", frame, 4)[0]
+        length, kind, _, _, number, _ = HEAD.unpack(self.read(HEAD.size))
         if kind != INFER:
             return kind, PREDICT, number, {}
-        n_tensors, method = struct.unpack_from("<HH", frame, 16)
-        at, tensors = 20, {}
+        frame = memoryview(self.read(length - HEAD.size))
+        _, n_tensors, method = ASKED_HEAD.unpack_from(frame)
+        at, tensors = ASKED_HEAD.size, {}
         for _ in range(n_tensors):
-            index, code, n_dimensions, n_bytes = struct.unpack_from("<HBBI", frame, at)
-            shape = struct.unpack_from(f"<{n_dimensions}Q", frame, at + 8)
-            at += 8 + 8 * n_dimensions
+            index, code, n_dimensions, n_bytes = TENSOR_HEAD.unpack_from(frame, at)
+            at += TENSOR_HEAD.size
+            shape = SHAPES[n_dimensions].unpack_from(frame, at)
+            at += 8 * n_dimensions
             tensors[index] = (NAMES[code], shape, frame[at : at + n_bytes])
             at += n_bytes
         return kind, method, number, tensors
@@ -86,23 +92,23 @@ class Pipe:
         self.send(PART, [text.encode("utf-8", "replace")])
 
     def answer(self, tensors=()):
-        parts = [struct.pack("<IHH", 0, len(tensors), 0)]
+        parts = [ANSWER_HEAD.pack(0, len(tensors), 0)]
         for index, (name, shape, data) in enumerate(tensors):
-            parts.append(struct.pack(f"<HBBI{len(shape)}Q", index, CODES[name], len(shape), len(data), *shape))
-            parts.append(data)
+            head = TENSOR_HEAD.pack(index, CODES[name], len(shape), len(data))
+            parts += (head, SHAPES[len(shape)].pack(*shape), data)
         self.send(ANSWER, parts)
 
     def fail(self, code, message):
         self.send(FAILURE, [bytes([code]), message.encode("utf-8", "replace")[:16384]])
 
     def send(self, kind, parts):
-        length = 16 + sum(map(len, parts))
+        length = HEAD.size + sum(map(len, parts))
         if length > MOST_BYTES:
             raise Misfit(f"the answer has {length} bytes; at most {MOST_BYTES} are sent")
-        head = struct.pack("<IBBHII", length, kind, PROTOCOL, 0, 0, 0)
-        rest = memoryview(b"".join([head, *parts]))
-        while rest:
-            rest = rest[os.write(self.answers, rest) :]
+        frame = b"".join([HEAD.pack(length, kind, PROTOCOL, 0, 0, 0), *parts])
+        n_written = os.write(self.answers, frame)
+        while n_written < length:
+            n_written += os.write(self.answers, memoryview(frame)[n_written:])
 
 
 class Plain:
@@ -211,7 +217,7 @@ class Streams:
 
 
 def is_stream(given):
-    return isinstance(given, collections.abc.Iterator)
+    return hasattr(given, "__next__")
 
 
 def text_of(piece):
@@ -280,9 +286,7 @@ def as_list(name, shape, data, kind=None):
     if name == "BOOL":
         return nested([byte != 0 for byte in data], shape)
     if name in TYPE_CODES:
-        values = array.array(TYPE_CODES[name])
-        values.frombytes(data)
-        return nested(values.tolist(), shape)
+        return nested(data.cast(TYPE_CODES[name]).tolist(), shape)
     if name == "FP16":
         return nested(list(struct.unpack(f"<{len(data) // 2}e", data)), shape)
     halves = array.array("H", bytes(data))
@@ -309,27 +313,31 @@ def elements_of(data, kind):
 def encode(spec, value):
     """A value of one output as (datatype, shape, bytes)."""
     name = spec["datatype"]
-    if type(value).__module__.partition(".")[0] == "torch":
-        value = value.detach().cpu().numpy()
-    if name != "BYTES" and not isinstance(value, list):
-        value = tensor_of(value)
-    if name != "BYTES" and hasattr(value, "__array_interface__"):
-        wanted = NUMPY_NAMES.get(name, "float32")
-        if value.dtype.kind not in "biuf":
-            raise Misfit(f"`{spec['name']}` is {value.dtype}; {name} is wanted")
-        value = value.astype(wanted, copy=False)
-        return name, value.shape, value.tobytes()
-    if hasattr(value, "tolist"):
-        value = value.tolist()
+    if not isinstance(value, list):
+        value = value if name == "BYTES" else tensor_of(value)
+        if name != "BYTES" and hasattr(value, "__array_interface__"):
+            return encoded_array(spec, value)
+        value = value.tolist() if hasattr(value, "tolist") else value
     shape = shape_of(value)
-    flat = list(flattened(value))
+    # A column of single values, which most are, is flat as it is.
+    flat = value if len(shape) == 1 else list(flattened(value))
     if name == "BYTES":
-        return name, shape, b"".join(map(text_bytes, flat))
+        return name, shape, b"".join(map(text_bytes, map(item, flat)))
     return name, shape, number_bytes(spec, flat)
 
 
+def encoded_array(spec, value):
+    name = spec["datatype"]
+    if value.dtype.kind not in "biuf":
+        raise Misfit(f"`{spec['name']}` is {value.dtype}; {name} is wanted")
+    value = value.astype(NUMPY_NAMES.get(name, "float32"), copy=False)
+    return name, value.shape, value.tobytes()
+
+
 def tensor_of(value):
-    """An array for what is one in another framework's words: a frame, a series, a tensor of JAX."""
+    """An array for what is one in another framework's words: a frame, a series, a tensor of PyTorch or JAX."""
+    if type(value).__module__.partition(".")[0] == "torch":
+        value = value.detach().cpu().numpy()
     if hasattr(value, "__array_interface__"):
         return value
     if hasattr(value, "__array__"):
@@ -382,7 +390,12 @@ def flattened(value):
         for item in value:
             yield from flattened(item)
     else:
-        yield value.item() if hasattr(value, "item") and getattr(value, "ndim", 0) == 0 else value
+        yield value
+
+
+def item(value):
+    """The plain value of what a framework holds a single one in."""
+    return value.item() if hasattr(value, "item") and getattr(value, "ndim", 0) == 0 else value
 
 
 def prepared(spec, column, takes):
@@ -398,10 +411,13 @@ def load(setup):
     """What the handler's file names, ready to be called."""
     sys.path[:] = [setup["folder"], *[path for path in sys.path if path]]
     if importlib.util.find_spec("tensorflow"):
-        # It asks for a place for temporary files when it is imported, and is not tried by whether one can write there.
         import tempfile
 
-        tempfile.tempdir = setup["folder"]
+        try:
+            tempfile.gettempdir()
+        except FileNotFoundError:
+            # It asks for a place when it is imported, and does not try whether one can write there.
+            tempfile.tempdir = setup["folder"]
     spec = importlib.util.spec_from_file_location(os.path.splitext(os.path.basename(setup["file"]))[0], setup["file"])
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module

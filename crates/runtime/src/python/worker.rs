@@ -31,6 +31,9 @@ const THREADS: [&str; 5] = [
     "LOKY_MAX_CPU_COUNT",
 ];
 
+/// What a pipe holds.
+const READ_BYTES: usize = 64 * 1024;
+
 /// Why a worker is of no further use.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum End {
@@ -58,11 +61,13 @@ pub(super) enum End {
 pub(super) struct Worker {
     child: Arc<Mutex<Child>>,
     /// Kept for as long as its memory is looked at.
-    _watch: Option<mpsc::Sender<()>>,
+    _watch: mpsc::Sender<()>,
     questions: ChildStdin,
     answers: ChildStdout,
     decoder: Decoder,
     out: Vec<u8>,
+    /// What one read fills; zeroed once, as that costs more than reading a small answer.
+    scratch: Vec<u8>,
 }
 
 impl Worker {
@@ -79,10 +84,9 @@ impl Worker {
         rustix::fs::fcntl_setfl(&questions, OFlags::NONBLOCK).map_err(io::Error::from)?;
         rustix::fs::fcntl_setfl(&answers, OFlags::NONBLOCK).map_err(io::Error::from)?;
         let child = Arc::new(Mutex::new(child));
-        let most_bytes = shared.python.watched_memory_bytes;
-        let watch = most_bytes.map(|most| memory::watch(&child, most)).transpose().map_err(End::Start)?;
-        let mut worker =
-            Self { child, _watch: watch, questions, answers, decoder: Decoder::new(), out: Vec::new() };
+        let watch = memory::watch(&child, shared.python.memory_bytes).map_err(End::Start)?;
+        let (decoder, out, scratch) = (Decoder::new(), Vec::new(), vec![0; READ_BYTES]);
+        let mut worker = Self { child, _watch: watch, questions, answers, decoder, out, scratch };
         let length = u32::try_from(shared.setup.len()).unwrap_or(u32::MAX);
         worker.out.extend(length.to_le_bytes());
         worker.out.extend(shared.setup.as_bytes());
@@ -168,11 +172,10 @@ impl Worker {
     }
 
     fn read_some(&mut self) -> Result<(), End> {
-        let mut scratch = [0; 64 * 1024];
-        match self.answers.read(&mut scratch) {
+        match self.answers.read(&mut self.scratch) {
             Ok(0) => Err(End::Closed),
             Ok(n) => {
-                self.decoder.push(&scratch[..n]);
+                self.decoder.push(&self.scratch[..n]);
                 Ok(())
             }
             Err(error) if is_not_now(&error) => Ok(()),
@@ -202,6 +205,7 @@ fn command(shared: &Shared) -> Command {
     command.current_dir(&shared.python.folder).env_clear();
     // The same question shall have the same answer tomorrow: Python orders sets by a number drawn at its start.
     command.env("PYTHONHASHSEED", "0").env("LANG", "C.UTF-8").env("HOME", &shared.python.folder);
+    command.env("TMPDIR", &shared.python.scratch);
     command.envs(THREADS.iter().map(|name| (name, shared.n_threads.max(1).to_string())));
     command
 }
