@@ -6,7 +6,6 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import Pool
 
 import numpy as np
-from joblib import Parallel, delayed
 
 
 def drawn(task):
@@ -22,8 +21,7 @@ def main():
         mapped += [result.get() for result in applied]
     with ProcessPoolExecutor(2) as executor:
         submitted = list(executor.map(drawn, range(8)))
-    joined = Parallel(n_jobs=2)(delayed(drawn)(task) for task in range(8))
-    np.savez("drawn.npz", mapped=np.array(mapped), submitted=np.array(submitted), joined=np.array(joined))
+    np.savez("drawn.npz", mapped=np.array(mapped), submitted=np.array(submitted))
 
 
 if __name__ == "__main__":

@@ -54,6 +54,7 @@ struct Step {
 const STEPS: &[Step] = &[
     Step { name: "system packages", parts: &[Part::Rust, Part::Python, Part::Web], run: system::install },
     Step { name: "python environment", parts: &[Part::Rust, Part::Python, Part::Web], run: python::set_up },
+    Step { name: "trainers", parts: &[Part::Rust], run: python::set_up_trainers },
     Step { name: "node modules", parts: &[Part::Web], run: web::set_up },
     Step { name: "build", parts: &[Part::Rust, Part::Python, Part::Web], run: rust::build },
     Step { name: "rust tests", parts: &[Part::Rust], run: rust::test },
@@ -68,7 +69,7 @@ const STEPS: &[Step] = &[
 ];
 
 /// How many of the steps set up the machine and test nothing.
-const N_SET_UP: usize = 3;
+const N_SET_UP: usize = 4;
 
 /// Runs the steps of `parts` (of all, if none is named) and prints the count; whether nothing failed.
 pub fn run(root: &Path, parts: &[Part]) -> anyhow::Result<bool> {

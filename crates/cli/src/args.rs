@@ -49,6 +49,7 @@ pub enum Command {
     Replay(reproducing::Replay),
     Verify(reproducing::Verify),
     Attest(reproducing::Attest),
+    Sign(reproducing::Sign),
     Runs(reproducing::Runs),
     Doctor(reproducing::Doctor),
     Variance(reproducing::Variance),

@@ -30,6 +30,7 @@ mod runtime;
 mod serve;
 mod setup;
 mod share;
+mod sign;
 mod token;
 mod variance;
 mod verify;
@@ -77,6 +78,7 @@ pub fn run(command: Command, printer: &Printer) -> anyhow::Result<ExitStatus> {
         Command::Record(args) => record::run(&args, printer),
         Command::Replay(args) => replay::run(&args, printer),
         Command::Attest(args) => attest::run(&args, printer),
+        Command::Sign(args) => sign::run(&args, printer),
         Command::Verify(args) => verify::run(&args, printer),
         Command::Runs(args) => runs::run(&args, printer),
         Command::Doctor(args) => doctor::run(&args, printer),

@@ -62,6 +62,12 @@ pub enum Error {
     UnconfinedReplay(String),
     #[error("`{}` holds no key", path.display())]
     BadKey { path: PathBuf },
+    #[error("`{}` cannot be used to check", path.display())]
+    Signature { path: PathBuf, source: spec::folder_signature::SignatureError },
+    #[error("`{}` is not as it was signed", _0.display())]
+    NotAsSigned(PathBuf),
+    #[error("`{}` is neither a file nor a folder, or has a name that is no text, so it cannot be signed", _0.display())]
+    CannotSign(PathBuf),
     #[error("could not get randomness from the operating system")]
     Random(#[source] getrandom::Error),
     #[error("neither `uv` nor `python3` was found")]

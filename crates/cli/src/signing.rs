@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use spec::digest::Sha256;
 use spec::dsse::Key;
+use spec::folder_signature;
 
 use crate::error::Error;
 use crate::printer::Printer;
@@ -19,9 +20,18 @@ const NAME: &str = "signing-key";
 
 /// The key, made if there is none.
 pub fn key(printer: &Printer) -> anyhow::Result<Key> {
+    Ok(Key::from_seed(seed(printer)?.as_bytes()))
+}
+
+/// The key to sign folders with, which follows from the same seed.
+pub fn folder_key(printer: &Printer) -> anyhow::Result<folder_signature::Key> {
+    Ok(folder_signature::Key::from_seed(seed(printer)?.as_bytes()))
+}
+
+fn seed(printer: &Printer) -> anyhow::Result<Sha256> {
     let path = path()?;
-    if let Some(key) = read(&path)? {
-        return Ok(key);
+    if let Some(seed) = read(&path)? {
+        return Ok(seed);
     }
     make(&path)?;
     printer.note(format_args!("made a key to sign with: {}", path.display()));
@@ -33,14 +43,13 @@ fn path() -> anyhow::Result<PathBuf> {
     Ok(credentials.parent().unwrap_or(Path::new(".")).join(NAME))
 }
 
-fn read(path: &Path) -> Result<Option<Key>, Error> {
+fn read(path: &Path) -> Result<Option<Sha256>, Error> {
     let text = match fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(source) => return Err(Error::File { operation: "read", path: path.to_owned(), source }),
     };
-    let seed: Sha256 = text.trim().parse().map_err(|_| Error::BadKey { path: path.to_owned() })?;
-    Ok(Some(Key::from_seed(seed.as_bytes())))
+    text.trim().parse().map(Some).map_err(|_| Error::BadKey { path: path.to_owned() })
 }
 
 fn make(path: &Path) -> Result<(), Error> {

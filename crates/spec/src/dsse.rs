@@ -220,7 +220,7 @@ pub fn read<P: Predicate>(payload: &[u8]) -> Result<P, DsseError> {
 }
 
 /// DSSE's pre-authentication encoding: what is signed.
-fn pre_authentication(payload_type: &str, payload: &[u8]) -> Vec<u8> {
+pub(crate) fn pre_authentication(payload_type: &str, payload: &[u8]) -> Vec<u8> {
     let mut out = format!("DSSEv1 {} {payload_type} {} ", payload_type.len(), payload.len()).into_bytes();
     out.extend_from_slice(payload);
     out

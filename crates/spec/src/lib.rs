@@ -14,6 +14,7 @@ pub mod digest;
 pub mod dsse;
 pub mod facts;
 pub mod floats;
+pub mod folder_signature;
 pub mod frame;
 pub mod git;
 pub mod handler;

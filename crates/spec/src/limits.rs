@@ -52,6 +52,8 @@ pub const BATCH_ROWS: usize = 64;
 pub const RECEIPT_OUTPUT_BYTES: usize = 64 * 1024;
 /// Longest signed statement that is read, in bytes.
 pub const STATEMENT_BYTES: usize = 1024 * 1024;
+/// Longest signature over the files of a folder that is read, in bytes.
+pub const FOLDER_SIGNATURE_BYTES: usize = 64 * 1024 * 1024;
 /// Most bytes of a request or an answer that are read, digested or written where other requests wait; more goes to
 /// other threads.
 pub const AT_ONCE_BYTES: usize = 128 * 1024;

@@ -15,6 +15,8 @@ use crate::shell;
 
 /// What `uv pip compile` made of `requirements-test.in`.
 const LOCK: &str = "python/requirements-test.lock";
+/// The same of what trains by PyTorch, which is laid over a Python that has it.
+const TRAINERS_LOCK: &str = "python/requirements-trainers.lock";
 /// Fixed, because it decides how the lock is installed.
 const UV: &str = "uv==0.13.8";
 /// Written last, so an environment that broke off halfway is built again.
@@ -25,16 +27,44 @@ pub fn set_up(workplace: &mut Workplace) -> anyhow::Result<Done> {
     let lock = std::fs::read_to_string(workplace.root.join(LOCK))
         .with_context(|| format!("could not read `{LOCK}`"))?;
     let home = workplace.target.join("test-env");
-    let wanted = format!("{UV}\n{lock}");
-    if std::fs::read_to_string(home.join(STAMP)).ok().as_ref() != Some(&wanted) {
-        build(workplace, &home)?;
-        std::fs::write(home.join(STAMP), &wanted).context("could not mark the environment as complete")?;
-    }
+    make(&home, &format!("{UV}\n{lock}"), || build(workplace, &home))?;
     let python = python_of(&home);
     let library = onnx_runtime(&python)?;
     workplace.export("REENACT_TEST_PYTHON", &python);
     workplace.export("ORT_DYLIB_PATH", &library);
     Ok(Done::prepared())
+}
+
+/// Builds what trains by PyTorch over the Python that has it, and exports where; where it cannot be had, its tests are
+/// skipped.
+pub fn set_up_trainers(workplace: &mut Workplace) -> anyhow::Result<Done> {
+    let below = workplace.exports().find(|(name, _)| *name == "REENACT_TEST_TORCH_PYTHON");
+    let Some(below) = below.map(|(_, python)| python.to_owned()) else {
+        return Ok(Done::noted(counts::Counts::default(), "there is no PyTorch to train by"));
+    };
+    let lock = std::fs::read_to_string(workplace.root.join(TRAINERS_LOCK))
+        .with_context(|| format!("could not read `{TRAINERS_LOCK}`"))?;
+    let home = workplace.target.join("trainers-env");
+    let made = make(&home, &format!("{below}\n{lock}"), || {
+        let uv = python_of(&workplace.target.join("test-env"));
+        let ask = |arguments: &[&str]| {
+            let mut command = workplace.command(&uv, "");
+            command.args(["-m", "uv"]).args(arguments);
+            command
+        };
+        let over = ["venv", "--quiet", "--clear", "--system-site-packages", "--python", &below];
+        shell::must(ask(&over).arg(&home))?;
+        let mut install = ask(&["pip", "install", "--quiet", "--no-deps", "--requirements", TRAINERS_LOCK]);
+        shell::must(install.arg("--python").arg(python_of(&home)))?;
+        Ok(())
+    });
+    match made {
+        Ok(()) => {
+            workplace.export("REENACT_TEST_TRAINERS_PYTHON", python_of(&home));
+            Ok(Done::prepared())
+        }
+        Err(error) => Ok(Done::noted(counts::Counts::default(), format!("no trainers: {error:#}"))),
+    }
 }
 
 /// Runs `pytest` over `python/tests`.
@@ -66,6 +96,15 @@ pub fn can_make_environments(_: &Workplace) -> bool {
     system_python().is_none_or(|python| {
         shell::ask(Command::new(python).args(["-c", "import ensurepip, venv"])).is_some()
     })
+}
+
+/// Builds an environment unless the same was built before.
+fn make(home: &Path, wanted: &str, build: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<()> {
+    if std::fs::read_to_string(home.join(STAMP)).ok().as_deref() != Some(wanted) {
+        build()?;
+        std::fs::write(home.join(STAMP), wanted).context("could not mark the environment as complete")?;
+    }
+    Ok(())
 }
 
 fn build(workplace: &Workplace, home: &Path) -> anyhow::Result<()> {
@@ -125,11 +164,13 @@ mod tests {
 
     #[test]
     fn the_lock_pins_each_package_and_brings_none_for_a_gpu() {
-        let lock = std::fs::read_to_string(crate::root().join(LOCK)).unwrap();
-        let packages: Vec<&str> = lock.lines().filter(|line| !line.starts_with([' ', '#'])).collect();
-        assert!(packages.len() > 10);
-        for package in packages {
-            assert!(package.contains("==") && !package.starts_with("nvidia"), "`{package}`");
+        for lock in [LOCK, TRAINERS_LOCK] {
+            let lock = std::fs::read_to_string(crate::root().join(lock)).unwrap();
+            let packages: Vec<&str> = lock.lines().filter(|line| !line.starts_with([' ', '#'])).collect();
+            assert!(packages.len() > 10);
+            for package in packages {
+                assert!(package.contains("==") && !package.starts_with("nvidia"), "`{package}`");
+            }
         }
     }
 }

@@ -183,6 +183,30 @@ pub struct Attest {
     pub server: Server,
 }
 
+/// Sign a folder, or check that its files are what was signed
+///
+/// The signature names every file of the folder, a model or a capsule, by its digest. The key is the one that `attest`
+/// makes and uses. OpenSSF's `model-signing` checks such a signature too, and those of its keys for ECDSA on P-256 are
+/// checked here. With `--check` the exit code is 1 where a file was changed, added or taken away.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  reenact sign ./model --public-key alice.pem
+  reenact sign ./model --public-key alice.pem --check
+  model_signing verify key ./model --signature ./model/model.sig --public_key alice.pem")]
+pub struct Sign {
+    /// Folder with the model, or of the capsule
+    pub folder: PathBuf,
+    /// The signature [default: `model.sig` in the folder]
+    #[arg(long, value_name = "FILE")]
+    pub signature: Option<PathBuf>,
+    /// Where to write the key that it can be checked with, or with `--check` where that key is
+    #[arg(long, value_name = "FILE")]
+    pub public_key: Option<PathBuf>,
+    /// Check and sign nothing
+    #[arg(long, requires = "public_key")]
+    pub check: bool,
+}
+
 /// Which Python a replay runs with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Environment {

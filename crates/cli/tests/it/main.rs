@@ -30,4 +30,7 @@ mod reproducing;
 mod server;
 #[cfg(test)]
 mod signals;
+#[cfg(test)]
+mod signing;
+#[cfg(test)]
 mod verifying;

@@ -67,6 +67,16 @@ fn a_forest_of_threads_and_a_network_that_stops_early_train_again_to_the_same_bi
 }
 
 #[test]
+fn models_of_tables_and_a_regression_train_again_to_the_same_bits() {
+    check("sklearn_tables.py");
+}
+
+#[test]
+fn trees_that_workers_of_loky_grow_grow_again_to_the_same_bits() {
+    check("loky.py");
+}
+
+#[test]
 fn boosted_trees_with_drawn_seeds_train_again_to_the_same_bits() {
     check("boosting.py");
 }
@@ -98,9 +108,24 @@ fn a_network_of_keras_on_jax_trains_again_to_the_same_bits_and_says_its_losses()
     assert!(report.stdout.contains("lenet.keras: layers/"), "{report}");
 }
 
-#[test]
-fn a_network_of_pytorch_with_loader_workers_trains_again_to_the_same_bits() {
+/// The same with a Python that has PyTorch, where there is one.
+fn check_torch(script: &str) {
     if let Some(python) = torch_python() {
-        check_with(&python, "torch_lenet.py");
+        check_with(&python, script);
     }
+}
+
+#[test]
+fn the_lenets_of_pytorch_train_again_to_the_same_bits() {
+    check_torch("torch_lenets.py");
+}
+
+#[test]
+fn a_residual_and_a_wide_network_train_again_to_the_same_bits() {
+    check_torch("torch_residual.py");
+}
+
+#[test]
+fn loader_workers_of_pytorch_load_the_same_again_however_they_were_started() {
+    check_torch("torch_loaders.py");
 }

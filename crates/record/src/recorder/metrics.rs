@@ -2,7 +2,7 @@
 //!
 //! The latter by a pattern of the user's, or the words by which trainings call their metrics. Invariants: a number
 //! is taken as it was printed, and a line that has none adds nothing; of processes that measured the same, the
-//! first by its path is taken, since they wrote as they came.
+//! first by its path is taken, since they wrote as they came, and a tool that was told it after those.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -32,6 +32,8 @@ pub(crate) struct Hooked {
 #[derive(serde::Deserialize)]
 struct Line {
     process: String,
+    /// The tool that was told the number, where that is not who measured it.
+    told: Option<String>,
     metric: Option<String>,
     /// As text, because JSON has neither infinity nor NaN.
     value: Option<String>,
@@ -42,19 +44,20 @@ struct Line {
 pub(crate) fn hooked(lines: &Path) -> Hooked {
     let bytes = fs::read(lines).unwrap_or_default();
     let text = String::from_utf8_lossy(bytes.get(..SEARCHED_BYTES).unwrap_or(&bytes));
-    let mut by_process: BTreeMap<(String, String), Vec<f64>> = BTreeMap::new();
+    // Whoever measured a number comes before whoever was told it, maybe late and by another thread.
+    let mut by_source: BTreeMap<(Option<String>, String, String), Vec<f64>> = BTreeMap::new();
     let mut warnings = std::collections::BTreeSet::new();
     for line in text.lines().filter_map(|line| serde_json::from_str::<Line>(line).ok()) {
         warnings.extend(line.warning);
         let value = line.value.and_then(|value| value.parse().ok());
         if let (Some(metric), Some(value)) = (line.metric, value) {
-            by_process.entry((line.process, metric)).or_default().push(value);
+            by_source.entry((line.told, line.process, metric)).or_default().push(value);
         }
     }
     let mut facts: Vec<Fact> = text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
     facts.sort_by(|a, b| (&a.fact, &a.what, &a.place).cmp(&(&b.fact, &b.what, &b.place)));
     let mut series = BTreeMap::new();
-    for ((_, metric), values) in by_process {
+    for ((_, _, metric), values) in by_source {
         series.entry(metric).or_insert(values);
     }
     Hooked { series, warnings: warnings.into_iter().collect(), facts }

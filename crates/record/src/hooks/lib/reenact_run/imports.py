@@ -17,11 +17,16 @@ def _wanted():
         "multiprocessing.pool": tasks.hook_pool,
         "keras.src.callbacks.callback_list": metrics.hook_keras,
         "lightgbm.engine": metrics.hook_lightgbm,
+        "mlflow.tracking._tracking_service.client": metrics.hook_mlflow,
+        "transformers.trainer": metrics.hook_transformers,
         "sklearn.ensemble._gb": metrics.hook_boosting,
         "sklearn.ensemble._hist_gradient_boosting.gradient_boosting": metrics.hook_histograms,
         "sklearn.neural_network._multilayer_perceptron": metrics.hook_perceptron,
         "xgboost.callback": metrics.hook_xgboost,
     }
+    # Lightning is published under two names, and a program may use both.
+    for lightning in ("lightning.pytorch", "pytorch_lightning"):
+        hooks[lightning + ".trainer.connectors.logger_connector.logger_connector"] = metrics.hook_lightning
     if "REENACT_RUN_PROFILE" in os.environ:
         from . import profile
 

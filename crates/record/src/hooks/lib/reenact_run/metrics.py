@@ -9,13 +9,17 @@ import functools
 from . import lines
 
 
-def log(name, value):
+# What a framework measures of the machine and not of the model; it differs in any two runs.
+_OF_THE_CLOCK = ("_runtime", "_per_second")
+
+
+def log(name, value, **more):
     """Passes one number on, where it is one."""
     try:
         number = float(value)
     except (TypeError, ValueError):
         return
-    lines.write({"metric": str(name), "value": repr(number)})
+    lines.write(dict(more, metric=str(name), value=repr(number)))
 
 
 def _after(owner, name, then):
@@ -25,13 +29,29 @@ def _after(owner, name, then):
     @functools.wraps(method)
     def hooked(self, *args, **kwargs):
         result = method(self, *args, **kwargs)
-        try:
-            then(self, *args, **kwargs)
-        except Exception as error:
-            lines.write({"warning": "no metrics of `%s`: %s" % (owner.__name__, error)})
+        _try(owner, then, self, *args, **kwargs)
         return result
 
     setattr(owner, name, hooked)
+
+
+def _before(owner, name, first):
+    """Has `first` called with what a method is about to be called with."""
+    method = getattr(owner, name)
+
+    @functools.wraps(method)
+    def hooked(self, *args, **kwargs):
+        _try(owner, first, self, *args, **kwargs)
+        return method(self, *args, **kwargs)
+
+    setattr(owner, name, hooked)
+
+
+def _try(owner, tell, *args, **kwargs):
+    try:
+        tell(*args, **kwargs)
+    except Exception as error:
+        lines.write({"warning": "no metrics of `%s`: %s" % (owner.__name__, error)})
 
 
 def hook_keras(module):
@@ -104,3 +124,40 @@ def hook_lightgbm(module):
         return train(*args, **kwargs)
 
     module.train = hooked
+
+
+def hook_lightning(module):
+    def then(_connector, metrics, _step=None, **_kwargs):
+        for name, value in metrics.items():
+            if name not in ("epoch", "step"):
+                log(name, value)
+
+    owners = [getattr(module, name, None) for name in ("_LoggerConnector", "LoggerConnector")]
+    _after(next(owner for owner in owners if owner is not None), "log_metrics", then)
+
+
+def hook_transformers(module):
+    def then(_trainer, logs, *_args, **_kwargs):
+        for name, value in logs.items():
+            if name not in ("epoch", "total_flos") and not name.endswith(_OF_THE_CLOCK):
+                log(name, value)
+
+    _after(module.Trainer, "log", then)
+
+
+def hook_mlflow(module):
+    """Before MLflow stores them, so that it does not matter where, or whether that is there."""
+
+    def of_metric(name, value):
+        if not name.startswith("system/"):
+            log(name, value, told="mlflow")
+
+    def first(_client, _run_id, key, value, *_args, **_kwargs):
+        of_metric(key, value)
+
+    def first_of_many(_client, _run_id=None, metrics=(), *_args, **_kwargs):
+        for metric in metrics:
+            of_metric(metric.key, metric.value)
+
+    _before(module.TrackingServiceClient, "log_metric", first)
+    _before(module.TrackingServiceClient, "log_batch", first_of_many)
