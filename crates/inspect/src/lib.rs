@@ -8,6 +8,7 @@ mod app;
 mod archive;
 mod bounded;
 mod compressed;
+pub mod distance;
 mod error;
 mod format;
 mod handler;

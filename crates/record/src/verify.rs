@@ -7,7 +7,6 @@ mod complete;
 mod environment;
 pub mod evidence;
 mod explain;
-mod numbers;
 pub(crate) mod outcome;
 mod outputs;
 mod process;

@@ -17,6 +17,7 @@ use crate::ops::endpoints::predict::KnownEndpoints;
 use crate::ops::links::Guests;
 use crate::ops::links::watch::Watches;
 use crate::ops::repositories::Downloads;
+use crate::ops::revisions::changes::Comparisons;
 use crate::outbound::Outbound;
 use crate::rates::Rates;
 use crate::secrets::Secret;
@@ -46,6 +47,8 @@ pub struct App {
     pub watches: Watches,
     /// Who may ask which endpoint, as it was a moment ago.
     pub known_endpoints: KnownEndpoints,
+    /// Weights that were compared a moment ago.
+    pub comparisons: Comparisons,
     /// Downloads that are not written down yet.
     pub downloads: Downloads,
     /// Wakes a worker when a short job was added.
@@ -97,6 +100,7 @@ impl App {
             rights: Rights::default(),
             guests: Guests::default(),
             watches: Watches::default(),
+            comparisons: Comparisons::default(),
             downloads: Downloads::default(),
             known_endpoints: KnownEndpoints::default(),
             job_added: Notify::new(),

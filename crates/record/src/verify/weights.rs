@@ -9,10 +9,10 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
+use inspect::distance::{self, Distance, PIECE_BYTES};
 use inspect::tensors::{Bytes, Tensor, Tensors};
 use spec::criteria::{Criterion, Difference, Finding, Standing, TensorFinding};
 
-use super::numbers::Distance;
 use super::side::{Kind, Pair, Side, pair, paths};
 use super::{LISTED, NOTHING, differs, standing};
 use crate::capsule as folder;
@@ -38,8 +38,6 @@ struct Count {
 
 /// What a pickle holds besides arrays.
 pub(super) const OTHERS: &str = "all that is no array";
-/// How many bytes of a tensor are compared at a time; a multiple of every element's width.
-const PIECE_BYTES: usize = 1024 * 1024;
 
 pub(super) fn compare(a: &Side, b: &Side) -> Result<Weights, Error> {
     let mut count = Count::default();
@@ -244,14 +242,10 @@ pub(super) fn are_equal(a: (&Path, &File), b: (&Path, &File)) -> Result<bool, Er
 }
 
 fn distance(a: ((&Path, &File), &Tensor), b: ((&Path, &File), &Tensor)) -> Result<Distance, Error> {
-    let datatype = a.1.datatype;
-    let width = datatype.and_then(spec::tensor::Datatype::n_bytes).unwrap_or(1).max(1);
-    let mut distance = Distance::of(a.1.bytes.n_bytes() / width as u64);
-    pieces((a.0, &a.1.bytes), (b.0, &b.1.bytes), |piece_a, piece_b| {
-        distance.add(datatype, piece_a, piece_b);
-        true
-    })?;
-    Ok(distance)
+    distance::between(a.1, |side, from, space| match side {
+        distance::Side::A => fill(a.0, &a.1.bytes, from, space),
+        distance::Side::B => fill(b.0, &b.1.bytes, from, space),
+    })
 }
 
 /// Reads two ranges of one length side by side, until `goes_on` says no; whether it did.

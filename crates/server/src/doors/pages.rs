@@ -17,6 +17,7 @@ pub mod discussions;
 pub mod embed;
 pub mod endpoints;
 pub mod events;
+pub mod changes;
 pub mod files;
 pub mod front;
 pub mod invitations;

@@ -10,7 +10,7 @@ use store::db::Page;
 use store::db::ids::RepositoryId;
 use store::db::refs::{self, RefKind};
 use store::db::repositories::Repository;
-use store::db::revisions::{self, Committed, IfUnchanged, NewRevision, Revision};
+use store::db::revisions::{self, Committed, IfUnchanged, NewRevision, Revision, Squash};
 
 use super::access::{self, Action, Actor};
 use super::repositories::MAIN;
@@ -19,7 +19,9 @@ use crate::app::App;
 use crate::error::{During, Error};
 use crate::jobs;
 
+pub mod changes;
 mod draft;
+pub mod lines;
 mod pull;
 
 use draft::Target;
@@ -160,6 +162,35 @@ async fn to_branch(
         }
     }
     Ok(Done { committed, pull_request: None })
+}
+
+/// Makes one commit of all of a branch's history; what else names the commits before keeps them.
+pub async fn squash(app: &App, actor: &Actor, at: &At<'_>, message: String) -> Result<Revision, Error> {
+    let repository = repositories::get(app, actor, at.kind, at.name, Action::Write).await?;
+    let name = at.revision.strip_prefix("refs/heads/").unwrap_or(at.revision);
+    let branch: RefName = name.parse().map_err(|_| at.revision_not_found())?;
+    let message = Message { title: message, ..Message::default() }.fitted()?;
+    let now_ms = clock::now_ms();
+    let task = jobs::follow_up::task(repository.id);
+    let follow_up = task.due(now_ms);
+    let squash = Squash {
+        repository_id: repository.id,
+        branch: &branch,
+        title: &message.title,
+        description: &message.description,
+        author: &access::signed_in(actor)?.name,
+        now_ms,
+        follow_up: (branch.as_str() == MAIN).then_some(&follow_up),
+    };
+    let done = match revisions::squash(&app.store.db, &squash).await {
+        Err(store::Error::NotFound { .. }) => return Err(at.revision_not_found()),
+        done => done.during("squash a history")?,
+    };
+    if done.is_new {
+        app.job_added.notify_one();
+        webhooks::tell_commit(app, repository.id, &format!("refs/heads/{branch}"), &done.revision).await;
+    }
+    Ok(done.revision)
 }
 
 /// What a new head of `main` brings with it: the summary that searches show, and the facts of its files.

@@ -12,12 +12,16 @@ use super::refs::RefKind;
 use super::{Db, Page, id_cursor, page, page_limit, query};
 use crate::Error;
 
+mod changes;
 mod commit;
 mod files;
 mod resolve;
+mod squash;
 
+pub use changes::{Changed, Version, changes};
 pub(super) use commit::commit_in;
 pub use resolve::resolve;
+pub use squash::{Squash, squash};
 
 /// One commit.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]

@@ -3,7 +3,7 @@
 use spec::git;
 use store::db::facts::{self, Facts};
 use store::db::refs::{self, NewRef, RefKind};
-use store::db::revisions::{self, Change, IfUnchanged, NewRevision};
+use store::db::revisions::{self, Change, IfUnchanged, NewRevision, Squash};
 use store::db::{entries, ids::RevisionId};
 use store::{Db, Error};
 
@@ -20,6 +20,8 @@ on_both_databases!(
     the_same_commit_on_another_branch_is_the_same_revision,
     a_name_resolves_as_branch_tag_or_commit,
     history_follows_the_parents,
+    what_differs_between_two_trees_is_told_once_for_each_path,
+    a_squashed_history_is_one_commit_with_the_same_files,
     refs_are_listed_and_deleted,
     a_ref_names_a_revision_of_its_own_repository,
     facts_are_replaced,
@@ -214,6 +216,73 @@ async fn history_follows_the_parents(db: Db) {
     }
     assert_eq!(titles, ["654", "321", "0"]);
     assert!(matches!(revisions::history(&db, head.id, Some("-"), 3).await, Err(Error::Cursor(_))));
+}
+
+async fn what_differs_between_two_trees_is_told_once_for_each_path(db: Db) {
+    let alice = account(&db, "alice").await;
+    let iris = repository(&db, &alice, "iris").await;
+    let before = [put("a", "1"), put("b/c", "2"), put("b/d", "3"), put("same", "4")];
+    let old = commit(&db, &iris, "1", &before).await.unwrap().revision;
+    // What was a file is a folder now.
+    let after = [delete("a"), put("a/x", "5"), put("b/c", "22"), delete("b/d"), put("e", "6")];
+    let new = commit(&db, &iris, "2", &after).await.unwrap().revision;
+    let (mut told, mut after) = (Vec::new(), None);
+    loop {
+        let trees = (Some(old.tree_id), new.tree_id);
+        let page = revisions::changes(&db, trees, after.as_deref(), 2).await.unwrap();
+        told.extend(page.items.into_iter().map(|changed| {
+            let n_bytes = |version: Option<revisions::Version>| version.map(|version| version.n_bytes);
+            (changed.path.clone(), n_bytes(changed.old), n_bytes(changed.new))
+        }));
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    let wanted = [
+        ("a", Some(1), None),
+        ("a/x", None, Some(1)),
+        ("b/c", Some(1), Some(2)),
+        ("b/d", Some(1), None),
+        ("e", None, Some(1)),
+    ];
+    assert_eq!(told, wanted.map(|(path, old, new)| (path.to_owned(), old, new)));
+    let first = revisions::changes(&db, (None, old.tree_id), None, 100).await.unwrap();
+    assert_eq!(first.items.len(), 4);
+    assert!(first.items.iter().all(|changed| changed.old.is_none()));
+}
+
+async fn a_squashed_history_is_one_commit_with_the_same_files(db: Db) {
+    let alice = account(&db, "alice").await;
+    let iris = repository(&db, &alice, "iris").await;
+    let first = commit(&db, &iris, "1", &[put("a", "1"), put("b/c", "2")]).await.unwrap().revision;
+    let second = commit(&db, &iris, "2", &[put("a", "3")]).await.unwrap().revision;
+    let (branch, missing) = ("main".parse().unwrap(), "missing".parse().unwrap());
+    let new = Squash {
+        repository_id: iris.id,
+        branch: &branch,
+        title: "all",
+        description: "",
+        author: "alice",
+        now_ms: NOW_MS + 1000,
+        follow_up: None,
+    };
+    let squashed = revisions::squash(&db, &new).await.unwrap();
+    let head = revisions::resolve(&db, iris.id, "main").await.unwrap().unwrap();
+    assert!(squashed.is_new && head == squashed.revision && head.parent_id.is_none());
+    let alone = revisions::history(&db, head.id, None, 10).await.unwrap().items;
+    assert_eq!(alone.iter().map(|revision| revision.title.as_str()).collect::<Vec<_>>(), ["all"]);
+    let trees = (Some(second.tree_id), head.tree_id);
+    assert_eq!(revisions::changes(&db, trees, None, 10).await.unwrap().items, []);
+    let entry = entries::by_path(&db, head.tree_id, "b/c").await.unwrap().unwrap();
+    assert_eq!(entry.last_revision.title, "all");
+    // Whoever knows a commit before still has it.
+    let known = revisions::resolve(&db, iris.id, &first.oid.to_string()).await.unwrap();
+    assert_eq!(known, Some(first));
+    let again = revisions::squash(&db, &new).await.unwrap();
+    assert!(!again.is_new && again.revision == head);
+    let nowhere = revisions::squash(&db, &Squash { branch: &missing, ..new }).await;
+    assert!(matches!(nowhere, Err(Error::NotFound { .. })), "{nowhere:?}");
 }
 
 async fn refs_are_listed_and_deleted(db: Db) {

@@ -45,6 +45,23 @@ pub async fn history(
 }
 
 #[derive(Deserialize)]
+pub struct SuperSquash {
+    #[serde(default)]
+    message: String,
+}
+
+/// `POST /api/{kind}s/{owner}/{name}/super-squash/{revision}`
+pub async fn super_squash(
+    State(app): State<Arc<App>>,
+    asker: Asker<Hub>,
+    place: Place,
+    Sent(sent): Sent<SuperSquash>,
+) -> Answer<Json<Value>, Hub> {
+    let squashed = revisions::squash(&app, &asker.actor, &place.at(), sent.message).await?;
+    Ok(Json(json!({ "commitOid": squashed.oid })))
+}
+
+#[derive(Deserialize)]
 pub struct Preupload {
     #[serde(default)]
     files: Vec<Candidate>,

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use spec::name::RepositoryKind;
 use store::db::entries::{Entry, Listing};
 use store::db::refs::RefKind;
+use store::db::revisions::Revision;
 
 use super::place::{Place, encode, encode_path, with_query};
 use super::repositories::{Opened, open};
@@ -38,7 +39,7 @@ pub struct After {
 }
 
 impl After {
-    fn get(&self) -> Option<&str> {
+    pub(super) fn get(&self) -> Option<&str> {
         (!self.after.is_empty()).then_some(self.after.as_str())
     }
 }
@@ -104,14 +105,7 @@ pub async fn history(
     let opened = open(&app, &visitor, &place, Action::Read).await?;
     let page = revisions::history(&app, &visitor.actor, &place.at(), after.get(), PAGE).await?;
     let here = format!("{}/commits/{}", opened.path, encode(&place.revision));
-    let commits = page.items.into_iter().map(|revision| CommitLine {
-        href: format!("{}/tree/{}", opened.path, revision.oid),
-        title: revision.title,
-        description: revision.description,
-        author: revision.author,
-        oid: revision.oid.to_string(),
-        when: when(revision.created_ms),
-    });
+    let commits = page.items.into_iter().map(|revision| commit_line(&opened, revision));
     let page = HistoryPage {
         frame: opened.frame(&visitor, "History"),
         head: opened.head("History"),
@@ -122,10 +116,16 @@ pub async fn history(
     show(&page)
 }
 
-/// `/{owner}/{name}/commit/{revision}`: its files.
-pub async fn commit(State(app): State<Arc<App>>, place: Place, visitor: Visitor) -> Answer<Response, Html> {
-    let opened = open(&app, &visitor, &place, Action::Read).await?;
-    Ok(go_to(&format!("{}/tree/{}", opened.path, opened.revision.oid)))
+/// What is told of a commit wherever one is listed.
+pub(super) fn commit_line(opened: &Opened, revision: Revision) -> CommitLine {
+    CommitLine {
+        href: format!("{}/commit/{}", opened.path, revision.oid),
+        title: revision.title,
+        description: revision.description,
+        author: revision.author,
+        oid: revision.oid.to_string(),
+        when: when(revision.created_ms),
+    }
 }
 
 async fn content(app: &App, opened: &Opened, place: &Place) -> Result<Content, Error> {
@@ -142,7 +142,7 @@ async fn content(app: &App, opened: &Opened, place: &Place) -> Result<Content, E
 }
 
 /// `/owner/name/{page}/{revision}/{path}`
-fn address(opened: &Opened, page: &str, revision: &str, path: &str) -> String {
+pub(super) fn address(opened: &Opened, page: &str, revision: &str, path: &str) -> String {
     let slash = if path.is_empty() { "" } else { "/" };
     format!("{}/{page}/{}{slash}{}", opened.path, encode(revision), encode_path(path))
 }
@@ -171,7 +171,7 @@ fn line(opened: &Opened, revision: &str, entry: &Entry) -> EntryLine {
         size: text::bytes(u64::try_from(entry.n_bytes).unwrap_or(0)),
         download: (!is_folder).then(|| address(opened, "resolve", revision, &entry.path)),
         title: entry.last_revision.title.clone(),
-        title_href: format!("{}/tree/{}", opened.path, entry.last_revision.oid),
+        title_href: format!("{}/commit/{}", opened.path, entry.last_revision.oid),
         when: when(entry.last_revision.created_ms),
     }
 }

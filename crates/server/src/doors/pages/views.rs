@@ -8,6 +8,7 @@ pub mod account;
 pub mod apps;
 pub mod discussions;
 pub mod endpoint;
+pub mod changes;
 pub mod files;
 pub mod frame;
 pub mod front;
@@ -48,6 +49,8 @@ pages! {
     discussions::DiscussionsPage => Ask;
     discussions::DiscussionPage => Ask;
     discussions::NewDiscussionPage => Ask;
+    changes::CommitPage => Ask;
+    changes::WeightsPage => Ask;
     files::TreePage => Ask;
     files::BlobPage => Ask;
     files::HistoryPage => Ask;

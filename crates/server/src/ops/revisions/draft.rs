@@ -35,6 +35,28 @@ pub struct Message {
     pub parent: Option<String>,
 }
 
+impl Message {
+    /// A title is one line of bounded length, as git has it; what it has too much becomes the beginning of the
+    /// description.
+    pub(super) fn fitted(mut self) -> Result<Self, Error> {
+        if self.title.trim().is_empty() {
+            return Err(Error::BadRequest("a commit needs a message".to_owned()));
+        }
+        let title = self.title.trim();
+        let line_end = title.find('\n').unwrap_or(title.len());
+        let (title, rest) = title.split_at(title.floor_char_boundary(line_end.min(limits::TITLE_BYTES)));
+        if !rest.is_empty() {
+            self.description = format!("{}\n\n{}", rest.trim_start(), self.description).trim_end().to_owned();
+        }
+        self.title = title.trim_end().to_owned();
+        if self.description.len() > limits::DESCRIPTION_BYTES {
+            let limit = limits::DESCRIPTION_BYTES;
+            return Err(Error::BadRequest(format!("a commit's description has at most {limit} bytes")));
+        }
+        Ok(self)
+    }
+}
+
 /// What a commit goes to.
 #[derive(Debug)]
 pub(super) enum Target {
@@ -88,25 +110,9 @@ impl Draft {
         &self.repository
     }
 
-    /// Takes what the commit says. A title is one line of bounded length, as git has it; what it has too much
-    /// becomes the beginning of the description.
-    pub fn describe(&mut self, mut message: Message) -> Result<(), Error> {
-        if message.title.trim().is_empty() {
-            return Err(Error::BadRequest("a commit needs a message".to_owned()));
-        }
-        let title = message.title.trim();
-        let line_end = title.find('\n').unwrap_or(title.len());
-        let (title, rest) = title.split_at(title.floor_char_boundary(line_end.min(limits::TITLE_BYTES)));
-        if !rest.is_empty() {
-            message.description =
-                format!("{}\n\n{}", rest.trim_start(), message.description).trim_end().to_owned();
-        }
-        message.title = title.trim_end().to_owned();
-        if message.description.len() > limits::DESCRIPTION_BYTES {
-            let limit = limits::DESCRIPTION_BYTES;
-            return Err(Error::BadRequest(format!("a commit's description has at most {limit} bytes")));
-        }
-        self.message = message;
+    /// Takes what the commit says.
+    pub fn describe(&mut self, message: Message) -> Result<(), Error> {
+        self.message = message.fitted()?;
         Ok(())
     }
 

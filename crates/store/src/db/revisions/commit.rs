@@ -125,13 +125,13 @@ struct EntryRow<'a> {
 }
 
 /// Keeps others from committing to the repository, or deleting it, until the transaction ends.
-async fn hold_repository(tx: &mut Tx, new: &NewRevision<'_>) -> Result<(), Error> {
+pub(super) async fn hold_repository(tx: &mut Tx, new: &NewRevision<'_>) -> Result<(), Error> {
     let sql = "SELECT id FROM repositories WHERE id = $1 {lock}";
     let row = query("hold a repository", sql).bind(new.repository_id).optional::<(i64,)>(tx).await?;
     row.map(|_| ()).ok_or_else(|| Error::not_found("repository", new.repository_id))
 }
 
-async fn branch_head(tx: &mut Tx, new: &NewRevision<'_>) -> Result<Option<Revision>, Error> {
+pub(super) async fn branch_head(tx: &mut Tx, new: &NewRevision<'_>) -> Result<Option<Revision>, Error> {
     let sql = format!(
         "SELECT {COLUMNS} FROM revisions WHERE id = (
             SELECT revision_id FROM refs WHERE repository_id = $1 AND kind = $2 AND name = $3
@@ -141,7 +141,7 @@ async fn branch_head(tx: &mut Tx, new: &NewRevision<'_>) -> Result<Option<Revisi
     head.bind(new.branch.as_str()).optional(tx).await
 }
 
-async fn same_commit(tx: &mut Tx, new: &NewRevision<'_>, oid: Oid) -> Result<Option<Revision>, Error> {
+pub(super) async fn same_commit(tx: &mut Tx, new: &NewRevision<'_>, oid: Oid) -> Result<Option<Revision>, Error> {
     let sql = format!("SELECT {COLUMNS} FROM revisions WHERE repository_id = $1 AND oid = $2");
     query("find a commit", sql).bind(new.repository_id).bind(oid).optional(tx).await
 }
@@ -162,7 +162,7 @@ async fn read_files(tx: &mut Tx, tree: TreeId) -> Result<Files, Error> {
     Ok(rows.into_iter().map(file).collect())
 }
 
-fn commit_oid(new: &NewRevision<'_>, tree: Oid, parent: Option<Oid>) -> Oid {
+pub(super) fn commit_oid(new: &NewRevision<'_>, tree: Oid, parent: Option<Oid>) -> Oid {
     let message = match new.description {
         "" => new.title.to_owned(),
         description => format!("{}\n\n{description}", new.title),
@@ -179,7 +179,14 @@ async fn insert_tree(tx: &mut Tx, new: &NewRevision<'_>, oid: Oid, files: &Files
     Ok(row.one::<(TreeId,)>(tx).await?.0)
 }
 
-async fn insert_revision(
+/// A tree like another, without its entries.
+pub(super) async fn insert_copy_of_tree(tx: &mut Tx, tree: TreeId) -> Result<TreeId, Error> {
+    let sql = "INSERT INTO trees (repository_id, oid, n_files, n_bytes)
+        SELECT repository_id, oid, n_files, n_bytes FROM trees WHERE id = $1 RETURNING id";
+    Ok(query("write a tree", sql).bind(tree).one::<(TreeId,)>(tx).await?.0)
+}
+
+pub(super) async fn insert_revision(
     tx: &mut Tx,
     new: &NewRevision<'_>,
     place: (Oid, Option<RevisionId>, TreeId),
@@ -250,7 +257,7 @@ async fn insert_entries(tx: &mut Tx, revision: &Revision, rows: &[EntryRow<'_>])
 }
 
 /// Makes the branch name the revision, and the repository as new as it.
-async fn move_branch(tx: &mut Tx, new: &NewRevision<'_>, to: RevisionId) -> Result<(), Error> {
+pub(super) async fn move_branch(tx: &mut Tx, new: &NewRevision<'_>, to: RevisionId) -> Result<(), Error> {
     let sql = "INSERT INTO refs (repository_id, kind, name, revision_id, message, created_ms)
         VALUES ($1, $2, $3, $4, '', $5)
         ON CONFLICT (repository_id, kind, name) DO UPDATE SET revision_id = excluded.revision_id";

@@ -1,19 +1,56 @@
 //! Two runs of bytes as numbers of one type: which differ, and by how much.
 //!
-//! Invariant: numbers are equal where their bits are; two different NaNs differ, and 0.0 and -0.0 do too.
+//! Reads no file: who compares brings the bytes. Invariant: numbers are equal where their bits are; two different NaNs differ, and 0.0 and -0.0 do too.
 
 use half::{bf16, f16};
 use spec::criteria::STRETCHES;
 use spec::tensor::Datatype;
 
+use crate::tensors::Tensor;
+
+/// How many bytes of a tensor are compared at a time; a multiple of every element's width.
+pub const PIECE_BYTES: usize = 1024 * 1024;
+
+/// Which of two tensors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    A,
+    B,
+}
+
+/// How far two tensors of one form are apart: of one type, shape and length. `fill` reads bytes of one of them, from a
+/// place on.
+pub fn between<E>(
+    form: &Tensor,
+    mut fill: impl FnMut(Side, u64, &mut [u8]) -> Result<(), E>,
+) -> Result<Distance, E> {
+    let n_bytes = form.bytes.n_bytes();
+    let width = form.datatype.and_then(Datatype::n_bytes).unwrap_or(1).max(1);
+    let mut distance = Distance::of(n_bytes / width as u64);
+    let (mut space_a, mut space_b) = (vec![0; PIECE_BYTES], vec![0; PIECE_BYTES]);
+    let mut done = 0;
+    while done < n_bytes {
+        let n = usize::try_from(n_bytes - done).unwrap_or(usize::MAX).min(PIECE_BYTES);
+        let (piece_a, piece_b) = (&mut space_a[..n], &mut space_b[..n]);
+        fill(Side::A, done, piece_a)?;
+        fill(Side::B, done, piece_b)?;
+        distance.add(form.datatype, piece_a, piece_b);
+        done += n as u64;
+    }
+    Ok(distance)
+}
+
 /// How far two tensors are from each other, filled piece by piece.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub(super) struct Distance {
+pub struct Distance {
     pub n_compared: u64,
+    /// Elements whose bits are not the same.
     pub n_different: u64,
     pub first_different: Option<u64>,
     pub max_absolute: f64,
+    /// Of the larger of both numbers.
     pub max_relative: f64,
+    /// Numbers of the type that lie between, and one.
     pub max_ulp: u64,
     /// The largest finite number of both tensors, without its sign.
     pub largest: f64,
@@ -25,12 +62,12 @@ pub(super) struct Distance {
 
 impl Distance {
     /// Nothing so far, of so many elements.
-    pub(super) fn of(n_elements: u64) -> Self {
+    pub fn of(n_elements: u64) -> Self {
         Self { n_elements, ..Self::default() }
     }
 
     /// The largest difference in each stretch as a share of the largest number; of what has no type, 1 where it differs.
-    pub(super) fn heat(&self) -> Vec<f64> {
+    pub fn heat(&self) -> Vec<f64> {
         let n = usize::try_from(self.n_elements).unwrap_or(STRETCHES).min(STRETCHES);
         let share = |absolute: &f64| match (*absolute, self.largest) {
             (0.0, _) => 0.0,
@@ -41,7 +78,7 @@ impl Distance {
     }
 
     /// Adds two pieces of the same length, whole elements each. Without a type each byte is an element.
-    pub(super) fn add(&mut self, datatype: Option<Datatype>, a: &[u8], b: &[u8]) {
+    pub fn add(&mut self, datatype: Option<Datatype>, a: &[u8], b: &[u8]) {
         let width = datatype.and_then(Datatype::n_bytes).unwrap_or(1);
         for (a, b) in a.chunks_exact(width).zip(b.chunks_exact(width)) {
             let values = datatype.and_then(|datatype| Some((number(datatype, a)?, number(datatype, b)?)));
@@ -80,7 +117,7 @@ impl Distance {
     }
 
     /// The largest difference as a share of the largest number.
-    pub(super) fn max_of_largest(&self) -> f64 {
+    pub fn max_of_largest(&self) -> f64 {
         match () {
             () if self.n_different == 0 || self.max_absolute == 0.0 => 0.0,
             () if self.largest == 0.0 => f64::INFINITY,
