@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use serde_json::Value;
 
-use crate::recording::{environment, path_with_uv};
+use crate::recording::{environment, with_uv};
 use crate::reenact::Home;
 use crate::reproducing::python;
 use crate::server::{Server, add_user};
@@ -167,7 +167,7 @@ fn an_input_that_the_capsule_does_not_hold_is_found_where_one_says() {
 fn a_training_from_a_server_gets_its_own_packages_and_is_confined_unasked() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path());
-    let home = |name: &str| server.home(&add_user(data.path(), name)).with("PATH", &path_with_uv());
+    let home = |name: &str| with_uv(server.home(&add_user(data.path(), name)));
     let (alice, bob) = (home("alice"), home("bob"));
     let own = environment(&alice);
     alice.write("train.py", format!("import idna\nprint(idna.__version__)\n{TRAIN}"));

@@ -352,17 +352,22 @@ pub fn environment(home: &Home) -> String {
     home.path().join("own/bin/python").display().to_string()
 }
 
-/// A path on which there is `uv`.
-pub fn path_with_uv() -> String {
+/// The same home with `uv` on its path, and with what this machine takes to reach an index of packages.
+pub fn with_uv(home: Home) -> Home {
     let folder = std::path::Path::new(&python()).parent().unwrap().to_owned();
     let own = std::env::var_os("PATH").unwrap_or_default();
     let path = std::env::join_paths([folder].into_iter().chain(std::env::split_paths(&own))).unwrap();
-    path.into_string().unwrap()
+    let of_network = |name: &str| {
+        name.starts_with("UV_") || name.starts_with("SSL_CERT") || name.to_lowercase().ends_with("_proxy")
+    };
+    let variables = std::env::vars().filter(|(name, _)| of_network(name));
+    let home = variables.fold(home, |home, (name, value)| home.with(&name, &value));
+    home.with("PATH", path.to_str().unwrap())
 }
 
 #[test]
 fn a_python_that_is_gone_is_made_anew_with_its_packages_when_asked() {
-    let home = Home::new().with("PATH", &path_with_uv());
+    let home = with_uv(Home::new());
     let own = environment(&home);
     home.write(
         "t.py",

@@ -113,19 +113,21 @@ pub(crate) fn gather(
             files.push(take(&path, &name, (place, kind), Some(started_ms))?);
         }
     }
-    if let Some(first) = elsewhere.first() {
-        let more = match elsewhere.len() - 1 {
-            0 => String::new(),
-            n => format!(" and {n} more"),
-        };
-        gathered.warnings.push(format!(
-            "outside of the run's folder it wrote `{first}`{more}, which is no output and not compared"
-        ));
-    }
+    gathered.warnings.extend(written_elsewhere(&elsewhere));
     let changed = gathered.code.iter().chain(&gathered.inputs).filter(|file| file.is_changed);
     let changed = changed.map(|file| format!("`{}` was changed while the run was under way", file.path));
     gathered.warnings.extend(changed.collect::<Vec<_>>());
     Ok(gathered)
+}
+
+/// What is to be said of files that were written outside of the run's folder.
+fn written_elsewhere(names: &[String]) -> Option<String> {
+    let (first, others) = names.split_first()?;
+    let more = match others.len() {
+        0 => String::new(),
+        n => format!(" and {n} more"),
+    };
+    Some(format!("outside of the run's folder it wrote `{first}`{more}, which is no output and not compared"))
 }
 
 fn patterns(globs: &[String]) -> Result<GlobSet, Error> {
