@@ -1,7 +1,8 @@
-"""What recording and replaying cost, and how fast two runs are compared.
+"""What recording and replaying cost, how fast two runs are compared, and whether every example comes out the same again.
 
 A training in NumPy of some seconds is run natively, recorded and replayed, one after the other in each round; what
-counts are the ratios within a round. Invariant: a replay that is not bitwise the same is an error, however fast it was.
+counts are the ratios within a round. Each example is recorded once and replayed twice. Invariant: a replay of the training
+that is not bitwise the same is an error, however fast it was; one of an example is counted and named.
 """
 
 from __future__ import annotations
@@ -9,11 +10,13 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +25,8 @@ import running
 TRAINING_BAR, START_BAR_S, CALL_BAR_US, VERIFY_BAR_GB_S, VERIFY_BAR_MIB = 1.03, 0.3, 2.0, 1.0, 200
 N_CALLS = 20_000
 TENSOR_BYTES, N_TENSORS = 2**26, 16
+EXAMPLES = Path(__file__).parent.parent / "examples" / "reproduce"
+LOG_BAR_BYTES, N_REPLAYS = 100_000, 2
 TRAINING = """
 import numpy as np
 rng = np.random.default_rng()
@@ -57,6 +62,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--epochs", type=int, default=60, help="of the training, which should take more than 5 s")
     parser.add_argument("--python", default=sys.executable, help="one that has NumPy")
+    parser.add_argument("--examples-python", metavar="PYTHON", help="one that has what the examples train with; none are run without")
+    parser.add_argument("--torch-python", metavar="PYTHON", help="one that has PyTorch; those examples are left out without")
     parser.add_argument("--json", type=Path, metavar="FILE")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="reenact-bench-") as name:
@@ -64,10 +71,11 @@ def main() -> None:
         os.environ["XDG_STATE_HOME"] = os.environ["REENACT_HOME"] = str(folder / "home")
         before = running.machine()
         results: dict[str, Any] = {
-            "training": _sides(folder / "training", arguments, TRAINING.replace("EPOCHS", str(arguments.epochs))),
-            "start": _sides(folder / "start", arguments, "pass"),
-            "call_us": _calls(folder / "calls", arguments),
+            "training": _sides(folder / "training", arguments, TRAINING.replace("EPOCHS", str(arguments.epochs)), _seconds),
+            "start": _sides(folder / "start", arguments, "pass", _seconds),
+            "call_us": _sides(folder / "calls", arguments, CALLS, _printed),
             "verify": _verify(folder / "verify"),
+            "examples": _examples(folder / "examples", arguments),
         }
         results["machine"] = {"before": before, "after": running.machine()}
     _print(results)
@@ -75,12 +83,15 @@ def main() -> None:
         arguments.json.write_text(json.dumps(results, indent=2) + "\n")
 
 
-def _sides(folder: Path, arguments: argparse.Namespace, script: str) -> dict[str, list[float]]:
-    """Seconds of each run, natively, recorded and replayed."""
+Measure = Callable[[list[str], Path], float]
+
+
+def _sides(folder: Path, arguments: argparse.Namespace, script: str, measure: Measure) -> dict[str, list[float]]:
+    """What is measured of each run, natively, recorded and replayed."""
     folder.mkdir()
     (folder / "script.py").write_text(script)
     ours, command = str(running.binary()), [arguments.python, "script.py"]
-    seconds: dict[str, list[float]] = {"native": [], "record": [], "replay": []}
+    measured: dict[str, list[float]] = {"native": [], "record": [], "replay": []}
     for n in range(arguments.rounds):
         sides = {
             "native": command,
@@ -88,8 +99,8 @@ def _sides(folder: Path, arguments: argparse.Namespace, script: str) -> dict[str
             "replay": [ours, "replay", f"run-{n}", "-o", f"again-{n}"],
         }
         for side, words in sides.items():
-            seconds[side].append(_seconds(words, folder))
-    return seconds
+            measured[side].append(measure(words, folder))
+    return measured
 
 
 def _seconds(words: list[str], folder: Path) -> float:
@@ -98,22 +109,31 @@ def _seconds(words: list[str], folder: Path) -> float:
     return time.monotonic() - began
 
 
-def _calls(folder: Path, arguments: argparse.Namespace) -> dict[str, list[float]]:
-    """Microseconds of one draw of eight bytes."""
-    folder.mkdir()
-    (folder / "script.py").write_text(CALLS)
-    ours, command = str(running.binary()), [arguments.python, "script.py"]
-    found: dict[str, list[float]] = {"native": [], "record": [], "replay": []}
-    for n in range(arguments.rounds):
-        sides = {
-            "native": command,
-            "record": [ours, "record", "-o", f"run-{n}", "--", *command],
-            # The times that it prints differ, so it is not bitwise the same.
-            "replay": [ours, "replay", f"run-{n}", "-o", f"again-{n}"],
-        }
-        for side, words in sides.items():
-            run = subprocess.run(words, cwd=folder, capture_output=True, text=True)
-            found[side].append(float(run.stdout.split()[0]))
+def _printed(words: list[str], folder: Path) -> float:
+    """The number that a run prints first. It may differ in a replay, which then does not end well."""
+    run = subprocess.run(words, cwd=folder, capture_output=True, text=True)
+    return float(run.stdout.split()[0])
+
+
+def _examples(folder: Path, arguments: argparse.Namespace) -> dict[str, dict[str, int]]:
+    """Of each example the bytes of its logs, and how many replays were bitwise the same."""
+    found: dict[str, dict[str, int]] = {}
+    # Threads of libraries that wait by turning tell nothing here.
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    for script in sorted(EXAMPLES.glob("*.py")):
+        python = arguments.torch_python if script.name.startswith("torch_") else arguments.examples_python
+        if python is None:
+            continue
+        place = folder / script.stem
+        place.mkdir(parents=True)
+        shutil.copy(script, place)
+        ours = str(running.binary())
+        record = [ours, "record", "-o", "first", "--", python, script.name]
+        subprocess.run(record, cwd=place, env=environment, check=True, capture_output=True)
+        replays = [[ours, "replay", "first", "-o", f"again-{n}"] for n in range(N_REPLAYS)]
+        ended = [subprocess.run(words, cwd=place, env=environment, capture_output=True).returncode for words in replays]
+        n_bytes = sum(log.stat().st_size for log in (place / "first" / "entropy").iterdir())
+        found[script.name] = {"log_bytes": n_bytes, "n_bitwise": ended.count(0)}
     return found
 
 
@@ -162,6 +182,11 @@ def _print(results: dict[str, Any]) -> None:
     verify = results["verify"]
     print(f"| verify: two files of 1 GiB | {verify['gb_s']:.2f} GB/s | {VERIFY_BAR_GB_S} | {_verdict(verify['gb_s'] >= VERIFY_BAR_GB_S)} |")
     print(f"| verify: memory | {verify['mib']:.0f} MiB | {VERIFY_BAR_MIB} | {_verdict(verify['mib'] <= VERIFY_BAR_MIB)} |")
+    if results["examples"]:
+        print(f"\n| example | bitwise of {N_REPLAYS} replays | log, bytes | bar | |\n|---|---:|---:|---:|---|")
+    for name, example in results["examples"].items():
+        is_met = example["n_bitwise"] == N_REPLAYS and example["log_bytes"] < LOG_BAR_BYTES
+        print(f"| {name} | {example['n_bitwise']} | {example['log_bytes']:,} | {LOG_BAR_BYTES:,} | {_verdict(is_met)} |")
 
 
 def _verdict(is_met: bool) -> str:

@@ -10,6 +10,7 @@ use std::io::{Cursor, Read as _};
 use std::path::{Path, PathBuf};
 
 use spec::digest::Sha256;
+use spec::folder_signature::{self, Folder};
 use spec::frame::{self, Decoder, FailureCode, Id, Stability};
 use spec::tensor::{Datatype, TensorSpec};
 use zip::ZipArchive;
@@ -32,6 +33,7 @@ fn main() {
         model(&corpus, extension, &bytes);
     }
     texts(&corpus);
+    capsules(&corpus, &root.join("../crates/spec/src/capsule/golden"));
     frames(&corpus);
 }
 
@@ -96,6 +98,20 @@ fn texts(corpus: &Corpus) {
     let schema = "[schema]\n[[schema.inputs]]\nname = \"X\"\ndatatype = \"FP32\"\nshape = [-1, 4]\n";
     corpus.add("manifest", manifest.as_bytes());
     corpus.add("manifest", [manifest, schema].concat().as_bytes());
+}
+
+/// A record, a log, and a signature that the target's own key made.
+fn capsules(corpus: &Corpus, golden: &Path) {
+    corpus.add("capsules", &fs::read(golden.join("v1.json")).expect("the record lies there"));
+    corpus.add("logs", &fs::read(golden.join("v1.log")).expect("the log lies there"));
+    let folder = Folder {
+        name: "iris".to_owned(),
+        files: vec![("deep/model.onnx".to_owned(), Sha256::of(b"weights"))],
+        ignored: vec![folder_signature::FILE.to_owned()],
+    };
+    let key = folder_signature::Key::from_seed(&[7; 32]);
+    corpus.add("statements", key.seal(&folder).expect("it is signed").as_bytes());
+    corpus.add("statements", key.public().pem().expect("it has a key").as_bytes());
 }
 
 fn frames(corpus: &Corpus) {

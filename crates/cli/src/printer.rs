@@ -10,6 +10,7 @@ use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 
+use ::record::run::Hashing;
 use client::progress::{Progress, Silent};
 use serde::Serialize;
 
@@ -102,6 +103,15 @@ impl Printer {
         match self.is_watched && !self.quiet {
             true => Arc::new(progress::Bar::new(verb)),
             false => Arc::new(Silent),
+        }
+    }
+
+    /// What shows how far the hashing of a long file is: a bar where somebody watches, else a line now and then.
+    pub fn hashing(&self) -> Option<Hashing> {
+        match (self.quiet, self.is_watched) {
+            (true, _) => None,
+            (false, true) => Some(progress::hashing_bar),
+            (false, false) => Some(progress::hashing_lines),
         }
     }
 

@@ -13,6 +13,7 @@ use spec::capsule::{self, Capsule};
 use spec::digest::Sha256;
 
 use crate::error::{Error, at};
+use crate::run::Hashing;
 
 /// The record itself; the last file of a capsule to be written.
 pub const RECORD: &str = "capsule.json";
@@ -23,6 +24,9 @@ pub const INPUTS: &str = "inputs";
 pub const OUTPUTS: &str = "outputs";
 /// In a replay, the folder that it ran in.
 pub const WORK: &str = "work";
+
+/// From this length on a file takes so long to hash that one wants to see how far it is.
+const LONG_BYTES: u64 = 1024 * 1024 * 1024;
 
 /// Makes the folder of a new capsule, which only its owner may look into: entropy can hold keys.
 pub fn create(folder: &Path) -> Result<(), Error> {
@@ -132,7 +136,22 @@ pub fn digest(path: &Path) -> Result<(Sha256, u64), Error> {
     digest_of(file).map_err(at("read", path))
 }
 
-pub(crate) fn digest_of(mut from: impl Read) -> io::Result<(Sha256, u64)> {
+/// The same, and shows how far it is where the file is long.
+pub(crate) fn digest_shown(path: &Path, hashing: Option<Hashing>) -> Result<(Sha256, u64), Error> {
+    let file = File::open(path).map_err(at("read", path))?;
+    let n_bytes = file.metadata().map_err(at("look at", path))?.len();
+    match hashing.filter(|_| n_bytes >= LONG_BYTES) {
+        Some(hashing) => digest_told(file, hashing(path, n_bytes)),
+        None => digest_of(file),
+    }
+    .map_err(at("read", path))
+}
+
+pub(crate) fn digest_of(from: impl Read) -> io::Result<(Sha256, u64)> {
+    digest_told(from, |_| {})
+}
+
+fn digest_told(mut from: impl Read, mut tell: impl FnMut(u64)) -> io::Result<(Sha256, u64)> {
     let mut digest = sha2::Sha256::new();
     let mut space = vec![0; 1024 * 1024];
     let mut n_bytes = 0;
@@ -142,6 +161,7 @@ pub(crate) fn digest_of(mut from: impl Read) -> io::Result<(Sha256, u64)> {
             n => {
                 digest.update(space.get(..n).unwrap_or_default());
                 n_bytes += n as u64;
+                tell(n as u64);
             }
         }
     }

@@ -14,6 +14,8 @@ pub enum Error {
     File { operation: &'static str, path: PathBuf, source: io::Error },
     #[error("command `{0}` was not found")]
     NoProgram(String),
+    #[error("`{0}`, which was recorded, is not there any more")]
+    ProgramGone(String),
     #[error("could not start `{program}`")]
     Start { program: String, source: io::Error },
     #[error("folder `{}` is not empty", .0.display())]
@@ -34,7 +36,7 @@ pub enum Error {
     Missing(String),
     #[error("input `{0}` is not there")]
     NoInput(String),
-    #[error("input `{path}` is not what the run read: SHA-256 `{found}`, recorded was `{recorded}`")]
+    #[error("input `{path}` is not what the run read: {found}, recorded was {recorded}")]
     InputChanged { path: String, found: String, recorded: String },
     #[error("entropy log `{name}` cannot be replayed")]
     Log { name: String, source: LogError },
@@ -68,6 +70,9 @@ impl Error {
         Some(match self {
             Self::NoProgram(_) => {
                 "the words after `--` are a program and its arguments, as a shell would take them"
+            }
+            Self::ProgramGone(_) => {
+                "`--env restore` makes the Python of the recording anew; another program has to be installed again"
             }
             Self::NotEmpty(_) => "name a folder that is empty or not there",
             Self::NoCapsule(_) | Self::NoRun(_) => "`reenact runs` lists the capsules that are known here",

@@ -21,7 +21,7 @@ use spec::digest::Sha256;
 
 use crate::capsule as folder;
 use crate::error::{Error, at};
-use crate::run::{self, Ended, Means, Start};
+use crate::run::{self, Ended, Hashing, Means, Start};
 use crate::shim::{Shim, Task};
 
 /// What is to be recorded.
@@ -59,6 +59,8 @@ pub struct Wanted<'w> {
     pub outputs: &'w [String],
     /// Finds metrics in the lines of the output, by named groups.
     pub metrics: Option<&'w Regex>,
+    /// Inputs of more bytes than this are not hashed.
+    pub hash_up_to: Option<u64>,
 }
 
 impl<'w> Wanted<'w> {
@@ -109,9 +111,8 @@ fn run_under(
     };
     let ended = run::run(means, &start, &shim)?;
     end(&mut record, &ended);
-    let (_, facts) =
-        seal(&mut record, &Place { folder: &at_work, capsule: &capsule, shim: &shim }, recording.wanted)?;
-    record.entropy.n_bypassed = ended.bypassed.map(|bypassed| bypassed.values().sum());
+    let place = Place { folder: &at_work, capsule: &capsule, shim: &shim, hashing: means.hashing };
+    let (_, facts) = seal(&mut record, &place, recording.wanted)?;
     record.duration_ms = u64::try_from((means.now_ms)() - record.started_ms).ok();
     record.state = State::Complete;
     folder::write(&capsule, &record)?;
@@ -149,6 +150,7 @@ fn begun(recording: &Recording<'_>, (folder, program): (&Path, &Path), now_ms: i
         code: Vec::new(),
         inputs: Vec::new(),
         outputs: Vec::new(),
+        unhashed: Vec::new(),
         environment: capsule::Environment::default(),
         entropy: capsule::Entropy::default(),
         wanted: recording.wanted.recorded(),
@@ -200,11 +202,13 @@ pub(crate) struct Place<'p> {
     pub capsule: &'p Path,
     /// What the run was under; its temporary files are no outputs of the run.
     pub shim: &'p Shim,
+    pub hashing: Option<Hashing>,
 }
 
 /// Writes down how a command ended.
 pub(crate) fn end(record: &mut Capsule, ended: &Ended) {
     record.exit = Some(ended.exit);
+    record.entropy.n_bypassed = ended.bypassed.as_ref().map(|bypassed| bypassed.values().sum());
     record.warnings.extend(ended.warnings.iter().cloned());
     for (program, n) in ended.bypassed.iter().flatten() {
         let times = if *n == 1 { "once".to_owned() } else { format!("{n} times") };
@@ -231,6 +235,7 @@ pub(crate) fn seal(
     record.warnings.extend(seen.warnings);
     record.warnings.extend(gathered.warnings);
     (record.code, record.inputs, record.outputs) = (gathered.code, gathered.inputs, gathered.outputs);
+    record.unhashed = gathered.unhashed;
     record.environment = environment::gather(&program, &seen.opened, seen.libraries);
     let hooked = metrics::hooked(&place.shim.lines());
     record.warnings.extend(hooked.warnings);
@@ -243,6 +248,6 @@ pub(crate) fn seal(
         }
     }
     record.warnings.extend(python::warning(&program, &record.command));
-    record.entropy = seen.entropy;
+    record.entropy = capsule::Entropy { n_bypassed: record.entropy.n_bypassed, ..seen.entropy };
     Ok((seen.opened, hooked.facts))
 }

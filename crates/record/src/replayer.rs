@@ -70,12 +70,16 @@ pub fn replay(means: &Means, replaying: &Replaying<'_>) -> Result<Capsule, Error
     }
     let own = recorded.wanted.metric_pattern.as_deref().filter(|_| replaying.wanted.metrics.is_none());
     let pattern = own.map(pattern).transpose()?;
-    let wanted = replaying.wanted.or(&recorded.wanted, pattern.as_ref());
+    let wanted = Wanted {
+        // What was not hashed is not hashed again.
+        hash_up_to: recorded.unhashed.iter().map(|file| file.n_bytes.saturating_sub(1)).min(),
+        ..replaying.wanted.or(&recorded.wanted, pattern.as_ref())
+    };
     folder::create(replaying.to)?;
     let to = replaying.to.canonicalize().map_err(at("find the folder", replaying.to))?;
     let work = to.join(folder::WORK);
     fs::create_dir(&work).map_err(at("make the folder", &work))?;
-    files::restore(&source, &recorded, (&work, replaying.places))?;
+    files::restore(&source, &recorded, (&work, replaying.places, means.hashing))?;
     let program = match replaying.program {
         Some(program) => program.to_owned(),
         None => environment::program(&recorded, &work)?,
@@ -105,7 +109,7 @@ pub fn replay(means: &Means, replaying: &Replaying<'_>) -> Result<Capsule, Error
         fs::remove_dir_all(&confined.home).map_err(at("delete", &confined.home))?;
         [&work, &to.join(folder::ENTROPY)].into_iter().try_for_each(|left| aftermath::without_links(left))?;
     }
-    let place = Place { folder: &work, capsule: &to, shim: &shim };
+    let place = Place { folder: &work, capsule: &to, shim: &shim, hashing: means.hashing };
     // A replay is not profiled, so the hooks have nothing else to tell.
     let (opened, _) = recorder::seal(&mut record, &place, wanted)?;
     files::stray(&mut record, &opened, Path::new(&recorded.folder), &place);
@@ -127,8 +131,9 @@ fn confined(
     let home = to.join("home");
     fs::create_dir(&home).map_err(at("make the folder", &home))?;
     let work = to.join(folder::WORK);
-    let elsewhere = recorded.code.iter().chain(&recorded.inputs).map(|file| PathBuf::from(&file.path));
-    // Those were found to be what was recorded: whoever made the capsule knows them already.
+    let hashed = recorded.code.iter().chain(&recorded.inputs).map(|file| &file.path);
+    let elsewhere = hashed.chain(recorded.unhashed.iter().map(|file| &file.path)).map(PathBuf::from);
+    // Those were found to be what was recorded, or as long: whoever made the capsule knows them already.
     readable.extend(elsewhere.filter(|path| path.is_absolute()));
     readable.extend([source.join(folder::ENTROPY), shim.folder().to_owned()]);
     executable.push(work.clone());
@@ -172,6 +177,7 @@ fn begun(
         code: Vec::new(),
         inputs: Vec::new(),
         outputs: Vec::new(),
+        unhashed: Vec::new(),
         environment: spec::capsule::Environment::default(),
         entropy: spec::capsule::Entropy::default(),
         wanted: wanted.recorded(),

@@ -43,7 +43,12 @@ pub struct Means {
     pub timeout: Option<Duration>,
     /// Counts the draws of entropy that come past the shim, where that is wanted.
     pub audit: Option<Audit>,
+    /// Shows how far the hashing of a long file is, where somebody wants to see that.
+    pub hashing: Option<Hashing>,
 }
+
+/// Begins to show how far the hashing of a file of so many bytes is; what it gives is told how many more were read.
+pub type Hashing = fn(&Path, u64) -> Box<dyn FnMut(u64)>;
 
 /// Begins to listen at a path, where the launcher says whom to ask. None where this cannot be.
 pub type Audit = fn(&Path) -> Option<Counting>;

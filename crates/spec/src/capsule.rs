@@ -53,6 +53,9 @@ pub struct Capsule {
     pub code: Vec<File>,
     pub inputs: Vec<File>,
     pub outputs: Vec<File>,
+    /// Inputs that nobody hashed, because they are longer than somebody wanted to wait for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unhashed: Vec<Unhashed>,
     pub environment: Environment,
     pub entropy: Entropy,
     /// What was asked for besides the command, which a replay asks for too.
@@ -131,6 +134,14 @@ pub struct File {
     /// Whether it was changed while the run was under way, so that this may not be what was read.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_changed: bool,
+}
+
+/// A file that was read, of which only the length is known.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unhashed {
+    /// As that of a [`File`].
+    pub path: String,
+    pub n_bytes: u64,
 }
 
 /// What the run ran on.

@@ -139,13 +139,20 @@ pub fn causes(facts: &[Fact], known: &Known<'_>) -> Vec<Cause> {
     }
     causes.extend(operations(facts));
     causes.extend(computed(facts, known));
-    let unseen = known.warnings.iter().filter(|warning| warning.contains("not seen"));
-    causes.extend(unseen.map(|warning| Cause {
-        kind: Kind::Unseen,
-        summary: warning.clone(),
-        places: Vec::new(),
-        cure: Cure::Source,
-        remedy: "link the program dynamically, or give it its seeds".to_owned(),
+    // By the shim, in whole programs or in single calls.
+    let is_unseen = |warning: &&String| {
+        ["not seen", "by system calls of its own"].iter().any(|words| warning.contains(words))
+    };
+    let unseen = known.warnings.iter().filter(is_unseen);
+    causes.extend(unseen.map(|warning| {
+        Cause {
+            kind: Kind::Unseen,
+            summary: warning.clone(),
+            places: Vec::new(),
+            cure: Cure::Source,
+            remedy: "link the program dynamically, have it draw through the C library, or give it its seeds"
+                .to_owned(),
+        }
     }));
     causes.sort_by_key(|cause| (cause.cure == Cure::NotHere, cause.kind));
     causes

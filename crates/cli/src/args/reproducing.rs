@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 use regex::Regex;
-use server::settings::Seconds;
+use server::settings::{Bytes, Seconds};
 
 use super::remote::Server;
 
@@ -33,14 +33,19 @@ pub struct Record {
     /// Hold threads and instruction set fixed, so that another machine can replay to the same bits
     #[arg(long)]
     pub pin: bool,
-    /// Do not count what programs draw by system calls of their own; they may then gain rights, as by `sudo`
-    #[arg(long)]
-    pub no_audit: bool,
+    /// Do not hash inputs that are longer, such as `20 GiB`: a replay then cannot know whether they are the same
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub hash_up_to: Option<u64>,
     #[command(flatten)]
     pub wanted: Wanted,
     /// The program and its arguments
     #[arg(last = true, required = true)]
     pub command: Vec<String>,
+}
+
+fn size(text: &str) -> Result<u64, &'static str> {
+    let size: Result<Bytes, ()> = text.parse();
+    size.map(|size| size.0).map_err(|()| "a size is a number and a unit, such as `500 MiB` or `20 GiB`")
 }
 
 /// What of a run is kept, and how long it may take.
@@ -55,6 +60,9 @@ pub struct Wanted {
     /// End the command after this time, such as `90s`, `15m` or `12h`
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub timeout: Option<Duration>,
+    /// Do not count what programs draw by system calls of their own; they may then gain rights, as by `sudo`
+    #[arg(long)]
+    pub no_audit: bool,
 }
 
 fn time(text: &str) -> Result<Duration, &'static str> {

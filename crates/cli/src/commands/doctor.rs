@@ -16,7 +16,7 @@ use crate::report;
 pub fn run(args: &Doctor, printer: &Printer) -> anyhow::Result<ExitStatus> {
     let folder = made_folder(args.out.as_deref(), "doctor")?;
     // What the command says is not what was asked for.
-    let means = Means { out: printer::err, ..means(args.wanted.timeout)? };
+    let means = Means { out: printer::err, ..means(&args.wanted, printer)? };
     let here = std::env::current_dir().context("could not find the current folder")?;
     let recording = Recording {
         command: &args.command,
@@ -28,6 +28,7 @@ pub fn run(args: &Doctor, printer: &Printer) -> anyhow::Result<ExitStatus> {
             inputs: &[],
             outputs: &args.wanted.outputs,
             metrics: args.wanted.metric_pattern.as_ref(),
+            hash_up_to: None,
         },
     };
     let (record, facts) = recorder::profile(&means, &recording)?;

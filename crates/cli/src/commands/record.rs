@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use ::record::recorder::{Pins, Recording, Wanted};
 use ::record::run::bell::Bell;
@@ -11,7 +10,7 @@ use ::record::{recorder, runs};
 use anyhow::Context;
 use spec::capsule::{Capsule, Exit};
 
-use crate::args::reproducing::Record;
+use crate::args::reproducing::{self as args, Record};
 use crate::commands::ExitStatus;
 use crate::error::Error;
 use crate::printer::{self, Printer};
@@ -34,10 +33,10 @@ pub fn run(args: &Record, printer: &Printer) -> anyhow::Result<ExitStatus> {
             inputs: &args.inputs,
             outputs: &args.wanted.outputs,
             metrics: args.wanted.metric_pattern.as_ref(),
+            hash_up_to: args.hash_up_to,
         },
     };
-    let audit = (!args.no_audit).then_some(audit::begin as Audit);
-    let record = recorder::record(&Means { audit, ..means(args.wanted.timeout)? }, &recording)?;
+    let record = recorder::record(&means(&args.wanted, printer)?, &recording)?;
     runs::remember(&home, &folder, &record)?;
     summarise(&record, &folder, printer);
     Ok(ended(&record))
@@ -45,13 +44,21 @@ pub fn run(args: &Record, printer: &Printer) -> anyhow::Result<ExitStatus> {
 
 /// What a run is lent by this program. From here on signals are the command's affair: it is told of them, and the
 /// record of how it ended is written.
-pub(super) fn means(timeout: Option<Duration>) -> anyhow::Result<Means> {
+pub(super) fn means(args: &args::Wanted, printer: &Printer) -> anyhow::Result<Means> {
     let bell = Arc::new(Bell::default());
     signals::pass_on(bell.clone())?;
     let own = std::env::current_exe().context("could not find this program")?;
     let launcher = vec![own.into_os_string(), "launch".into()];
-    let (out, err) = (printer::out, printer::err);
-    Ok(Means { launcher, now_ms: clock::now_ms, out, err, bell, timeout, audit: None })
+    Ok(Means {
+        launcher,
+        now_ms: clock::now_ms,
+        out: printer::out,
+        err: printer::err,
+        bell,
+        timeout: args.timeout,
+        audit: (!args.no_audit).then_some(audit::begin as Audit),
+        hashing: printer.hashing(),
+    })
 }
 
 /// A folder that is not there yet, called after a run.

@@ -31,7 +31,7 @@ struct Prepared {
 pub fn run(args: &Replay, printer: &Printer) -> anyhow::Result<ExitStatus> {
     let home = settings::runs_folder()?;
     let prepared = wait_for(prepare(args, printer))?;
-    let means = means(args.wanted.timeout)?;
+    let means = means(&args.wanted, printer)?;
     let mut n_same = 0;
     for n in 1..=args.times {
         let to = folder(args, &home, &prepared.recorded, n)?;
@@ -110,8 +110,11 @@ fn once(
     (prepared, to): (&Prepared, &Path),
     printer: &Printer,
 ) -> anyhow::Result<bool> {
-    let wanted =
-        Wanted { inputs: &[], outputs: &args.wanted.outputs, metrics: args.wanted.metric_pattern.as_ref() };
+    let wanted = Wanted {
+        outputs: &args.wanted.outputs,
+        metrics: args.wanted.metric_pattern.as_ref(),
+        ..Wanted::default()
+    };
     let replaying = Replaying {
         capsule: &prepared.recorded,
         to,

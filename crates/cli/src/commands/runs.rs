@@ -82,6 +82,10 @@ fn show(args: &RunsShow, printer: &Printer) -> anyhow::Result<ExitStatus> {
     for (name, files) in [("code", &record.code), ("input", &record.inputs), ("output", &record.outputs)] {
         lines.extend(files.iter().map(|file| format!("  {name:<12} {}", told(file))));
     }
+    let unhashed = record.unhashed.iter();
+    lines.extend(
+        unhashed.map(|file| format!("  input        {} ({} bytes, not hashed)", file.path, file.n_bytes)),
+    );
     for (name, values) in &record.metrics {
         let last = values.last().map_or_else(String::new, |last| format!(", last {last}"));
         lines.push(format!("  metric       {name}: {} values{last}", values.len()));

@@ -18,7 +18,7 @@ use crate::report;
 
 pub fn run(args: &Variance, printer: &Printer) -> anyhow::Result<ExitStatus> {
     let folder = made_folder(args.out.as_deref(), "variance")?;
-    let means = Means { out: printer::nowhere, ..means(args.wanted.timeout)? };
+    let means = Means { out: printer::nowhere, ..means(&args.wanted, printer)? };
     for n in 1..=args.runs {
         let record = once(args, &means, &folder.join(n.to_string()))?;
         printer.note(format_args!("run {n} of {}: {}", args.runs, said(&record)));
@@ -61,6 +61,7 @@ fn once(args: &Variance, means: &Means, capsule: &Path) -> anyhow::Result<Capsul
             inputs: &[],
             outputs: &args.wanted.outputs,
             metrics: args.wanted.metric_pattern.as_ref(),
+            hash_up_to: None,
         },
     };
     Ok(recorder::record(means, &recording)?)

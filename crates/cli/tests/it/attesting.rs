@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use serde_json::Value;
 
+use crate::recording::{environment, with_uv};
 use crate::reenact::Home;
 use crate::reproducing::python;
 use crate::server::{Server, add_user};
@@ -160,4 +161,22 @@ fn an_input_that_the_capsule_does_not_hold_is_found_where_one_says() {
     fs::rename(home.path().join("elsewhere.txt"), home.path().join("other/two.txt")).unwrap();
     let found = home.run(&["replay", "first", "-o", "c", "--input", "other"]);
     assert!(found.code == Some(0) && found.stdout.contains("verdict: bitwise"), "{found}");
+}
+
+#[test]
+fn a_training_from_a_server_gets_its_own_packages_and_is_confined_unasked() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path());
+    let home = |name: &str| with_uv(server.home(&add_user(data.path(), name)));
+    let (alice, bob) = (home("alice"), home("bob"));
+    let own = environment(&alice);
+    alice.write("train.py", format!("import idna\nprint(idna.__version__)\n{TRAIN}"));
+    alice.write("data.txt", "1 2 3\n");
+    alice.ask(&["record", "-o", "first", "--", &own, "train.py"]);
+    alice.ask(&["push", "first", "alice/iris", "--public"]);
+    fs::remove_dir_all(alice.path().join("own")).unwrap();
+    let replayed = bob.run(&["replay", "alice/iris", "-o", "again"]);
+    assert!(replayed.code == Some(0) && replayed.stdout.contains("verdict: bitwise"), "{replayed}");
+    assert!(replayed.stdout.starts_with("3.10\n") && replayed.stderr.contains("making Python"), "{replayed}");
+    bob.ask(&["attest", "alice/iris", "again", "--push"]);
 }

@@ -280,3 +280,22 @@ fn draws_of_a_static_program_are_counted() {
     let said = ["is linked statically", "static` drew entropy 5 times"];
     assert!(ended.code == Some(0) && said.iter().all(|said| ended.stderr.contains(said)), "{ended}");
 }
+
+#[test]
+fn draws_past_the_c_library_are_counted_in_replays_diagnoses_and_many_runs_too() {
+    let home = Home::new();
+    compile(&home, "past", PAST, &[]);
+    home.ask(&["record", "-o", "a", "--", "./past"]);
+    let said = "drew entropy 3 times by system calls of its own";
+    let replayed = home.run(&["replay", "a", "-o", "b"]);
+    assert!(replayed.stderr.contains(said) && entropy(&home, "b")["n_bypassed"] == 3, "{replayed}");
+    home.run(&["replay", "a", "-o", "c", "--no-audit"]);
+    assert_eq!(entropy(&home, "c")["n_bypassed"], Value::Null);
+    let confined = home.run(&["replay", "a", "-o", "d", "--sandbox", "on"]);
+    assert!(confined.stderr.contains(said) || confined.stderr.contains("cannot confine"), "{confined}");
+    let many = home.run(&["variance", "-n", "2", "-o", "many", "--", "./past"]);
+    assert!(many.stderr.contains(said) && entropy(&home, "many/2")["n_bypassed"] == 3, "{many}");
+    let found = home.run(&["doctor", "--", "./past"]);
+    let cause = ["past` drew entropy", "neither a replay nor a patch helps"];
+    assert!(found.code == Some(0) && cause.iter().all(|words| found.stdout.contains(words)), "{found}");
+}

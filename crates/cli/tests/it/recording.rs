@@ -270,3 +270,125 @@ fn runs_with_nothing_in_common_are_not_comparable() {
     let page = std::fs::read_to_string(home.path().join("page.html")).unwrap();
     assert!(page.contains("bitwise") && !page.contains("http"), "{page}");
 }
+
+#[test]
+fn a_file_that_is_too_long_to_hash_is_left_out_when_asked_and_is_said_to_be() {
+    let home = Home::new();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let long = elsewhere.path().join("long.bin");
+    let resize = |n_bytes: u64| std::fs::File::create(&long).unwrap().set_len(n_bytes).unwrap();
+    resize(100_000_000_000);
+    home.write(
+        "t.py",
+        "import os, sys\nfile = open(sys.argv[1], 'rb')\nprint(len(file.read(9)), os.urandom(4).hex())\n",
+    );
+    let python = python();
+    let command = ["--", &python, "t.py", long.to_str().unwrap()];
+    let ended = home.run(&[&["record", "-o", "a", "--hash-up-to", "20 GiB"], &command[..]].concat());
+    let said = "was read and not hashed (100000000000 bytes)";
+    assert!(ended.code == Some(0) && ended.stderr.contains(said), "{ended}");
+    assert_eq!(capsule(&home, "a")["unhashed"][0]["n_bytes"], 100_000_000_000_u64);
+    assert!(home.ask(&["runs", "show", "a"]).contains("not hashed"));
+    let replayed = home.run(&["replay", "a", "-o", "b"]);
+    assert!(replayed.code == Some(0) && replayed.stderr.contains(said), "{replayed}");
+    resize(99_000_000_000);
+    let changed = home.run(&["replay", "a", "-o", "c"]);
+    assert!(
+        changed.code == Some(1) && changed.stderr.contains("99000000000 bytes, recorded was"),
+        "{changed}"
+    );
+    // One that is hashed shows how far that is.
+    resize(1 << 30);
+    let ended = home.run(&[&["record", "-o", "d"], &command[..]].concat());
+    assert!(
+        ended.stderr.contains("0.0 of 1.1 GB") && capsule(&home, "d")["inputs"][0]["n_bytes"] == 1 << 30,
+        "{ended}"
+    );
+    let quiet =
+        home.run(&[&["record", "--quiet", "-o", "e", "--hash-up-to", "1 MiB"], &command[..]].concat());
+    assert!(!quiet.stderr.contains("hashing"), "{quiet}");
+    let wrong = home.run(&["record", "--hash-up-to", "many", "--", "true"]);
+    assert!(wrong.code == Some(2) && wrong.stderr.contains("a size is a number and a unit"), "{wrong}");
+}
+
+#[test]
+fn a_command_that_runs_out_of_memory_is_recorded_to_its_end() {
+    let home = Home::new();
+    home.write("t.py", "import os\nprint(os.urandom(8).hex())\nrows = bytearray(10**10)\n");
+    let limited = format!("ulimit -v 2000000; exec {} t.py", python());
+    let ended = record(&home, "a", &["sh", "-c", &limited]);
+    assert!(ended.code == Some(1) && ended.stderr.contains("MemoryError"), "{ended}");
+    assert_eq!(
+        (&capsule(&home, "a")["state"], &capsule(&home, "a")["exit"]["code"]),
+        (&"complete".into(), &1.into())
+    );
+    let replayed = home.run(&["replay", "a", "-o", "b"]);
+    assert!(replayed.stdout.starts_with(&ended.stdout), "{replayed}");
+}
+
+#[test]
+fn what_is_written_outside_of_the_folder_is_said_to_be_no_output() {
+    let elsewhere = tempfile::Builder::new().prefix("elsewhere").tempdir().unwrap();
+    let out = elsewhere.path().join("out.txt");
+    let home = Home::new();
+    home.write("t.py", "import sys\nopen(sys.argv[1], 'w').write('x')\nopen('own.txt', 'w').write('y')\n");
+    let ended = record(&home, "a", &[&python(), "t.py", out.to_str().unwrap()]);
+    let said = format!("outside of the run's folder it wrote `{}`, which is no output", out.display());
+    assert!(ended.code == Some(0) && ended.stderr.contains(&said), "{ended}");
+    let outputs = capsule(&home, "a")["outputs"].clone();
+    assert!(outputs.as_array().unwrap().len() == 1 && outputs[0]["path"] == "own.txt", "{outputs}");
+}
+
+/// A small environment of its own, as a user of `uv` makes it; its interpreter.
+pub fn environment(home: &Home) -> String {
+    let uv = std::path::Path::new(&python()).with_file_name("uv");
+    let uv = |arguments: &[&str]| {
+        let mut command = std::process::Command::new(&uv);
+        let ended = command.args(arguments).current_dir(home.path()).output().unwrap();
+        assert!(ended.status.success(), "{ended:?}");
+    };
+    uv(&["venv", "--quiet", "--python", &python(), "own"]);
+    uv(&["pip", "install", "--quiet", "--python", "own/bin/python", "idna==3.10"]);
+    home.path().join("own/bin/python").display().to_string()
+}
+
+/// The same home with `uv` on its path, and with what this machine takes to reach an index of packages.
+pub fn with_uv(home: Home) -> Home {
+    let folder = std::path::Path::new(&python()).parent().unwrap().to_owned();
+    let own = std::env::var_os("PATH").unwrap_or_default();
+    let path = std::env::join_paths([folder].into_iter().chain(std::env::split_paths(&own))).unwrap();
+    let of_network = |name: &str| {
+        name.starts_with("UV_") || name.starts_with("SSL_CERT") || name.to_lowercase().ends_with("_proxy")
+    };
+    let variables = std::env::vars().filter(|(name, _)| of_network(name));
+    let home = variables.fold(home, |home, (name, value)| home.with(&name, &value));
+    home.with("PATH", path.to_str().unwrap())
+}
+
+#[test]
+fn a_python_that_is_gone_is_made_anew_with_its_packages_when_asked() {
+    let home = with_uv(Home::new());
+    let own = environment(&home);
+    home.write(
+        "t.py",
+        "import idna, random, sys\nprint(idna.__version__, random.random(), sys.prefix != sys.base_prefix)\n",
+    );
+    let recorded = record(&home, "a", &[&own, "t.py"]);
+    assert!(recorded.code == Some(0) && recorded.stdout.starts_with("3.10 "), "{recorded}");
+    assert_eq!(capsule(&home, "a")["environment"]["packages"]["idna"], "3.10");
+    std::fs::remove_dir_all(home.path().join("own")).unwrap();
+    let gone = home.run(&["replay", "a", "-o", "gone"]);
+    assert!(gone.code == Some(1) && gone.stderr.contains("--env restore"), "{gone}");
+    let restored = home.run(&["replay", "a", "-o", "b", "--env", "restore"]);
+    let is_same =
+        restored.stdout.starts_with(&recorded.stdout) && restored.stdout.contains("verdict: bitwise");
+    assert!(restored.code == Some(0) && is_same, "{recorded}\n{restored}");
+    // Made once for each list of packages, and what could be more than a name and a version is none.
+    let again = home.run(&["replay", "a", "-o", "c", "--env", "restore", "--sandbox", "on"]);
+    assert!(again.code == Some(0) && !again.stderr.contains("making Python"), "{again}");
+    let mut edited = capsule(&home, "a");
+    edited["environment"]["packages"]["idna"] = "3.10 --index-url http://127.0.0.1:9".into();
+    home.write("a/capsule.json", edited.to_string());
+    let refused = home.run(&["replay", "a", "-o", "d", "--env", "restore"]);
+    assert!(refused.code == Some(1) && refused.stderr.contains("is no package"), "{refused}");
+}

@@ -129,3 +129,26 @@ fn a_residual_and_a_wide_network_train_again_to_the_same_bits() {
 fn loader_workers_of_pytorch_load_the_same_again_however_they_were_started() {
     check_torch("torch_loaders.py");
 }
+
+/// The first five minutes of the guide, as they stand on its page.
+#[test]
+fn the_first_steps_of_the_guide_lead_from_a_script_to_a_capsule_that_is_verified() {
+    let page = include_str!("../../../../docs/reproducibility.md");
+    let block = page.split("```\n").nth(1).unwrap();
+    let home = Home::new();
+    home.write("examples/reproduce/numpy_mlp.py", example("numpy_mlp.py"));
+    let bin = |path: &str| std::path::Path::new(path).parent().unwrap().to_owned();
+    let own = [bin(env!("CARGO_BIN_EXE_reenact")), bin(&python()), "/usr/bin".into(), "/bin".into()];
+    let path = std::env::join_paths(own).unwrap();
+    let mut ends = Vec::new();
+    for line in block.lines().skip(1) {
+        let mut shell = std::process::Command::new("sh");
+        shell.args(["-c", line]).current_dir(home.path().join("examples/reproduce")).env_clear();
+        let ended = shell.env("PATH", &path).env("HOME", home.path()).output().unwrap();
+        ends.push((ended.status.code(), String::from_utf8(ended.stdout).unwrap()));
+    }
+    let codes: Vec<_> = ends.iter().map(|(code, _)| code.unwrap()).collect();
+    assert_eq!(codes, [0, 0, 1, 0, 0], "{block}\n{ends:#?}");
+    assert!(ends[2].1.contains("verdict: different") && ends[4].1.contains("verdict: bitwise"), "{ends:#?}");
+    assert!(home.path().join("examples/reproduce/report.html").is_file());
+}

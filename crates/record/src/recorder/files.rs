@@ -6,11 +6,11 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use globset::{Glob, GlobSet, GlobSetBuilder};
-use spec::capsule::{File, layout};
+use spec::capsule::{File, Unhashed, layout};
 
 use super::entropy::Opened;
 use super::{Place, Wanted};
@@ -32,6 +32,7 @@ pub(crate) struct Gathered {
     pub code: Vec<File>,
     pub inputs: Vec<File>,
     pub outputs: Vec<File>,
+    pub unhashed: Vec<Unhashed>,
     pub warnings: Vec<String>,
 }
 
@@ -73,7 +74,7 @@ pub(crate) fn gather(
             used.is_written |= is_output;
         }
     }
-    let mut gathered = Gathered::default();
+    let (mut gathered, mut elsewhere) = (Gathered::default(), Vec::new());
     for (path, used) in uses {
         let inside = path.strip_prefix(place.folder).ok().and_then(Path::to_str).map(str::to_owned);
         if is_ignored(&path, place) || !path.is_file() {
@@ -94,7 +95,17 @@ pub(crate) fn gather(
             }
             let file = take(&path, &name, (place, folder::OUTPUTS), None)?;
             gathered.outputs.push(file);
+        } else if used.is_written && inside.is_none() && !is_of_nobody(&path) {
+            elsewhere.push(name);
         } else if used.is_read && !used.is_written && !is_elsewhere(&path, inside.as_deref()) {
+            let n_bytes = path.metadata().map_err(at("look at", &path))?.len();
+            if wanted.hash_up_to.is_some_and(|most| n_bytes > most) {
+                gathered.warnings.push(format!(
+                    "`{name}` was read and not hashed ({n_bytes} bytes), so a replay cannot know whether it is the same"
+                ));
+                gathered.unhashed.push(Unhashed { path: name, n_bytes });
+                continue;
+            }
             let (kind, files) = match is_code(&path) {
                 true => (folder::CODE, &mut gathered.code),
                 false => (folder::INPUTS, &mut gathered.inputs),
@@ -102,10 +113,21 @@ pub(crate) fn gather(
             files.push(take(&path, &name, (place, kind), Some(started_ms))?);
         }
     }
+    gathered.warnings.extend(written_elsewhere(&elsewhere));
     let changed = gathered.code.iter().chain(&gathered.inputs).filter(|file| file.is_changed);
     let changed = changed.map(|file| format!("`{}` was changed while the run was under way", file.path));
     gathered.warnings.extend(changed.collect::<Vec<_>>());
     Ok(gathered)
+}
+
+/// What is to be said of files that were written outside of the run's folder.
+fn written_elsewhere(names: &[String]) -> Option<String> {
+    let (first, others) = names.split_first()?;
+    let more = match others.len() {
+        0 => String::new(),
+        n => format!(" and {n} more"),
+    };
+    Some(format!("outside of the run's folder it wrote `{first}`{more}, which is no output and not compared"))
 }
 
 fn patterns(globs: &[String]) -> Result<GlobSet, Error> {
@@ -190,6 +212,14 @@ fn is_elsewhere(path: &Path, inside: Option<&str>) -> bool {
     inside.map_or_else(|| is_of_system(path), |name| is_of_python(&format!("/{name}")))
 }
 
+/// Whether what is written there is of the system or a cache, and no result.
+fn is_of_nobody(path: &Path) -> bool {
+    let is_hidden = |part: Component<'_>| part.as_os_str().as_encoded_bytes().starts_with(b".");
+    is_of_system(path)
+        || ["/dev", "/proc", "/sys"].iter().any(|folder| path.starts_with(folder))
+        || path.components().any(is_hidden)
+}
+
 fn is_of_python(text: &str) -> bool {
     ["/site-packages/", "/dist-packages/", "/lib/python3", "/pyvenv.cfg"]
         .iter()
@@ -236,7 +266,7 @@ fn take(
         true => folder::copy_into(path, &place.capsule.join(kind), name)?,
         false => path.to_owned(),
     };
-    let (sha256, n_bytes) = folder::digest(&hashed)?;
+    let (sha256, n_bytes) = folder::digest_shown(&hashed, place.hashing)?;
     let modified = about.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
     let modified_ms = modified.and_then(|since| i64::try_from(since.as_millis()).ok());
     let is_changed =

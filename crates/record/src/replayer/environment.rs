@@ -18,5 +18,6 @@ pub(crate) fn program(recorded: &Capsule, work: &Path) -> Result<PathBuf, Error>
         }
     }
     let typed = recorded.command.first().map_or("", String::as_str);
-    run::find(&recorded.program, work).or_else(|_| run::find(typed, work))
+    let found = run::find(&recorded.program, work).or_else(|_| run::find(typed, work));
+    found.map_err(|_| Error::ProgramGone(recorded.program.clone()))
 }

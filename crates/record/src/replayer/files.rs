@@ -4,23 +4,24 @@
 //! folder into that of the recording is told.
 
 use std::collections::BTreeSet;
-use std::fs;
+use std::fs::{self, Metadata};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use spec::capsule::{Capsule, File};
+use spec::capsule::{Capsule, File, Unhashed};
 
 use crate::capsule as folder;
 use crate::error::{Error, at};
 use crate::recorder::Place;
 use crate::recorder::entropy::Opened;
 use crate::recorder::files::{is_of_system, named_there};
+use crate::run::Hashing;
 
 /// Puts what the capsule holds into the folder of a replay, and looks for the rest where it was.
 pub(crate) fn restore(
     capsule: &Path,
     recorded: &Capsule,
-    (work, places): (&Path, &[PathBuf]),
+    (work, places, hashing): (&Path, &[PathBuf], Option<Hashing>),
 ) -> Result<(), Error> {
     for (kind, files) in [(folder::CODE, &recorded.code), (folder::INPUTS, &recorded.inputs)] {
         for file in files {
@@ -29,10 +30,11 @@ pub(crate) fn restore(
                     let to = folder::copy_into(&capsule.join(kind).join(&file.path), work, &file.path)?;
                     make_writable(&to)?;
                 }
-                false => find(file, recorded, (work, places))?,
+                false => find(file, recorded, (work, places, hashing))?,
             }
         }
     }
+    recorded.unhashed.iter().try_for_each(|file| find_unhashed(file, recorded, work))?;
     // Programs write into folders that were there; those are not inputs, and so not in the record.
     for above in recorded.outputs.iter().filter_map(|file| Path::new(&file.path).parent()) {
         let above = work.join(above);
@@ -43,22 +45,44 @@ pub(crate) fn restore(
 
 /// A file that was recorded by its digest alone must lie where it was, or, where it belongs into the folder of the
 /// run, among the places that were named.
-fn find(file: &File, recorded: &Capsule, (work, places): (&Path, &[PathBuf])) -> Result<(), Error> {
+fn find(
+    file: &File,
+    recorded: &Capsule,
+    (work, places, hashing): (&Path, &[PathBuf], Option<Hashing>),
+) -> Result<(), Error> {
     let is_inside = spec::capsule::stays_inside(&file.path);
     let place = Path::new(&recorded.folder).join(&file.path);
-    let found = if place.is_file() { Some(folder::digest(&place)?.0) } else { None };
+    let found = if place.is_file() { Some(folder::digest_shown(&place, hashing)?.0) } else { None };
     let place = match found {
         Some(found) if found == file.sha256 => place,
         found => match (among(file, places)?, found) {
             (Some(named), _) if is_inside => named,
             (_, Some(found)) => {
-                let (found, recorded) = (found.to_string(), file.sha256.to_string());
+                let [found, recorded] = [found, file.sha256].map(|digest| format!("SHA-256 `{digest}`"));
                 return Err(Error::InputChanged { path: file.path.clone(), found, recorded });
             }
             _ => return Err(Error::NoInput(file.path.clone())),
         },
     };
     if is_inside {
+        folder::copy_into(&place, work, &file.path)?;
+    }
+    Ok(())
+}
+
+/// A file of which only the length was recorded must lie where it was, as long as it was.
+fn find_unhashed(file: &Unhashed, recorded: &Capsule, work: &Path) -> Result<(), Error> {
+    let place = Path::new(&recorded.folder).join(&file.path);
+    let found = place.metadata().ok().filter(Metadata::is_file).map(|about| about.len());
+    match found {
+        None => return Err(Error::NoInput(file.path.clone())),
+        Some(n_bytes) if n_bytes != file.n_bytes => {
+            let [found, recorded] = [n_bytes, file.n_bytes].map(|n| format!("{n} bytes"));
+            return Err(Error::InputChanged { path: file.path.clone(), found, recorded });
+        }
+        Some(_) => {}
+    }
+    if spec::capsule::stays_inside(&file.path) {
         folder::copy_into(&place, work, &file.path)?;
     }
     Ok(())

@@ -33,5 +33,7 @@ pub fn facts(record: &Capsule) -> BTreeMap<String, String> {
             (format!("{kind} {path}"), digest)
         }));
     }
+    let unhashed = record.unhashed.iter();
+    facts.extend(unhashed.map(|file| (format!("input {}", file.path), format!("{} bytes", file.n_bytes))));
     facts
 }
