@@ -5,5 +5,6 @@
 
 mod entropy;
 pub mod files;
+mod libraries;
 mod processes;
 mod threads;

@@ -3,9 +3,10 @@
 //! Knows which libraries do cryptography, by their names and by what is linked into them: what they draw may become a
 //! key, and is nobody's business. Invariant: a library is looked into once, and the same in every run.
 
-use core::ffi::c_void;
+use core::ffi::{c_char, c_void};
 use core::sync::atomic::{AtomicU64, Ordering};
 
+use crate::cell::Locked;
 use crate::layout;
 use crate::sys::{self, Mapping};
 use crate::text::{self, Text};
@@ -39,8 +40,47 @@ const LOOKED_BYTES: usize = 256 * 1024 * 1024;
 /// Digests of the files that were looked into; the lowest bit says what was found.
 static LOOKED: [AtomicU64; 256] = [const { AtomicU64::new(0) }; 256];
 
+/// What the loader said of an address; an address of zero is none.
+#[derive(Clone, Copy)]
+struct Known {
+    address: usize,
+    base: usize,
+    file: usize,
+}
+
+const UNKNOWN: Known = Known { address: 0, base: 0, file: 0 };
+/// Places that were asked for, since the loader looks through all names of a library for each.
+static KNOWN: Locked<[Known; 256]> = Locked::new([UNKNOWN; 256]);
+
+/// Forgets what was asked for, as libraries have gone.
+pub fn forget() {
+    KNOWN.with(|known| known.fill(UNKNOWN));
+}
+
+pub fn open_lock_after_fork() {
+    KNOWN.open_after_fork();
+}
+
 /// The place that a return address points to.
 pub fn of(address: usize) -> Site {
+    let place = (address ^ (address >> 8)) & 0xff;
+    let known = KNOWN.with(|known| known.get(place).copied()).filter(|known| known.address == address);
+    let (base, file) = match known {
+        Some(known) => (known.base, known.file as *const c_char),
+        None => match ask(address) {
+            Some(found) => {
+                let (base, file) = (found.base as usize, found.file as usize);
+                KNOWN.with(|known| known.get_mut(place).map(|it| *it = Known { address, base, file }));
+                (base, found.file)
+            }
+            None => return Site { module: &[], offset: 0 },
+        },
+    };
+    Site { module: text::of(file), offset: (address - base) as u64 }
+}
+
+/// Asks the loader.
+fn ask(address: usize) -> Option<sys::DlInfo> {
     let mut found = sys::DlInfo {
         file: core::ptr::null(),
         base: core::ptr::null(),
@@ -49,10 +89,7 @@ pub fn of(address: usize) -> Site {
     };
     // SAFETY: `found` is ours to be written to, and any address may be asked about.
     let is_known = unsafe { sys::dladdr(address as *const c_void, &raw mut found) } != 0;
-    match is_known {
-        true => Site { module: text::of(found.file), offset: (address - found.base as usize) as u64 },
-        false => Site { module: &[], offset: 0 },
-    }
+    is_known.then_some(found)
 }
 
 /// The last part of a path.

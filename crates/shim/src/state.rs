@@ -9,7 +9,7 @@ use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, Ordering};
 use crate::cell::Locked;
 use crate::hooks::files;
 use crate::text::{self, Text};
-use crate::{layout, log, script, stream, sys};
+use crate::{layout, log, script, site, stream, sys};
 
 pub const PRELOAD: &[u8] = b"LD_PRELOAD";
 /// The folder that logs are written to.
@@ -206,6 +206,7 @@ fn become_child(name: &[u8]) {
 fn open_locks() {
     PLACES.open_after_fork();
     log::open_lock_after_fork();
+    site::open_lock_after_fork();
     script::open_lock_after_fork();
 }
 

@@ -299,3 +299,34 @@ fn draws_past_the_c_library_are_counted_in_replays_diagnoses_and_many_runs_too()
     let cause = ["past` drew entropy", "neither a replay nor a patch helps"];
     assert!(found.code == Some(0) && cause.iter().all(|words| found.stdout.contains(words)), "{found}");
 }
+
+/// Draws from one library after the other, each unloaded before the next is there.
+const PLUGINS: &str = r#"
+#include <dlfcn.h>
+#include <stdio.h>
+
+int main(int n_arguments, char **arguments) {
+    for (int i = 1; i < n_arguments; i++) {
+        void *library = dlopen(arguments[i], RTLD_NOW);
+        if (!library) return 1;
+        unsigned long (*key)(void) = dlsym(library, "key");
+        printf("%p %lx\n", (void *)key, key());
+        if (dlclose(library)) return 2;
+    }
+}
+"#;
+
+#[test]
+fn a_library_in_the_place_of_an_unloaded_one_is_known_by_its_own_name() {
+    let home = Home::new();
+    let plain = TRANSPORT.replace("BoringSSL", "nothing");
+    compile(&home, "plain.so", &plain, &["-shared", "-fPIC"]);
+    compile(&home, "secret.so", TRANSPORT, &["-shared", "-fPIC"]);
+    compile(&home, "plugins", PLUGINS, &["-ldl"]);
+    let command = ["--", "./plugins", "./plain.so", "./secret.so", "./plain.so"];
+    let recorded = home.run(&[&["record", "-o", "a"], &command[..]].concat());
+    let places: Vec<&str> = recorded.stdout.lines().filter_map(|line| line.split(' ').next()).collect();
+    assert!(recorded.code == Some(0) && places.len() == 3 && places[0] == places[1], "{recorded}");
+    let counted = entropy(&home, "a");
+    assert_eq!((&counted["n_passed"], &counted["n_draws"]), (&1.into(), &2.into()), "{counted}");
+}
