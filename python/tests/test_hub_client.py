@@ -394,3 +394,19 @@ def test_the_command_hf_works_unmodified(server, alice, tmp_path):
     hf("upload", "alice/by-command", str(tmp_path / "given"))
     hf("download", "alice/by-command", "--local-dir", str(tmp_path / "got"))
     assert (tmp_path / "got" / "w.bin").read_bytes() == CONTENT
+
+
+def test_a_history_is_squashed(api: HfApi, repo: str) -> None:
+    for number in range(3):
+        api.upload_file(
+            path_or_fileobj=f"{number}".encode(), path_in_repo="a.txt", repo_id=repo, commit_message=f"Number {number}"
+        )
+    before = api.list_repo_commits(repo)
+    api.create_tag(repo, tag="kept", revision="main")
+    api.super_squash_history(repo, commit_message="All of it")
+    (after,) = api.list_repo_commits(repo)
+    assert after.title == "All of it" and after.commit_id != before[0].commit_id
+    assert Path(api.hf_hub_download(repo, "a.txt", force_download=True)).read_text() == "2"
+    assert [commit.title for commit in api.list_repo_commits(repo, revision="kept")][0] == "Number 2"
+    with pytest.raises(RevisionNotFoundError):
+        api.super_squash_history(repo, branch="nowhere")

@@ -5,15 +5,16 @@ import { existsSync } from "node:fs";
 import { after, before, test } from "node:test";
 
 import { barriers, faint, faults, open, visit } from "./browser.mjs";
-import { admin, furnish, start, until } from "./server.mjs";
+import { admin, furnish, push, start, until } from "./server.mjs";
 
 let server;
 let browser;
 let signedIn;
+let token;
 
 before(async () => {
   server = await start();
-  await furnish(server);
+  token = await furnish(server);
   browser = await open();
   const page = await visit(browser, server);
   await page.goto(`/sign-in${new URL(admin(server, "sign-in-link", "alice")).search}`);
@@ -28,7 +29,7 @@ after(async () => {
 const PUBLIC = [
   "/", "/models", "/datasets", "/?q=iris", "/?q=nothingfitsthis", "/alice", "/new", "/api/v1/", "/sign-in", "/alice/iris",
   "/alice/iris/try", "/alice/iris/try?example=1", "/alice/iris/tree/main", "/alice/iris/blob/main/reenact.toml",
-  "/alice/iris/blob/main/model.onnx", "/alice/iris/commits/main", "/alice/iris/about", "/alice/iris/use", "/alice/digits/try",
+  "/alice/iris/blob/main/model.onnx", "/alice/iris/commits/main", "/alice/iris/commit/main", "/alice/iris/about", "/alice/iris/use", "/alice/digits/try",
   "/alice/number/try", "/alice/danger", "/alice/danger/about", "/alice/danger/try", "/nobody/nothing", "/alice/iris/discussions", "/alice/iris/discussions/1",
 ];
 const OWN = ["/settings", "/settings/delete", "/settings/sessions", "/settings/tokens", "/settings/endpoints", "/settings/password", "/alice/iris/settings", "/alice/iris/endpoint", "/alice/iris", "/alice/secret/try", "/alice/iris/discussions/1", "/alice/iris/discussions/new", "/alice/iris/settings/access", "/alice/iris/settings/webhooks"];
@@ -103,9 +104,38 @@ test("files, one file and history can be walked", async () => {
   assert.equal(download.suggestedFilename(), "reenact.toml");
   await page.getByRole("link", { name: "History" }).click();
   await page.getByRole("link", { name: "Add 4 files" }).first().click();
+  assert.match(page.url(), /\/commit\/[0-9a-f]{40}$/);
+  await page.getByText('kind = "table"').waitFor();
+  await page.getByRole("link", { name: "All files" }).click();
   assert.match(page.url(), /\/tree\/[0-9a-f]{40}$/);
   assert.equal((await page.goto("/alice/iris/blob/main/missing.txt")).status(), 404);
   assert.equal((await page.goto("/alice/iris/tree/nosuch")).status(), 404);
+});
+
+test("a commit shows the lines that it changed, and the tensors", async () => {
+  const weights = (...values) => {
+    const table = { scale: { dtype: "F32", shape: [values.length], data_offsets: [0, 4 * values.length] } };
+    const head = Buffer.from(JSON.stringify(table));
+    const length = Buffer.alloc(8);
+    length.writeBigUInt64LE(BigInt(head.length));
+    return Buffer.concat([length, head, Buffer.from(Float32Array.from(values).buffer)]);
+  };
+  await push(server, token, "alice/grown", { "notes.md": "one\ntwo <b>\nthree\n", "model.safetensors": weights(1, 2, 4) });
+  await push(server, token, "alice/grown", { "notes.md": "one\n2 <b>\nthree\n", "model.safetensors": weights(1, 2.5, 4) });
+  const page = await visit(browser, server);
+  await page.goto("/alice/grown/commits/main");
+  await page.locator(".history a").first().click();
+  const notes = page.getByRole("region", { name: "notes.md" });
+  assert.deepEqual(await notes.locator("tr.removed .text").allTextContents(), ["two <b>"]);
+  assert.deepEqual(await notes.locator("tr.added .text").allTextContents(), ["2 <b>"]);
+  assert.deepEqual(await faults(page), []);
+  await page.getByRole("link", { name: "Which tensors changed" }).click();
+  const row = page.getByRole("row", { name: "scale" });
+  assert.match(await row.textContent(), /FP32 \(3\)\s*1 of 3 values \(33\.3 %\)\s*0\.50000\s*0\.20000/);
+  assert.deepEqual(await faults(page), []);
+  assert.equal((await page.goto("/alice/grown/commit/main/missing.safetensors")).status(), 404);
+  await page.goto("/alice/grown/commit/main/notes.md");
+  await page.getByText("No tensors can be found in this file").waitFor();
 });
 
 test("the owner opens, closes and deletes a model by its name", async () => {

@@ -47,12 +47,13 @@ export function admin(server, ...args) {
   return execFileSync(BINARY, ["admin", ...args, "--data", server.folder], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim();
 }
 
-/** Makes a repository with these files: texts or buffers by path. */
+/** Adds these files to a repository, which is made if it is not there: texts or buffers by path. */
 export async function push(server, token, name, files, visibility = "public") {
   const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
   const send = async (path, body, type) => {
     const response = await fetch(server.url + path, { method: "POST", headers: { ...headers, "content-type": type }, body });
-    if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
+    const isThere = response.status === 409 && path === "/api/repos/create";
+    if (!response.ok && !isThere) throw new Error(`${path}: ${response.status} ${await response.text()}`);
   };
   await send("/api/repos/create", JSON.stringify({ name, type: "model", visibility }), "application/json");
   const lines = [{ key: "header", value: { summary: `Add ${Object.keys(files).length} files`, description: "" } }];

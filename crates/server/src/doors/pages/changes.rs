@@ -85,7 +85,7 @@ fn file_change(opened: &Opened, oid: &str, changed: &Changed, lines: Option<Line
     let (what, size) = match (changed.old, changed.new) {
         (None, Some(new)) => ("added", size(new)),
         (Some(old), None) => ("deleted", size(old)),
-        (Some(old), Some(new)) if old.n_bytes != new.n_bytes => {
+        (Some(old), Some(new)) if size(old) != size(new) => {
             ("changed", format!("{} → {}", size(old), size(new)))
         }
         (_, new) => ("changed", new.map(size).unwrap_or_default()),
@@ -96,7 +96,9 @@ fn file_change(opened: &Opened, oid: &str, changed: &Changed, lines: Option<Line
         _ if is_weights => (Vec::new(), None),
         Some(Lines::Differ(hunks)) => (hunks, None),
         Some(Lines::Binary) => (Vec::new(), Some("The file is not text.")),
-        Some(Lines::TooLong) => (Vec::new(), Some("The file is too large for its lines to be compared here.")),
+        Some(Lines::TooLong) => {
+            (Vec::new(), Some("The file is too large for its lines to be compared here."))
+        }
         None => (Vec::new(), Some("On one page the lines of so many files are compared and no more.")),
     };
     FileChange {
@@ -118,7 +120,11 @@ fn tensor_line(change: &TensorChange) -> TensorLine {
         What::Form { old } => (format!("was {old}"), String::new(), String::new()),
         What::Values { n_different, n_elements, max_absolute, max_relative } => {
             let share = *n_different as f64 * 100.0 / (*n_elements).max(1) as f64;
-            let what = format!("{} of {} values ({share:.1} %)", text::count(*n_different), text::count(*n_elements));
+            let what = format!(
+                "{} of {} values ({share:.1} %)",
+                text::count(*n_different),
+                text::count(*n_elements)
+            );
             (what, sized(max_absolute), sized(max_relative))
         }
     };
@@ -138,7 +144,9 @@ fn reason(why: Uncompared) -> String {
         Uncompared::Alone => "The file was added or deleted: there is nothing to compare it with.".to_owned(),
         Uncompared::TooLarge => {
             let most = text::bytes(changes::WEIGHTS_BYTES);
-            format!("Files of more than {most} are not compared here; `reenact verify` compares folders of any size.")
+            format!(
+                "Files of more than {most} are not compared here; `reenact verify` compares folders of any size."
+            )
         }
         Uncompared::Unread => "No tensors can be found in this file, before or after.".to_owned(),
     }

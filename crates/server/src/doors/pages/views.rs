@@ -6,9 +6,9 @@
 pub mod access_requests;
 pub mod account;
 pub mod apps;
+pub mod changes;
 pub mod discussions;
 pub mod endpoint;
-pub mod changes;
 pub mod files;
 pub mod frame;
 pub mod front;

@@ -152,12 +152,7 @@ pub async fn lines(app: &App, changed: &Changed) -> Result<Lines, Error> {
 }
 
 /// What a commit changed in the tensors of a file. Read from the first byte to the last, one file at a time.
-pub async fn weights(
-    app: &App,
-    actor: &Actor,
-    at: &At<'_>,
-    path: &str,
-) -> Result<Compared, Error> {
+pub async fn weights(app: &App, actor: &Actor, at: &At<'_>, path: &str) -> Result<Compared, Error> {
     let found = changes(app, actor, at, None, 1).await?;
     let of = async |revision: Option<&Revision>| match revision {
         Some(revision) => version(app, revision, path).await,
@@ -207,7 +202,8 @@ async fn compare(app: &App, path: &str, files: (Sha256, Sha256)) -> Result<Compa
 }
 
 fn read_both(path: &str, mut old: Opened, mut new: Opened) -> io::Result<Result<Weights, Uncompared>> {
-    let tensors = |file: &mut Opened| inspect::tensors::tensors(path, file).filter(|found| !found.found.is_empty());
+    let tensors =
+        |file: &mut Opened| inspect::tensors::tensors(path, file).filter(|found| !found.found.is_empty());
     let (Some(in_old), Some(in_new)) = (tensors(&mut old), tensors(&mut new)) else {
         return Ok(Err(Uncompared::Unread));
     };
@@ -238,9 +234,8 @@ fn between(
     (old_file, old): (&mut Opened, &Tensor),
     (new_file, new): (&mut Opened, &Tensor),
 ) -> io::Result<Option<What>> {
-    let is_same_form = old.shape == new.shape
-        && old.datatype == new.datatype
-        && old.bytes.n_bytes() == new.bytes.n_bytes();
+    let is_same_form =
+        old.shape == new.shape && old.datatype == new.datatype && old.bytes.n_bytes() == new.bytes.n_bytes();
     if !is_same_form {
         return Ok(Some(What::Form { old: form(old) }));
     }

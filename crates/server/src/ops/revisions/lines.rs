@@ -33,7 +33,8 @@ pub fn compare(old: &str, new: &str) -> Option<Vec<Hunk>> {
         new: change.new_index().filter(|_| change.tag() != ChangeTag::Delete).map(|at| at + 1),
         text: change.value().trim_end_matches(['\n', '\r']).to_owned(),
     };
-    let hunk = |ops: Vec<similar::DiffOp>| Hunk(ops.iter().flat_map(|op| diff.iter_changes(op)).map(line).collect());
+    let hunk =
+        |ops: Vec<similar::DiffOp>| Hunk(ops.iter().flat_map(|op| diff.iter_changes(op)).map(line).collect());
     Some(diff.grouped_ops(AROUND).into_iter().map(hunk).collect())
 }
 

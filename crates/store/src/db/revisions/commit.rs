@@ -141,7 +141,11 @@ pub(super) async fn branch_head(tx: &mut Tx, new: &NewRevision<'_>) -> Result<Op
     head.bind(new.branch.as_str()).optional(tx).await
 }
 
-pub(super) async fn same_commit(tx: &mut Tx, new: &NewRevision<'_>, oid: Oid) -> Result<Option<Revision>, Error> {
+pub(super) async fn same_commit(
+    tx: &mut Tx,
+    new: &NewRevision<'_>,
+    oid: Oid,
+) -> Result<Option<Revision>, Error> {
     let sql = format!("SELECT {COLUMNS} FROM revisions WHERE repository_id = $1 AND oid = $2");
     query("find a commit", sql).bind(new.repository_id).bind(oid).optional(tx).await
 }

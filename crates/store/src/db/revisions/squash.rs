@@ -56,7 +56,8 @@ pub async fn squash(db: &Db, squash: &Squash<'_>) -> Result<Committed, Error> {
             let tree = commit::insert_copy_of_tree(&mut tx, head.tree_id).await?;
             let revision = commit::insert_revision(&mut tx, &new, (oid, None, tree)).await?;
             // All that there is has come with this one commit.
-            let sql = "INSERT INTO entries (tree_id, path, folder, sha256, git_oid, n_bytes, last_revision_id)
+            let sql =
+                "INSERT INTO entries (tree_id, path, folder, sha256, git_oid, n_bytes, last_revision_id)
                 SELECT CAST($2 AS BIGINT), path, folder, sha256, git_oid, n_bytes, CAST($3 AS BIGINT)
                 FROM entries WHERE tree_id = $1";
             query("copy a tree", sql).bind(head.tree_id).bind(tree).bind(revision.id).run(&mut tx).await?;
