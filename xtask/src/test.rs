@@ -126,7 +126,7 @@ mod tests {
     #[test]
     fn setting_up_comes_first() {
         let names: Vec<&str> = STEPS[..N_SET_UP].iter().map(|step| step.name).collect();
-        assert_eq!(names, ["system packages", "python environment", "node modules"]);
+        assert_eq!(names, ["system packages", "python environment", "trainers", "node modules"]);
     }
 
     #[test]
