@@ -10,9 +10,10 @@ use spec::digest::{Oid, Sha256};
 use spec::xet::XetHash;
 
 use super::ids::{ChunkedFileId, RepositoryId, XorbId};
-use super::xorbs::places;
-use super::{Db, Tx, query};
+use super::xorbs::{TOUCHED, places, touch_in};
+use super::{Db, Tx, query, uploads};
 use crate::Error;
+use crate::blobs::Stored;
 
 /// Rows of one statement; six values each stay far below the 32,766 that SQLite binds.
 const ROWS: usize = 1000;
@@ -66,18 +67,48 @@ impl Term {
     }
 }
 
-/// Notes a file. One whose bytes are there already, cut otherwise, stays as it was cut first.
-pub async fn put(db: &Db, new: &NewChunkedFile<'_>) -> Result<(), Error> {
+/// Notes a file that the repository was sent. One whose bytes are there already, cut otherwise, stays as it was cut
+/// first. [`Error::NotFound`] if a xorb of it, or the repository, is gone.
+pub async fn put(db: &Db, new: &NewChunkedFile<'_>, repository: RepositoryId) -> Result<(), Error> {
     let mut tx = db.begin().await?;
-    let sql =
-        "INSERT INTO chunked_files (hash, sha256, git_oid, n_bytes, created_ms) VALUES ($1, $2, $3, $4, $5)
-        ON CONFLICT DO NOTHING RETURNING id";
-    let put = query("note a file", sql).bind(new.hash.to_string()).bind(new.sha256).bind(new.git_oid);
-    let row = put.bind(new.n_bytes).bind(new.now_ms).optional::<(ChunkedFileId,)>(&mut tx).await?;
-    if let Some((file,)) = row {
-        put_terms(&mut tx, file, new.terms).await?;
-    }
+    put_in(&mut tx, new).await?;
+    let NewChunkedFile { sha256, git_oid, n_bytes, now_ms, .. } = *new;
+    uploads::put_in(&mut tx, repository, &Stored { sha256, git_oid, n_bytes }, now_ms).await?;
     tx.commit().await
+}
+
+async fn put_in(tx: &mut Tx, new: &NewChunkedFile<'_>) -> Result<(), Error> {
+    let sql = "INSERT INTO chunked_files (hash, sha256, git_oid, n_bytes, created_ms, touched_ms)
+        VALUES ($1, $2, $3, $4, $5, $5) ON CONFLICT DO NOTHING RETURNING id";
+    let put = query("note a file", sql).bind(new.hash.to_string()).bind(new.sha256).bind(new.git_oid);
+    let row = put.bind(new.n_bytes).bind(new.now_ms).optional::<(ChunkedFileId,)>(&mut *tx).await?;
+    match row {
+        Some((file,)) => {
+            let xorbs: BTreeSet<XorbId> = new.terms.iter().map(|term| term.xorb).collect();
+            touch_in(tx, &xorbs.into_iter().collect::<Vec<_>>(), new.now_ms).await?;
+            put_terms(tx, file, new.terms).await
+        }
+        None => match touch_by_sha256(tx, &[new.sha256], new.now_ms).await?.is_empty() {
+            true => Err(Error::not_found("file", new.sha256)),
+            false => Ok(()),
+        },
+    }
+}
+
+/// Notes that these files are about to be named: whoever wanted to collect one finds it changed. Answers those that are
+/// made of chunks.
+async fn touch_by_sha256(tx: &mut Tx, files: &[Sha256], now_ms: i64) -> Result<BTreeSet<Sha256>, Error> {
+    #[derive(sqlx::FromRow)]
+    struct Touched {
+        #[sqlx(try_from = "String")]
+        sha256: Sha256,
+    }
+    let sql = format!(
+        "UPDATE chunked_files SET {TOUCHED} WHERE sha256 IN ({}) RETURNING sha256",
+        places(2, files.len())
+    );
+    let touch = query("touch files", sql).bind(now_ms).bind_all(files.iter().copied()).once();
+    Ok(touch.all::<Touched>(tx).await?.into_iter().map(|row| row.sha256).collect())
 }
 
 async fn put_terms(tx: &mut Tx, file: ChunkedFileId, terms: &[NewTerm]) -> Result<(), Error> {
@@ -157,14 +188,16 @@ pub async fn terms(db: &Db, file: ChunkedFileId, from: u64, limit: u32) -> Resul
     Ok(rows.all::<TermRow>(db).await?.into_iter().map(Term::from).collect())
 }
 
-/// Notes in the transaction of a commit that its repository has those of the files that are made of chunks.
+/// Notes in the transaction of a commit that its repository has these files.
 pub(super) async fn place_in(
     tx: &mut Tx,
     repository: RepositoryId,
     files: &BTreeSet<Sha256>,
+    now_ms: i64,
 ) -> Result<(), Error> {
     let files: Vec<Sha256> = files.iter().copied().collect();
     for files in files.chunks(ROWS) {
+        let chunked = touch_by_sha256(tx, files, now_ms).await?;
         let sql = format!(
             "INSERT INTO chunked_places (file_id, repository_id)
              SELECT id, CAST($1 AS BIGINT) FROM chunked_files WHERE sha256 IN ({})
@@ -173,8 +206,24 @@ pub(super) async fn place_in(
         );
         let place = query("note where files are", sql).bind(repository).bind_all(files.iter().copied());
         place.once().run(&mut *tx).await?;
+        let whole: Vec<Sha256> = files.iter().copied().filter(|file| !chunked.contains(file)).collect();
+        place_whole(tx, repository, &whole).await?;
     }
     Ok(())
+}
+
+async fn place_whole(tx: &mut Tx, repository: RepositoryId, files: &[Sha256]) -> Result<(), Error> {
+    if files.is_empty() {
+        return Ok(());
+    }
+    let rows: Vec<String> = (2..files.len() + 2).map(|n| format!("(${n}, $1)")).collect();
+    let sql = format!(
+        "INSERT INTO whole_places (sha256, repository_id) VALUES {}
+         ON CONFLICT (sha256, repository_id) DO NOTHING",
+        rows.join(", ")
+    );
+    let place = query("note where files are", sql).bind(repository).bind_all(files.iter().copied());
+    place.once().run(tx).await.map(|_| ())
 }
 
 #[derive(sqlx::FromRow)]

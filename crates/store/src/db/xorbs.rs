@@ -9,11 +9,15 @@ use spec::digest::Sha256;
 use spec::xet::XetHash;
 
 use super::ids::{AccountId, RepositoryId, XorbId};
-use super::{Db, query};
+use super::{Db, Tx, query};
 use crate::Error;
 
 /// Rows of one statement.
 const ROWS: usize = 500;
+/// How long one telling of a xorb stands for those after it.
+const TOUCH_MS: i64 = 60 * 60 * 1000;
+/// Puts the time of a row to `$1`, and never to what it was.
+pub(super) const TOUCHED: &str = "touched_ms = CASE WHEN touched_ms < $1 THEN $1 ELSE touched_ms + 1 END";
 
 /// A xorb that is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,25 +46,63 @@ pub struct NewXorb {
 /// Notes a xorb, if it is new, and who sent it. Answers its row and whether it is new.
 pub async fn put(db: &Db, new: &NewXorb, sender: AccountId) -> Result<(Xorb, bool), Error> {
     let mut tx = db.begin().await?;
-    let sql = "INSERT INTO xorbs (hash, sha256, n_bytes, n_unpacked, n_chunks, created_ms)
-        VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (hash) DO NOTHING";
-    let put = query("note a xorb", sql).bind(new.hash.to_string()).bind(new.sha256).bind(new.n_bytes);
-    let put = put.bind(new.n_unpacked).bind(new.n_chunks).bind(new.now_ms);
-    let is_new = put.run(&mut tx).await? > 0;
-    let sql = format!("{SELECT} WHERE x.hash = $1");
-    let row = query("find a xorb", sql).bind(new.hash.to_string()).one::<Row>(&mut tx).await?;
-    let xorb = Xorb::from(row);
+    let (xorb, is_new) = put_in(&mut tx, new).await?;
     note_sender(&mut tx, xorb.id, sender).await?;
     tx.commit().await?;
     Ok((xorb, is_new))
 }
 
-/// Notes that somebody sent all bytes of a xorb that was there. True if they had not before.
-pub async fn put_sender(db: &Db, xorb: XorbId, sender: AccountId) -> Result<bool, Error> {
+/// Notes a xorb, if it is new. Answers its row and whether it is new.
+pub(super) async fn put_in(tx: &mut Tx, new: &NewXorb) -> Result<(Xorb, bool), Error> {
+    let sql = "INSERT INTO xorbs (hash, sha256, n_bytes, n_unpacked, n_chunks, created_ms, touched_ms)
+        VALUES ($1, $2, $3, $4, $5, $6, $6) ON CONFLICT (hash) DO NOTHING";
+    let put = query("note a xorb", sql).bind(new.hash.to_string()).bind(new.sha256).bind(new.n_bytes);
+    let put = put.bind(new.n_unpacked).bind(new.n_chunks).bind(new.now_ms);
+    let is_new = put.run(&mut *tx).await? > 0;
+    let sql = format!("{SELECT} WHERE x.hash = $1 {{lock}}");
+    let row = query("find a xorb", sql).bind(new.hash.to_string()).one::<Row>(&mut *tx).await?;
+    let xorb = Xorb::from(row);
+    if !is_new {
+        touch_in(tx, &[xorb.id], new.now_ms).await?;
+    }
+    Ok((xorb, is_new))
+}
+
+/// Notes that somebody sent all bytes of a xorb that was there. True if they had not before. [`Error::NotFound`] if it
+/// was collected meanwhile.
+pub async fn put_sender(db: &Db, xorb: XorbId, sender: AccountId, now_ms: i64) -> Result<bool, Error> {
     let mut tx = db.begin().await?;
+    touch_in(&mut tx, &[xorb], now_ms).await?;
     let is_first = note_sender(&mut tx, xorb, sender).await?;
     tx.commit().await?;
     Ok(is_first)
+}
+
+/// Notes that a client was told of these xorbs, and so will not send them for a while. One of which that was noted a
+/// moment ago is left alone.
+pub async fn touch(db: &Db, xorbs: &[XorbId], now_ms: i64) -> Result<(), Error> {
+    for xorbs in xorbs.chunks(ROWS) {
+        let sql = format!(
+            "UPDATE xorbs SET touched_ms = $1 WHERE touched_ms < $2 AND id IN ({})",
+            places(3, xorbs.len())
+        );
+        let touch = query("touch xorbs", sql).bind(now_ms).bind(now_ms.saturating_sub(TOUCH_MS));
+        touch.bind_all(xorbs.iter().copied()).once().run(db.writer()).await?;
+    }
+    Ok(())
+}
+
+/// Notes that these different xorbs are about to be named: whoever wanted to collect one finds it changed.
+/// [`Error::NotFound`] if one is gone.
+pub(super) async fn touch_in(tx: &mut Tx, xorbs: &[XorbId], now_ms: i64) -> Result<(), Error> {
+    for xorbs in xorbs.chunks(ROWS) {
+        let sql = format!("UPDATE xorbs SET {TOUCHED} WHERE id IN ({})", places(2, xorbs.len()));
+        let touch = query("touch xorbs", sql).bind(now_ms).bind_all(xorbs.iter().copied());
+        if touch.once().run(&mut *tx).await? != xorbs.len() as u64 {
+            return Err(Error::not_found("xorb", "that was named"));
+        }
+    }
+    Ok(())
 }
 
 pub async fn by_hash(db: &Db, hash: XetHash) -> Result<Option<Xorb>, Error> {
@@ -140,7 +182,7 @@ pub async fn beside(db: &Db, xorb: XorbId, repository: RepositoryId, limit: u32)
 
 const SELECT: &str = "SELECT x.id, x.hash, x.sha256, x.n_bytes, x.n_unpacked, x.n_chunks FROM xorbs x";
 
-async fn note_sender(tx: &mut super::Tx, xorb: XorbId, sender: AccountId) -> Result<bool, Error> {
+async fn note_sender(tx: &mut Tx, xorb: XorbId, sender: AccountId) -> Result<bool, Error> {
     let sql = "INSERT INTO xorb_senders (account_id, xorb_id) VALUES ($1, $2)
         ON CONFLICT (account_id, xorb_id) DO NOTHING";
     let note = query("note who sent a xorb", sql).bind(sender).bind(xorb);
