@@ -81,6 +81,9 @@ settings! {
     upload_part: Bytes = "64 MiB";
     /// How long the addresses can be used to which files are sent.
     upload_lifetime: Seconds = "6h";
+    /// How long `reenact admin gc` keeps what nothing names any more. Clients remember for three weeks what they have
+    /// sent: where this is shorter, their pushes may fail until they forget it.
+    unused_after: Seconds = "30d";
     /// Largest request to an endpoint.
     predict_limit: Bytes = "32 MiB";
     /// Largest request to anything else.

@@ -46,6 +46,7 @@ pub enum AdminAction {
     SignInLink(AdminSignInLink),
     Key(AdminKey),
     Fsck(AdminFsck),
+    Gc(AdminGc),
 }
 
 /// Read all that is stored and look for every file of every commit; changes nothing
@@ -55,6 +56,22 @@ pub enum AdminAction {
 pub struct AdminFsck {
     #[command(flatten)]
     pub place: Place,
+}
+
+/// Remove stored files that no repository has any more and that nobody sent of late
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  reenact admin gc --data ./reenact-data --dry-run
+  reenact admin gc --data ./reenact-data --json")]
+pub struct AdminGc {
+    #[command(flatten)]
+    pub place: Place,
+    /// Only count what would be removed
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Look after the key with which the server signs receipts and proofs

@@ -15,6 +15,8 @@ use super::{Db, Tx, query, uploads};
 use crate::Error;
 use crate::blobs::Stored;
 
+pub mod packed;
+
 /// Rows of one statement; six values each stay far below the 32,766 that SQLite binds.
 const ROWS: usize = 1000;
 
@@ -86,7 +88,7 @@ async fn put_in(tx: &mut Tx, new: &NewChunkedFile<'_>) -> Result<(), Error> {
         Some((file,)) => {
             let xorbs: BTreeSet<XorbId> = new.terms.iter().map(|term| term.xorb).collect();
             touch_in(tx, &xorbs.into_iter().collect::<Vec<_>>(), new.now_ms).await?;
-            put_terms(tx, file, new.terms).await
+            put_terms(tx, &placed(file, new.terms)).await
         }
         None => match touch_by_sha256(tx, &[new.sha256], new.now_ms).await?.is_empty() {
             true => Err(Error::not_found("file", new.sha256)),
@@ -98,39 +100,40 @@ async fn put_in(tx: &mut Tx, new: &NewChunkedFile<'_>) -> Result<(), Error> {
 /// Notes that these files are about to be named: whoever wanted to collect one finds it changed. Answers those that are
 /// made of chunks.
 async fn touch_by_sha256(tx: &mut Tx, files: &[Sha256], now_ms: i64) -> Result<BTreeSet<Sha256>, Error> {
-    #[derive(sqlx::FromRow)]
-    struct Touched {
-        #[sqlx(try_from = "String")]
-        sha256: Sha256,
-    }
     let sql = format!(
         "UPDATE chunked_files SET {TOUCHED} WHERE sha256 IN ({}) RETURNING sha256",
         places(2, files.len())
     );
     let touch = query("touch files", sql).bind(now_ms).bind_all(files.iter().copied()).once();
-    Ok(touch.all::<Touched>(tx).await?.into_iter().map(|row| row.sha256).collect())
+    Ok(touch.all::<Digest>(tx).await?.into_iter().map(|row| row.sha256).collect())
 }
 
-async fn put_terms(tx: &mut Tx, file: ChunkedFileId, terms: &[NewTerm]) -> Result<(), Error> {
-    let mut start = 0;
+/// Of which chunks files are made: for each the file, and where in it the chunks begin.
+async fn put_terms(tx: &mut Tx, terms: &[(ChunkedFileId, u64, NewTerm)]) -> Result<(), Error> {
     for terms in terms.chunks(ROWS) {
-        let rows: Vec<String> = (0..terms.len())
-            .map(|row| [2, 3, 4, 5, 6].map(|column| format!("${}", column + 5 * row)).join(", "))
-            .map(|places| format!("($1, {places})"))
-            .collect();
+        let rows: Vec<String> = (0..terms.len()).map(|row| format!("({})", places(1 + 6 * row, 6))).collect();
         let sql = format!(
             "INSERT INTO chunked_terms (file_id, start_byte, n_bytes, xorb_id, chunk_start, chunk_end) VALUES {}",
             rows.join(", ")
         );
-        let mut insert = query("note the terms of a file", sql).bind(file).once();
-        for term in terms {
-            insert = insert.bind(start).bind(term.n_bytes).bind(term.xorb);
-            insert = insert.bind(i64::from(term.chunks.start)).bind(i64::from(term.chunks.end));
-            start += term.n_bytes;
-        }
+        let insert = query("note the terms of files", sql).once();
+        let insert = terms.iter().fold(insert, |insert, (file, start, term)| {
+            let insert = insert.bind(*file).bind(*start).bind(term.n_bytes).bind(term.xorb);
+            insert.bind(i64::from(term.chunks.start)).bind(i64::from(term.chunks.end))
+        });
         insert.run(&mut *tx).await?;
     }
     Ok(())
+}
+
+/// Where in a file its terms begin.
+fn placed(file: ChunkedFileId, terms: &[NewTerm]) -> Vec<(ChunkedFileId, u64, NewTerm)> {
+    let mut start = 0;
+    let placed = terms.iter().map(|term| {
+        start += term.n_bytes;
+        (file, start - term.n_bytes, term.clone())
+    });
+    placed.collect()
 }
 
 pub async fn by_hash(db: &Db, hash: XetHash) -> Result<Option<ChunkedFile>, Error> {
@@ -141,6 +144,20 @@ pub async fn by_hash(db: &Db, hash: XetHash) -> Result<Option<ChunkedFile>, Erro
 pub async fn by_sha256(db: &Db, sha256: Sha256) -> Result<Option<ChunkedFile>, Error> {
     let sql = "SELECT id, hash, sha256, git_oid, n_bytes FROM chunked_files WHERE sha256 = $1";
     Ok(query("find a file", sql).bind(sha256).optional::<Row>(db).await?.map(Into::into))
+}
+
+/// Those of the files that are made of chunks.
+pub async fn by_digests(db: &Db, files: &[Sha256]) -> Result<Vec<ChunkedFile>, Error> {
+    let mut found = Vec::new();
+    for files in files.chunks(ROWS) {
+        let sql = format!(
+            "SELECT id, hash, sha256, git_oid, n_bytes FROM chunked_files WHERE sha256 IN ({})",
+            places(1, files.len())
+        );
+        let rows = query("find files of chunks", sql).bind_all(files.iter().copied()).once();
+        found.extend(rows.all::<Row>(db).await?.into_iter().map(ChunkedFile::from));
+    }
+    Ok(found)
 }
 
 /// Files behind that one.
@@ -212,9 +229,27 @@ pub(super) async fn place_in(
     Ok(())
 }
 
+/// Of files that are kept whole a repository can only get those that it was sent, or has. [`Error::NoBlob`] for another.
 async fn place_whole(tx: &mut Tx, repository: RepositoryId, files: &[Sha256]) -> Result<(), Error> {
     if files.is_empty() {
         return Ok(());
+    }
+    // An upload that is about to be collected is changed by this, and so stays.
+    let sql = format!(
+        "UPDATE uploads SET created_ms = created_ms + 1 WHERE repository_id = $1 AND sha256 IN ({}) RETURNING sha256",
+        places(2, files.len())
+    );
+    let sent = query("hold uploads", sql).bind(repository).bind_all(files.iter().copied()).once();
+    let sent = sent.all::<Digest>(&mut *tx).await?;
+    let sql = format!(
+        "SELECT sha256 FROM whole_places WHERE repository_id = $1 AND sha256 IN ({})",
+        places(2, files.len())
+    );
+    let had = query("find files", sql).bind(repository).bind_all(files.iter().copied()).once();
+    let had = had.all::<Digest>(&mut *tx).await?;
+    let known: BTreeSet<Sha256> = sent.iter().chain(&had).map(|row| row.sha256).collect();
+    if let Some(missing) = files.iter().find(|file| !known.contains(file)) {
+        return Err(Error::NoBlob(*missing));
     }
     let rows: Vec<String> = (2..files.len() + 2).map(|n| format!("(${n}, $1)")).collect();
     let sql = format!(
@@ -224,6 +259,12 @@ async fn place_whole(tx: &mut Tx, repository: RepositoryId, files: &[Sha256]) ->
     );
     let place = query("note where files are", sql).bind(repository).bind_all(files.iter().copied());
     place.once().run(tx).await.map(|_| ())
+}
+
+#[derive(sqlx::FromRow)]
+struct Digest {
+    #[sqlx(try_from = "String")]
+    sha256: Sha256,
 }
 
 #[derive(sqlx::FromRow)]

@@ -89,11 +89,7 @@ pub async fn delete_uploads(db: &Db, uploads: &[UnusedUpload]) -> Result<u64, Er
 }
 
 /// Files of chunks behind that one that nothing names and nobody touched since that time.
-pub async fn unused_files(
-    db: &Db,
-    before_ms: i64,
-    after: ChunkedFileId,
-) -> Result<Vec<UnusedFile>, Error> {
+pub async fn unused_files(db: &Db, before_ms: i64, after: ChunkedFileId) -> Result<Vec<UnusedFile>, Error> {
     let sql = format!(
         "SELECT f.id, f.n_bytes, f.touched_ms FROM chunked_files f
          WHERE f.id > $2 AND {} ORDER BY f.id LIMIT $3",
@@ -105,13 +101,11 @@ pub async fn unused_files(
 
 /// Forgets of which chunks files are made, unless they were touched. Answers how many.
 pub async fn delete_files(db: &Db, files: &[UnusedFile]) -> Result<u64, Error> {
-    let sql = format!(
-        "DELETE FROM chunked_files WHERE (id, touched_ms) IN (VALUES {})",
-        tuples(files.len(), 2)
-    );
-    let delete = files.iter().fold(query("forget files", sql).once(), |delete, file| {
-        delete.bind(file.id).bind(file.touched_ms)
-    });
+    let sql =
+        format!("DELETE FROM chunked_files WHERE (id, touched_ms) IN (VALUES {})", tuples(files.len(), 2));
+    let delete = files
+        .iter()
+        .fold(query("forget files", sql).once(), |delete, file| delete.bind(file.id).bind(file.touched_ms));
     if files.is_empty() { Ok(0) } else { delete.run(db.writer()).await }
 }
 
@@ -136,9 +130,9 @@ pub async fn delete_xorbs(db: &Db, xorbs: &[UnusedXorb]) -> Result<BTreeSet<Xorb
          AND NOT EXISTS (SELECT 1 FROM chunked_terms t WHERE t.xorb_id = xorbs.id) RETURNING id",
         tuples(xorbs.len(), 2)
     );
-    let delete = xorbs.iter().fold(query("forget xorbs", sql).once(), |delete, xorb| {
-        delete.bind(xorb.id).bind(xorb.touched_ms)
-    });
+    let delete = xorbs
+        .iter()
+        .fold(query("forget xorbs", sql).once(), |delete, xorb| delete.bind(xorb.id).bind(xorb.touched_ms));
     if xorbs.is_empty() {
         return Ok(BTreeSet::new());
     }
@@ -157,11 +151,7 @@ pub async fn known_files(db: &Db, files: &[Sha256]) -> Result<BTreeSet<Sha256>, 
     among(db, tables, files).await
 }
 
-async fn among(
-    db: &Db,
-    tables: [&'static str; 3],
-    all: &[Sha256],
-) -> Result<BTreeSet<Sha256>, Error> {
+async fn among(db: &Db, tables: [&'static str; 3], all: &[Sha256]) -> Result<BTreeSet<Sha256>, Error> {
     #[derive(sqlx::FromRow)]
     struct Named {
         #[sqlx(try_from = "String")]

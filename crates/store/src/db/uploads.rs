@@ -45,7 +45,8 @@ pub async fn hold(
     sha256: Sha256,
     now_ms: i64,
 ) -> Result<Option<Stored>, Error> {
-    let sql = "UPDATE uploads SET created_ms = $3 WHERE repository_id = $1 AND sha256 = $2 AND created_ms < $4";
+    let sql =
+        "UPDATE uploads SET created_ms = $3 WHERE repository_id = $1 AND sha256 = $2 AND created_ms < $4";
     let hold = query("hold an upload", sql).bind(repository).bind(sha256).bind(now_ms);
     let found = find(db, repository, sha256).await?;
     if found.is_some() {

@@ -4,6 +4,7 @@
 //! bytes came from them.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use spec::digest::Sha256;
 use spec::xet::XetHash;
@@ -132,16 +133,35 @@ pub async fn sent_by(db: &Db, account: AccountId, xorbs: &[XorbId]) -> Result<BT
     Ok(sent)
 }
 
-/// Repositories of which a commit has a file with chunks of this xorb.
-pub async fn places_of(db: &Db, xorb: XorbId, limit: u32) -> Result<Vec<RepositoryId>, Error> {
-    let sql = "SELECT DISTINCT p.repository_id FROM chunked_terms t
-        JOIN chunked_places p ON p.file_id = t.file_id WHERE t.xorb_id = $1 ORDER BY p.repository_id LIMIT $2";
+/// Chunks of a xorb that a file of a repository has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Used {
+    pub repository: RepositoryId,
+    pub chunks: Range<u32>,
+}
+
+/// Which repositories have files with which chunks of this xorb, repository by repository.
+pub async fn uses_of(db: &Db, xorb: XorbId, limit: u32) -> Result<Vec<Used>, Error> {
+    let sql = "SELECT DISTINCT p.repository_id, t.chunk_start, t.chunk_end FROM chunked_terms t
+        JOIN chunked_places p ON p.file_id = t.file_id WHERE t.xorb_id = $1
+        ORDER BY p.repository_id, t.chunk_start, t.chunk_end LIMIT $2";
     let rows = query("find where a xorb is used", sql).bind(xorb).bind(i64::from(limit));
-    Ok(rows.all::<(RepositoryId,)>(db).await?.into_iter().map(|(id,)| id).collect())
+    let place = |n: i64| u32::try_from(n).unwrap_or(0);
+    let used = |(repository, start, end): (RepositoryId, i64, i64)| Used {
+        repository,
+        chunks: place(start)..place(end),
+    };
+    Ok(rows.all(db).await?.into_iter().map(used).collect())
 }
 
 /// Notes chunks by which clients will ask for the xorb.
 pub async fn put_asked_chunks(db: &Db, chunks: &[(XetHash, XorbId)]) -> Result<(), Error> {
+    let mut tx = db.begin().await?;
+    put_asked_chunks_in(&mut tx, chunks).await?;
+    tx.commit().await
+}
+
+pub(super) async fn put_asked_chunks_in(tx: &mut Tx, chunks: &[(XetHash, XorbId)]) -> Result<(), Error> {
     for chunks in chunks.chunks(ROWS) {
         let rows: Vec<String> =
             (0..chunks.len()).map(|n| format!("(${}, ${})", 2 * n + 1, 2 * n + 2)).collect();
@@ -153,7 +173,7 @@ pub async fn put_asked_chunks(db: &Db, chunks: &[(XetHash, XorbId)]) -> Result<(
         for (hash, xorb) in chunks {
             insert = insert.bind(hash.to_string()).bind(*xorb);
         }
-        insert.run(db.writer()).await?;
+        insert.run(&mut *tx).await?;
     }
     Ok(())
 }
@@ -163,6 +183,33 @@ pub async fn with_chunk(db: &Db, chunk: XetHash, limit: u32) -> Result<Vec<Xorb>
     let sql =
         format!("{SELECT} JOIN asked_chunks c ON c.xorb_id = x.id WHERE c.hash = $1 ORDER BY x.id LIMIT $2");
     let rows = query("find a chunk", sql).bind(chunk.to_string()).bind(i64::from(limit));
+    Ok(rows.all::<Row>(db).await?.into_iter().map(Xorb::from).collect())
+}
+
+/// Xorbs that have one of the chunks, of those by which clients ask.
+pub async fn with_chunks(db: &Db, chunks: &[XetHash]) -> Result<Vec<Xorb>, Error> {
+    let mut found = Vec::new();
+    for chunks in chunks.chunks(ROWS) {
+        let sql = format!(
+            "{SELECT} WHERE x.id IN (SELECT xorb_id FROM asked_chunks WHERE hash IN ({})) ORDER BY x.id LIMIT {ROWS}",
+            places(1, chunks.len())
+        );
+        let rows = query("find chunks", sql).bind_all(chunks.iter().map(ToString::to_string)).once();
+        found.extend(rows.all::<Row>(db).await?.into_iter().map(Xorb::from));
+    }
+    Ok(found)
+}
+
+/// The xorbs that have chunks of the newest file which has chunks of this one.
+pub async fn beside_anywhere(db: &Db, xorb: XorbId, limit: u32) -> Result<Vec<Xorb>, Error> {
+    let sql = format!(
+        "{SELECT} WHERE x.id IN (
+            SELECT o.xorb_id FROM chunked_terms o WHERE o.file_id = (
+                SELECT max(t.file_id) FROM chunked_terms t WHERE t.xorb_id = $1
+            )
+        ) ORDER BY x.id LIMIT $2"
+    );
+    let rows = query("find xorbs beside one", sql).bind(xorb).bind(i64::from(limit));
     Ok(rows.all::<Row>(db).await?.into_iter().map(Xorb::from).collect())
 }
 

@@ -6,7 +6,7 @@ use store::db::repositories;
 use store::db::revisions::{self, NewRevision};
 use store::{Db, Error};
 
-use crate::world::{NOW_MS, account, commit, new_revision, put, repository};
+use crate::world::{NOW_MS, account, commit, new_revision, put, repository, sent};
 
 on_both_databases!(
     numbers_count_up_in_each_repository,
@@ -43,6 +43,7 @@ async fn a_pull_request_comes_with_its_commit_or_not_at_all(db: Db) {
     let new =
         NewDiscussion { repository: iris.id, title: "t", status: Status::Open, base: Some(base.id), opening };
     let open = async |changes: &[revisions::Change]| {
+        sent(&db, &iris, changes).await;
         let first = NewRevision { changes, ..new_revision(&iris, &main) };
         discussions::create_with_commit(&db, &new, &first, |made| made.revision.oid.to_string()).await
     };

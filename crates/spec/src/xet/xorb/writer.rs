@@ -53,6 +53,12 @@ impl Writer {
         self.index.push(hash, n_packed + HEADER_BYTES, chunk.len());
     }
 
+    /// The bytes so far, for who keeps them elsewhere: those that come later, and that [`Writer::finish`] gives, belong
+    /// behind them.
+    pub fn drain(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.bytes)
+    }
+
     pub fn n_chunks(&self) -> usize {
         self.index.0.len()
     }
@@ -62,7 +68,7 @@ impl Writer {
         self.index.0.last().map_or(0, |chunk| u64::from(chunk.unpacked_end))
     }
 
-    /// The xorb, its bytes and its index. `None` where it has no chunk.
+    /// The xorb, its bytes behind those drained, and its index. `None` where it has no chunk.
     pub fn finish(self) -> Option<(XetHash, Vec<u8>, Index)> {
         let hash = self.index.hash()?;
         Some((hash, self.bytes, self.index))
