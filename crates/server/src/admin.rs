@@ -12,7 +12,7 @@ use spec::name::AccountName;
 use crate::app::App;
 use crate::error::Error;
 use crate::gateway::Gateway;
-use crate::ops::storage::{self, Checked, Collected, Deed, Finding};
+use crate::ops::storage::{self, Checked, Collected, Counted, Deed, Finding};
 use crate::ops::{accounts, invitations, keys, sessions, tokens};
 use crate::provider::Launcher;
 use crate::secrets::Secret;
@@ -77,6 +77,12 @@ pub async fn check_storage(settings: &Settings, tell: impl FnMut(Finding)) -> Re
 pub async fn collect_unused(settings: &Settings, deed: Deed) -> Result<Collected, Error> {
     let app = open(settings).await?;
     storage::collect(&app, deed).await
+}
+
+/// Counts what is stored, and for which repositories.
+pub async fn count_storage(settings: &Settings) -> Result<Counted, Error> {
+    let app = open(settings).await?;
+    storage::count(&app).await
 }
 
 /// Whether a new user may do everything.

@@ -72,6 +72,9 @@ settings! {
     reactors: usize = "0";
     /// Largest commit that is taken, with everything in it.
     commit_limit: Bytes = "64 GiB";
+    /// What the repositories of one account may hold, each file counted in full for each repository that has it in a
+    /// commit. 0 B: no limit.
+    account_quota: Bytes = "0 B";
     /// How clients of the Hub send large files: `auto` (apart from the commit, in chunks or by Git LFS, where the client is
     /// known to do so), `apart` (always) or `in-commit` (never).
     large_files: LargeFiles = "auto";

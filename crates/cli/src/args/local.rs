@@ -47,6 +47,7 @@ pub enum AdminAction {
     Key(AdminKey),
     Fsck(AdminFsck),
     Gc(AdminGc),
+    Stats(AdminStats),
 }
 
 /// Read all that is stored and look for every file of every commit; changes nothing
@@ -56,6 +57,19 @@ pub enum AdminAction {
 pub struct AdminFsck {
     #[command(flatten)]
     pub place: Place,
+}
+
+/// Count what is stored, once and for each repository
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  reenact admin stats --data ./reenact-data
+  reenact admin stats --data ./reenact-data --json")]
+pub struct AdminStats {
+    #[command(flatten)]
+    pub place: Place,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Remove stored files that no repository has any more and that nobody sent of late

@@ -11,11 +11,12 @@ use server::settings::Settings;
 use spec::api::NewInvitation;
 
 use crate::args::local::{
-    Admin, AdminAction, AdminFsck, AdminGc, AdminKeyAction, AdminSignInLink, AdminUserAction, AdminUserAdd,
+    Admin, AdminAction, AdminFsck, AdminGc, AdminKeyAction, AdminSignInLink, AdminStats, AdminUserAction, AdminUserAdd,
     AdminUserEmail, AdminUserInvite, Place,
 };
 use crate::commands::ExitStatus;
 use crate::printer::Printer;
+use crate::table::Table;
 
 /// How long clients believe that what they sent is there: the caches of `hf_xet` 1.8.
 const CLIENTS_REMEMBER: Duration = Duration::from_secs(21 * 24 * 60 * 60);
@@ -36,6 +37,7 @@ pub async fn run(args: Admin, printer: &Printer) -> anyhow::Result<ExitStatus> {
         },
         AdminAction::Fsck(args) => fsck(args, printer).await,
         AdminAction::Gc(args) => gc(args, printer).await,
+        AdminAction::Stats(args) => stats(args, printer).await,
     }
 }
 
@@ -76,6 +78,26 @@ async fn gc(args: AdminGc, printer: &Printer) -> anyhow::Result<ExitStatus> {
     printer.answer(format_args!("unnamed files: {n_unnamed}, {n_unnamed_bytes} bytes"))?;
     printer.answer(format_args!("cached files:  {n_cached}, {n_cached_bytes} bytes"))?;
     printer.note(if args.dry_run { "nothing was removed" } else { "all of it was removed" });
+    Ok(ExitStatus::Success)
+}
+
+async fn stats(args: AdminStats, printer: &Printer) -> anyhow::Result<ExitStatus> {
+    let counted = admin::count_storage(&settings(&args.place)?).await?;
+    if args.json {
+        printer.answer_json(&counted)?;
+        return Ok(ExitStatus::Success);
+    }
+    let mut table = Table::new(["REPOSITORY", "KIND", "FILES", "BYTES", "ITS ALONE"]);
+    for of in &counted.repositories {
+        let numbers = [of.n_files, of.logical_bytes, of.own_bytes].map(|n| n.to_string());
+        table.push([of.name.clone(), of.kind.clone()].into_iter().chain(numbers).collect());
+    }
+    printer.answer_table(&table)?;
+    printer.note(format_args!(
+        "{} files: {} bytes if each repository kept its own, {} bytes of different files, {} bytes of different chunks",
+        counted.n_files, counted.logical_bytes, counted.file_bytes, counted.unique_bytes
+    ));
+    printer.note(format_args!("stored: {} bytes in {} files", counted.stored_bytes, counted.n_stored));
     Ok(ExitStatus::Success)
 }
 

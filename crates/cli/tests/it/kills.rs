@@ -94,11 +94,14 @@ fn delete(url: &str, token: &str, name: &str) {
 
 /// As if all of it had been stored two days ago, so that none of it can be on its way to a name.
 fn make_old(folder: &Path) {
-    let two_days_ago = std::time::SystemTime::now() - Duration::from_secs(2 * 24 * 3600);
+    let two_days = Duration::from_secs(2 * 24 * 3600);
     for entry in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap()) {
         match entry.path().is_dir() {
             true => make_old(&entry.path()),
-            false => fs::File::open(entry.path()).unwrap().set_modified(two_days_ago).unwrap(),
+            false => {
+                let written = entry.metadata().unwrap().modified().unwrap();
+                fs::File::open(entry.path()).unwrap().set_modified(written - two_days).unwrap();
+            }
         }
     }
 }

@@ -18,8 +18,10 @@ use crate::app::App;
 use crate::error::{During, Error};
 
 mod collect;
+mod count;
 
 pub use collect::{Collected, Deed, collect};
+pub use count::{Counted, OfRepository, count};
 
 /// Rows, or stored files, that are looked at together.
 const PAGE: u32 = 1000;

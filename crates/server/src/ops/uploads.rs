@@ -4,6 +4,8 @@
 //! covers whole: these bytes, this many, for this repository, until then; bytes are the repository's only after their
 //! digest was seen to be the one announced.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, TryStreamExt};
 use spec::digest::Sha256;
@@ -15,7 +17,7 @@ use store::db::ids::RepositoryId;
 use store::db::uploads;
 
 use super::access::{Action, Actor};
-use super::repositories;
+use super::{quotas, repositories};
 use crate::app::App;
 use crate::error::{During, Error};
 use crate::secrets::{self, Secret};
@@ -90,7 +92,10 @@ pub async fn plan(
     files: &[Announced],
     sending: Sending,
 ) -> Result<Vec<Plan>, Error> {
-    let repository = repositories::get(app, actor, kind, name, Action::Write).await?.id;
+    let row = repositories::get(app, actor, kind, name, Action::Write).await?;
+    let announced: BTreeMap<Sha256, u64> = files.iter().map(|file| (file.sha256, file.n_bytes)).collect();
+    quotas::check_files(app, (row.owner_id, row.id), &announced).await?;
+    let repository = row.id;
     let signer = Signer::new(app, repository).await?;
     let mut plans = Vec::with_capacity(files.len());
     for file in files {

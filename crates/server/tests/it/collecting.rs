@@ -2,10 +2,10 @@
 
 use reqwest::{Method, StatusCode};
 use serde_json::json;
-use server::ops::storage::{Collected, Deed, check, collect};
+use server::ops::storage::{Collected, Deed, check, collect, count};
 use store::clock;
 
-use crate::server::{Actor, Server, header};
+use crate::server::{Actor, Server, file, header};
 use crate::xet::{Client, Sample, keep_whole, lfs_file, push, walk};
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
@@ -106,6 +106,54 @@ async fn files_that_were_kept_whole_go_with_the_last_repository_that_has_them() 
     assert_eq!(back.text().await.unwrap(), "kept whole");
     delete(&server, "iris").await;
     assert_eq!(gc(&server).await.n_unnamed, 1);
+}
+
+#[tokio::test]
+async fn what_is_stored_is_counted() {
+    let server = Server::start().await;
+    for name in ["iris", "lily"] {
+        server.create(name, "private").await;
+        push(&server, name, &Sample::new(6)).await;
+    }
+    let n_bytes = i64::try_from(Sample::new(6).bytes().len()).unwrap();
+    let counted = count(&server.app).await.unwrap();
+    // The sample, and what a repository begins with.
+    assert_eq!((counted.n_files, counted.n_xorbs, counted.n_stored), (2, 2, 2));
+    assert_eq!(counted.logical_bytes, 2 * counted.file_bytes);
+    assert_eq!(counted.file_bytes, counted.unique_bytes);
+    assert!(counted.stored_bytes > 0 && counted.file_bytes > n_bytes);
+    let names: Vec<(&str, i64, i64)> = counted
+        .repositories
+        .iter()
+        .map(|of| (of.name.as_str(), of.logical_bytes, of.own_bytes))
+        .collect();
+    let all = counted.file_bytes;
+    assert_eq!(names, [("alice/iris", all, 0), ("alice/lily", all, 0)]);
+}
+
+#[tokio::test]
+async fn an_account_has_room_for_its_quota_and_no_more() {
+    let server = Server::start_with(&[("account_quota", "100 KiB"), ("large_file", "1 KiB")]).await;
+    server.create("iris", "private").await;
+    push(&server, "iris", &Sample::new(7)).await;
+    // The same in the same repository takes no room, in another one it does.
+    server.push("iris", &[("again.bin", &Sample::new(7).bytes())]).await;
+    server.create("lily", "private").await;
+    let lines = [header("small"), file("a.bin", &[7; 40_000])];
+    assert_eq!(server.commit("lily", &lines).await.status(), StatusCode::OK);
+    let refused = server.commit("lily", &[header("more"), file("b.bin", &[8; 40_000])]).await;
+    assert_eq!(refused.status(), StatusCode::FORBIDDEN);
+    assert!(refused.text().await.unwrap().contains("do not fit"));
+    let object = json!({ "oid": "0".repeat(64), "size": 40_000 });
+    let batch = json!({ "operation": "upload", "transfers": ["basic"], "objects": [object] });
+    let path = "/alice/lily.git/info/lfs/objects/batch";
+    assert_eq!(server.post(Actor::Owner, path, &batch).await.status(), StatusCode::FORBIDDEN);
+    let page = server.get(Actor::Session, "/settings").await.text().await.unwrap();
+    assert!(page.contains("of 102.4 kB"), "{page}");
+    // Room comes back with the repository's end.
+    delete(&server, "iris").await;
+    let lines = [header("more"), file("b.bin", &[8; 40_000])];
+    assert_eq!(server.commit("lily", &lines).await.status(), StatusCode::OK);
 }
 
 #[tokio::test]

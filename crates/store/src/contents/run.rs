@@ -18,13 +18,19 @@ use crate::blobs::blocking;
 
 /// Chunks that are unpacked at once: some 2 MiB.
 const CHUNKS: u32 = 32;
+/// How often in a row a reading that breaks off is begun again where it broke off.
+pub(super) const TRIES: u32 = 4;
 
 pub(super) struct Run {
+    contents: Contents,
     sha256: Sha256,
     index: Arc<Index>,
     /// Those that are still to come.
     chunks: Range<u32>,
     stream: BoxStream<'static, Result<Bytes, Error>>,
+    /// Bytes of the xorb that the stream has still to give.
+    place: Range<u64>,
+    n_failed: u32,
     /// What came and belongs to chunks that are not all there.
     pending: BytesMut,
 }
@@ -46,8 +52,9 @@ impl Run {
         (index, chunks): (Arc<Index>, Range<u32>),
     ) -> Result<Self, Error> {
         let place = index.bytes(chunks.clone()).ok_or_else(|| damaged(*sha256, "fewer chunks"))?;
-        let stream = contents.blobs.read_exactly(sha256, place).await?;
-        Ok(Self { sha256: *sha256, index, chunks, stream, pending: BytesMut::new() })
+        let stream = contents.blobs.read_exactly(sha256, place.clone()).await?;
+        let (contents, sha256) = (contents.clone(), *sha256);
+        Ok(Self { contents, sha256, index, chunks, stream, place, n_failed: 0, pending: BytesMut::new() })
     }
 
     pub(super) fn is_done(&self) -> bool {
@@ -78,12 +85,27 @@ impl Run {
         let n_bytes =
             usize::try_from(n_bytes).map_err(|_| damaged(self.sha256, "chunks of other lengths"))?;
         while self.pending.len() < n_bytes {
-            match self.stream.try_next().await? {
-                Some(bytes) => self.pending.extend_from_slice(&bytes),
-                None => return Err(damaged(self.sha256, "a shorter file")),
+            match self.stream.try_next().await {
+                Ok(Some(bytes)) => {
+                    self.place.start += bytes.len() as u64;
+                    self.n_failed = 0;
+                    self.pending.extend_from_slice(&bytes);
+                }
+                Ok(None) => return Err(damaged(self.sha256, "a shorter file")),
+                Err(error) => self.resume(error).await?,
             }
         }
         Ok(self.pending.split_to(n_bytes).freeze())
+    }
+
+    /// Goes on where an object store broke off. What a disk says is final.
+    async fn resume(&mut self, error: Error) -> Result<(), Error> {
+        self.n_failed += 1;
+        if self.n_failed > TRIES || !matches!(error, Error::ObjectStore { .. }) || self.place.is_empty() {
+            return Err(error);
+        }
+        self.stream = self.contents.blobs.read_exactly(&self.sha256, self.place.clone()).await?;
+        Ok(())
     }
 }
 

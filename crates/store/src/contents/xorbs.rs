@@ -12,7 +12,7 @@ use spec::digest::Sha256;
 use spec::xet::XetHash;
 use spec::xet::xorb::{self, Index, Verifier, XorbError};
 
-use super::run::{Checked, Run};
+use super::run::{Checked, Run, TRIES};
 use super::{CHUNK_BYTES, Contents};
 use crate::Error;
 use crate::blobs::{Reading, Spool, blocking};
@@ -70,13 +70,24 @@ impl Contents {
         if let Some(index) = self.indexes.get(sha256) {
             return Ok(index);
         }
-        let reading = self.blobs.read(sha256, Some(xorb_bytes..u64::MAX)).await?;
-        let bytes: Vec<Bytes> = reading.stream.try_collect().await?;
-        let index = Index::read(without_stamp(&bytes.concat()));
+        let mut n_failed = 0;
+        let bytes = loop {
+            match self.read_behind(sha256, xorb_bytes).await {
+                Err(Error::ObjectStore { .. }) if n_failed < TRIES => n_failed += 1,
+                bytes => break bytes?,
+            }
+        };
+        let index = Index::read(without_stamp(&bytes));
         let index = index.map_err(|error| Error::Damaged { expected: *sha256, found: error.to_string() })?;
         let index = Arc::new(index);
         self.indexes.insert(*sha256, Arc::clone(&index));
         Ok(index)
+    }
+
+    async fn read_behind(&self, sha256: &Sha256, start: u64) -> Result<Vec<u8>, Error> {
+        let reading = self.blobs.read(sha256, Some(start..u64::MAX)).await?;
+        let bytes: Vec<Bytes> = reading.stream.try_collect().await?;
+        Ok(bytes.concat())
     }
 
     /// Bytes of a stored xorb, as it travels.

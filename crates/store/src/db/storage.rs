@@ -13,6 +13,10 @@ use super::xorbs::places;
 use super::{Db, query};
 use crate::Error;
 
+mod totals;
+
+pub use totals::{OfRepository, Totals, bytes_of, of_repositories, totals};
+
 /// Rows that are looked at, or deleted, together.
 pub const ROWS: u32 = 500;
 

@@ -9,6 +9,7 @@ use store::blobs::Stored;
 use store::contents::{Receipt, Stamp};
 use store::{Error, Store};
 
+use crate::bucket;
 use crate::world::{Bytes, NOW_MS, SmallDisk, account, repository};
 
 on_both_storages!(
@@ -197,6 +198,26 @@ async fn a_full_disk_is_said_so_and_leaves_what_was_there() {
     assert!(matches!(full, Err(Error::StorageFull { .. })), "{full:?}");
     assert!(read(&store, &Sha256::of(&small)).await == small);
     put(&store, 3, &[noise(3, 100_000)]).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bucket_that_fails_now_and_then_loses_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = bucket::serve_with(bucket::Faults::Some).await;
+    let storage = store::Storage::S3(server.settings.clone());
+    let settings = store::Settings { storage, ..store::Settings::embedded(folder.path()) };
+    let store = Store::open(&settings).await.unwrap();
+    let mut kept = Vec::new();
+    for n in 0..6 {
+        let files = [noise(2 * n + 1, 9_000_000), noise(2 * n + 2, 30_000)];
+        let done = put(&store, u8::try_from(n).unwrap(), &files).await.unwrap();
+        kept.extend(files.into_iter().zip(done));
+    }
+    // Nothing is remembered of what was written.
+    let store = Store::open(&settings).await.unwrap();
+    for (file, stored) in &kept {
+        assert!(read(&store, &stored.sha256).await == *file);
+    }
 }
 
 fn n_files(folder: &Path) -> usize {

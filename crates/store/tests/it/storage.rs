@@ -2,11 +2,11 @@
 
 use store::Db;
 use store::db::chunked_files::{self, NewChunkedFile};
-use store::db::ids::{ChunkedFileId, XorbId};
+use store::db::ids::{ChunkedFileId, RepositoryId, XorbId};
 use store::db::repositories;
 use store::db::storage::{
-    delete_files, delete_uploads, delete_xorbs, known_files, named, unused_files, unused_uploads,
-    unused_xorbs,
+    Totals, delete_files, delete_uploads, delete_xorbs, known_files, named, of_repositories, totals,
+    unused_files, unused_uploads, unused_xorbs,
 };
 use store::db::xorbs;
 use store::{Error, db::accounts};
@@ -19,6 +19,7 @@ on_both_databases!(
     a_deleted_repository_leaves_what_can_be_deleted,
     a_xorb_that_went_cannot_be_named,
     what_is_kept_whole_is_named_by_its_places,
+    what_is_stored_is_counted_once_and_for_each_repository,
 );
 
 const LATER_MS: i64 = NOW_MS + 1;
@@ -99,4 +100,35 @@ async fn what_is_kept_whole_is_named_by_its_places(db: Db) {
     assert_eq!(named(&db, &[new.sha256]).await.unwrap().len(), 1, "an older commit has it");
     repositories::delete(&db, iris.id).await.unwrap();
     assert!(named(&db, &[new.sha256]).await.unwrap().is_empty());
+}
+
+async fn what_is_stored_is_counted_once_and_for_each_repository(db: Db) {
+    let (_, new, terms) = file(&db, "weights").await;
+    let alice = accounts::by_name(&db, "alice").await.unwrap().unwrap();
+    let (iris, lily) = (repository(&db, &alice, "iris").await, repository(&db, &alice, "lily").await);
+    for to in [&iris, &lily] {
+        chunked_files::put(&db, &NewChunkedFile { terms: &terms, ..new.clone() }, to.id).await.unwrap();
+        commit(&db, to, "large", &[put("w.bin", "weights")]).await.unwrap();
+    }
+    // The same bytes under two paths and in two commits.
+    commit(&db, &lily, "small", &[put("a.txt", "seven b"), put("b.txt", "seven b")]).await.unwrap();
+    commit(&db, &lily, "again", &[put("c.txt", "seven b")]).await.unwrap();
+    let all = totals(&db).await.unwrap();
+    let expected = Totals {
+        n_files: 2,
+        file_bytes: 557,
+        logical_bytes: 1107,
+        n_xorbs: 2,
+        chunk_bytes: 800,
+        xorb_bytes: 600,
+        n_whole: 1,
+        whole_bytes: 7,
+    };
+    assert_eq!(all, expected);
+    let each = of_repositories(&db, RepositoryId(0), 9).await.unwrap();
+    let counted: Vec<_> = each.iter().map(|of| (of.name.as_str(), of.n_files, of.n_bytes, of.own_bytes)).collect();
+    assert_eq!(counted, [("iris", 1, 550, 0), ("lily", 1, 550, 0)]);
+    repositories::delete(&db, iris.id).await.unwrap();
+    let each = of_repositories(&db, RepositoryId(0), 9).await.unwrap();
+    assert_eq!((each.len(), each[0].own_bytes), (1, 550));
 }

@@ -187,6 +187,15 @@ impl Draft {
         Ok(self)
     }
 
+    /// The bytes of the files that it puts somewhere, each once.
+    pub(super) fn files(&self) -> BTreeMap<Sha256, u64> {
+        let files = self.changes.iter().filter_map(|change| match change {
+            Change::Put { sha256, n_bytes, .. } => Some((*sha256, *n_bytes)),
+            _ => None,
+        });
+        files.collect()
+    }
+
     fn check_room(&self) -> Result<(), Error> {
         if self.changes.len() + self.arrived.len() < limits::COMMIT_FILES {
             return Ok(());
