@@ -16,6 +16,7 @@ use crate::blobs::{Checkout, Reading, clip};
 use crate::db::chunked_files::{self, Term};
 use crate::{Blobs, Db, Error};
 
+mod ahead;
 mod chunks;
 mod opened;
 mod packing;
@@ -29,6 +30,8 @@ pub use xorbs::{Incoming, Keep, Received, Stamp};
 
 /// Bytes of indexes that are kept in memory.
 const INDEX_BYTES: u64 = 32 * 1024 * 1024;
+/// From so many bytes on a file is read ahead of whoever takes it.
+const AHEAD_BYTES: u64 = 4 * 1024 * 1024;
 /// Bytes that an index takes for each chunk.
 const CHUNK_BYTES: usize = 40;
 
@@ -65,7 +68,10 @@ impl Contents {
         };
         let range = clip(range, file.n_bytes)?;
         let terms = Terms::of_file(file.id, range.start);
-        let stream = Chunks::new(self, terms, range.clone()).into_stream();
+        let mut stream = Chunks::new(self, terms, range.clone()).into_stream();
+        if range.end - range.start > AHEAD_BYTES {
+            stream = ahead::ahead(stream);
+        }
         Ok(Reading { size_bytes: file.n_bytes, range, stream })
     }
 

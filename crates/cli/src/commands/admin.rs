@@ -11,8 +11,8 @@ use server::settings::Settings;
 use spec::api::NewInvitation;
 
 use crate::args::local::{
-    Admin, AdminAction, AdminFsck, AdminGc, AdminKeyAction, AdminSignInLink, AdminStats, AdminUserAction, AdminUserAdd,
-    AdminUserEmail, AdminUserInvite, Place,
+    Admin, AdminAction, AdminFsck, AdminGc, AdminKeyAction, AdminSignInLink, AdminStats, AdminUserAction,
+    AdminUserAdd, AdminUserEmail, AdminUserInvite, Place,
 };
 use crate::commands::ExitStatus;
 use crate::printer::Printer;

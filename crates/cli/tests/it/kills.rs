@@ -70,7 +70,8 @@ fn a_collector_killed_at_any_moment_loses_nothing_and_the_next_one_ends_its_work
     collector.ask(&fsck);
     make_old(&data.path().join("blobs"));
     collector.ask(&gc);
-    let left: serde_json::Value = serde_json::from_str(&collector.ask(&[&gc[..], &["--json"]].concat())).unwrap();
+    let left: serde_json::Value =
+        serde_json::from_str(&collector.ask(&[&gc[..], &["--json"]].concat())).unwrap();
     assert!(left.as_object().unwrap().values().all(|n| *n == 0), "{left}");
     collector.ask(&fsck);
 }

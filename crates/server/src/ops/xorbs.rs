@@ -185,7 +185,9 @@ impl Readers {
             first = first.or(Some(place));
             readable.extend(uses.iter().map(|used| used.chunks.clone()));
             readable.sort_unstable_by_key(|chunks: &Range<u32>| chunks.start);
-            let end = readable.iter().fold(0, |end, chunks| if chunks.start <= end { chunks.end.max(end) } else { end });
+            let end = readable
+                .iter()
+                .fold(0, |end, chunks| if chunks.start <= end { chunks.end.max(end) } else { end });
             if u64::from(end) >= xorb.n_chunks {
                 return Ok(first);
             }

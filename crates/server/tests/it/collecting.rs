@@ -122,11 +122,8 @@ async fn what_is_stored_is_counted() {
     assert_eq!(counted.logical_bytes, 2 * counted.file_bytes);
     assert_eq!(counted.file_bytes, counted.unique_bytes);
     assert!(counted.stored_bytes > 0 && counted.file_bytes > n_bytes);
-    let names: Vec<(&str, i64, i64)> = counted
-        .repositories
-        .iter()
-        .map(|of| (of.name.as_str(), of.logical_bytes, of.own_bytes))
-        .collect();
+    let names: Vec<(&str, i64, i64)> =
+        counted.repositories.iter().map(|of| (of.name.as_str(), of.logical_bytes, of.own_bytes)).collect();
     let all = counted.file_bytes;
     assert_eq!(names, [("alice/iris", all, 0), ("alice/lily", all, 0)]);
 }

@@ -126,7 +126,8 @@ async fn what_is_stored_is_counted_once_and_for_each_repository(db: Db) {
     };
     assert_eq!(all, expected);
     let each = of_repositories(&db, RepositoryId(0), 9).await.unwrap();
-    let counted: Vec<_> = each.iter().map(|of| (of.name.as_str(), of.n_files, of.n_bytes, of.own_bytes)).collect();
+    let counted: Vec<_> =
+        each.iter().map(|of| (of.name.as_str(), of.n_files, of.n_bytes, of.own_bytes)).collect();
     assert_eq!(counted, [("iris", 1, 550, 0), ("lily", 1, 550, 0)]);
     repositories::delete(&db, iris.id).await.unwrap();
     let each = of_repositories(&db, RepositoryId(0), 9).await.unwrap();

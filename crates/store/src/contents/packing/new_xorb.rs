@@ -15,7 +15,7 @@ use crate::blobs::{Kept, sync_file};
 use crate::contents::Stamp;
 use crate::{Blobs, Error};
 
-/// Bytes of chunks after which a xorb is full: with its headers and index it is still one part of an upload to S3.
+/// Bytes of chunks after which a xorb is full: few hold a large model, and what is left of one that is half used is little.
 const FULL_BYTES: u64 = 32 * 1024 * 1024;
 /// Bytes that are written at once.
 const BLOCK_BYTES: usize = 1024 * 1024;
