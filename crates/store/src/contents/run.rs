@@ -72,7 +72,7 @@ impl Run {
         let (packed, unpacked) = blocking(move || {
             let hashes = &index.chunks()[chunks.start as usize..chunks.end as usize];
             let unpacked = xorb::unpack(&packed, hashes.iter().map(|chunk| chunk.hash));
-            Ok((packed, unpacked.map_err(|error| damaged(sha256, error))?))
+            Ok((packed, unpacked.map_err(|error| damaged(sha256, &error))?))
         })
         .await?;
         if unpacked.len() as u64 != unpacked_place.end - unpacked_place.start {
@@ -109,6 +109,6 @@ impl Run {
     }
 }
 
-fn damaged(expected: Sha256, found: impl ToString) -> Error {
+fn damaged(expected: Sha256, found: &(impl ToString + ?Sized)) -> Error {
     Error::Damaged { expected, found: found.to_string() }
 }

@@ -79,6 +79,7 @@ async fn what_is_merged_stays_so(db: Db) {
     let pull = discussions::create(&db, &new).await.unwrap();
     let main = "main".parse().unwrap();
     let changes = [put("a", "2")];
+    sent(&db, &iris, &changes).await;
     let merge =
         NewRevision { changes: &changes, expected_parent: Some(base.oid), ..new_revision(&iris, &main) };
     let merged = discussions::merge(&db, pull.id, &merge, &said(alice.id)).await.unwrap();
@@ -86,6 +87,7 @@ async fn what_is_merged_stays_so(db: Db) {
     assert_eq!((found.status, found.merge_oid), (Status::Merged, Some(merged.revision.oid.to_string())));
     // Neither again nor back; and a second merge leaves no commit.
     let again = [put("a", "3")];
+    sent(&db, &iris, &again).await;
     let merge = NewRevision { changes: &again, expected_parent: None, ..merge };
     assert!(matches!(
         discussions::merge(&db, pull.id, &merge, &said(alice.id)).await,
