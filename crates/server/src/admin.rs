@@ -1,7 +1,7 @@
 //! What the operator does on the server's own machine, beside a server that may be running.
 //!
-//! Asks nobody's leave: who can read the data folder can do all of this anyway. Invariant: it only adds rows,
-//! so a running server need not be told.
+//! Asks nobody's leave: who can read the data folder can do all of this anyway. Invariant: it only adds rows, or removes
+//! what nothing names, so a running server need not be told.
 
 use std::path::PathBuf;
 
@@ -12,7 +12,7 @@ use spec::name::AccountName;
 use crate::app::App;
 use crate::error::Error;
 use crate::gateway::Gateway;
-use crate::ops::storage::{self, Checked, Finding};
+use crate::ops::storage::{self, Checked, Collected, Counted, Deed, Finding};
 use crate::ops::{accounts, invitations, keys, sessions, tokens};
 use crate::provider::Launcher;
 use crate::secrets::Secret;
@@ -71,6 +71,18 @@ pub async fn keys(settings: &Settings) -> Result<Keys, Error> {
 pub async fn check_storage(settings: &Settings, tell: impl FnMut(Finding)) -> Result<Checked, Error> {
     let app = open(settings).await?;
     storage::check(&app, tell).await
+}
+
+/// Collects what nothing named for as long as the settings say, or counts it.
+pub async fn collect_unused(settings: &Settings, deed: Deed) -> Result<Collected, Error> {
+    let app = open(settings).await?;
+    storage::collect(&app, deed).await
+}
+
+/// Counts what is stored, and for which repositories.
+pub async fn count_storage(settings: &Settings) -> Result<Counted, Error> {
+    let app = open(settings).await?;
+    storage::count(&app).await
 }
 
 /// Whether a new user may do everything.

@@ -119,6 +119,8 @@ pub enum Error {
     PathCollision { path: String, other: String },
     #[error("the request is larger than {limit}")]
     TooLarge { limit: String },
+    #[error("{n_bytes} bytes more do not fit: {used_bytes} of {quota_bytes} are used")]
+    QuotaUsedUp { used_bytes: u64, n_bytes: u64, quota_bytes: u64 },
     #[error("the request did not arrive in time")]
     TooSlow,
     #[error("media type `{0}` is not understood here")]
@@ -222,6 +224,7 @@ impl Error {
             Self::BadCard(_) => Code::BadCard,
             Self::PathCollision { .. } => Code::PathCollision,
             Self::TooLarge { .. } => Code::TooLarge,
+            Self::QuotaUsedUp { .. } => Code::QuotaUsedUp,
             Self::TooSlow => Code::TooSlow,
             Self::MediaType(_) => Code::MediaType,
             Self::EndpointNotFound(_) => Code::EndpointNotFound,

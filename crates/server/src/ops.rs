@@ -25,6 +25,7 @@ pub mod keys;
 pub mod likes;
 pub mod links;
 pub mod organizations;
+pub mod quotas;
 pub mod receipts;
 pub mod refs;
 pub mod repositories;

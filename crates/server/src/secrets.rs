@@ -53,6 +53,13 @@ pub fn seed() -> Result<Secret, Error> {
     Ok(Secret(Sha256::from_bytes(random).to_string()))
 }
 
+/// Bytes that nobody drew before.
+pub fn stamp() -> Result<[u8; 16], Error> {
+    let mut random = [0_u8; 16];
+    getrandom::fill(&mut random).map_err(|_| Error::Internal("get randomness from the operating system"))?;
+    Ok(random)
+}
+
 /// Hashes a password with argon2id, slow on purpose: never call it on a reactor.
 pub fn hash_password(password: &str) -> Result<String, Error> {
     let hash = Argon2::default().hash_password(password.as_bytes());

@@ -72,6 +72,9 @@ settings! {
     reactors: usize = "0";
     /// Largest commit that is taken, with everything in it.
     commit_limit: Bytes = "64 GiB";
+    /// What the repositories of one account may hold, each file counted in full for each repository that has it in a
+    /// commit. 0 B: no limit.
+    account_quota: Bytes = "0 B";
     /// How clients of the Hub send large files: `auto` (apart from the commit, in chunks or by Git LFS, where the client is
     /// known to do so), `apart` (always) or `in-commit` (never).
     large_files: LargeFiles = "auto";
@@ -81,6 +84,9 @@ settings! {
     upload_part: Bytes = "64 MiB";
     /// How long the addresses can be used to which files are sent.
     upload_lifetime: Seconds = "6h";
+    /// How long `reenact admin gc` keeps what nothing names any more. Clients remember for three weeks what they have
+    /// sent: where this is shorter, their pushes may fail until they forget it.
+    unused_after: Seconds = "30d";
     /// Largest request to an endpoint.
     predict_limit: Bytes = "32 MiB";
     /// Largest request to anything else.

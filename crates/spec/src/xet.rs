@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::{DigestError, Sha256};
 
+pub mod chunker;
 pub mod shard;
 pub mod xorb;
 

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use spec::digest::{Oid, Sha256};
+use tempfile::{NamedTempFile, TempPath};
 
 use crate::db::Page;
 use crate::settings::{Settings, Storage};
@@ -25,6 +26,7 @@ mod workspace;
 use bucket::Bucket;
 pub use checkout::Checkout;
 use disk::Disk;
+pub(crate) use spool::Arrived;
 pub use spool::Spool;
 use workspace::Workspace;
 
@@ -109,12 +111,41 @@ impl Blobs {
         spool.finish().await
     }
 
+    /// A file of this process, which goes when it is dropped.
+    pub(crate) fn new_file(&self) -> Result<NamedTempFile, Error> {
+        spool::new_file(self)
+    }
+
+    /// Stores a file of this process, which has reached the disk, under a digest that nobody stored before: when this
+    /// returns it is durable.
+    pub(crate) async fn place(&self, file: TempPath, kept: &Kept) -> Result<(), Error> {
+        match &self.inner.home {
+            Home::Bucket(bucket) => bucket.put_new(kept, &file).await,
+            Home::Disk(disk) => {
+                let (disk, sha256) = (disk.clone(), kept.sha256);
+                blocking(move || disk.place_synced(file, &sha256)).await
+            }
+        }
+    }
+
     /// Reads all or a part. A range may end behind the last byte but not begin there: [`Error::Range`].
     /// [`Error::NoBlob`] if nothing is stored under the digest.
     pub async fn read(&self, sha256: &Sha256, range: Option<Range<u64>>) -> Result<Reading, Error> {
         match &self.inner.home {
             Home::Disk(disk) => disk.read(sha256, range).await,
             Home::Bucket(bucket) => bucket.read(sha256, range).await,
+        }
+    }
+
+    /// Reads a part that is there: one request where bytes are far away. Whoever is handed them notices if fewer come.
+    pub(crate) async fn read_exactly(
+        &self,
+        sha256: &Sha256,
+        range: Range<u64>,
+    ) -> Result<BoxStream<'static, Result<Bytes, Error>>, Error> {
+        match &self.inner.home {
+            Home::Disk(disk) => Ok(disk.read(sha256, Some(range)).await?.stream),
+            Home::Bucket(bucket) => bucket.read_exactly(sha256, range).await,
         }
     }
 
@@ -158,26 +189,39 @@ impl Blobs {
     /// A file with these bytes, to be read only: on a disk the very one, from a bucket a copy that is fetched and
     /// checked once. [`Error::NoBlob`] if nothing is stored under the digest.
     pub async fn local_path(&self, sha256: &Sha256) -> Result<PathBuf, Error> {
-        let (disk, bucket) = match &self.inner.home {
-            Home::Disk(disk) => (disk, None),
-            Home::Bucket(bucket) => (&self.inner.cache, Some(bucket)),
+        let bucket = match &self.inner.home {
+            Home::Disk(disk) if disk.size(sha256).await?.is_some() => return Ok(disk.path(sha256)),
+            Home::Disk(_) => return Err(Error::NoBlob(*sha256)),
+            Home::Bucket(bucket) => bucket,
         };
-        if disk.size(sha256).await?.is_some() {
-            return Ok(disk.path(sha256));
+        if let Some(path) = self.cached(sha256).await? {
+            return Ok(path);
         }
-        match bucket {
-            None => Err(Error::NoBlob(*sha256)),
-            Some(bucket) => {
-                spool::fetch(self, bucket, sha256).await?;
-                Ok(disk.path(sha256))
-            }
+        spool::fetch(self, bucket, sha256).await?;
+        Ok(self.inner.cache.path(sha256))
+    }
+
+    /// The same, unless something came under that digest since that time. True if it is gone.
+    pub async fn delete_unless_newer(&self, sha256: &Sha256, before_ms: i64) -> Result<bool, Error> {
+        match &self.inner.home {
+            Home::Disk(disk) => disk.delete_unless_newer(sha256, before_ms).await,
+            Home::Bucket(bucket) => bucket.delete_unless_newer(sha256, before_ms).await,
         }
     }
 
     /// The file with these bytes in the cache, if there is one.
     pub(crate) async fn cached(&self, sha256: &Sha256) -> Result<Option<PathBuf>, Error> {
-        let cache = &self.inner.cache;
-        Ok(cache.size(sha256).await?.map(|_| cache.path(sha256)))
+        self.inner.cache.touched_path(sha256).await
+    }
+
+    /// All that is in the cache of this machine, in the order of the digests; each is as new as its last use.
+    pub async fn list_cached(&self, after: Option<Sha256>, limit: u32) -> Result<Vec<Found>, Error> {
+        self.inner.cache.list(after, limit as usize).await
+    }
+
+    /// Takes a file out of the cache, unless it was used since that time. True if it is gone.
+    pub async fn uncache(&self, sha256: &Sha256, before_ms: i64) -> Result<bool, Error> {
+        self.inner.cache.delete_unless_newer(sha256, before_ms).await
     }
 
     /// Puts bytes into the cache, if they are what their digest says.
@@ -225,6 +269,11 @@ pub(crate) async fn blocking<T: Send + 'static>(
         Ok(done) => done,
         Err(error) => Err(Error::io("work on", Path::new("the storage"))(std::io::Error::other(error))),
     }
+}
+
+/// Waits until the bytes of a file have reached the disk.
+pub(crate) fn sync_file(path: &Path) -> Result<(), Error> {
+    std::fs::File::open(path).and_then(|file| file.sync_all()).map_err(Error::io("write", path))
 }
 
 fn modified_ms(metadata: &std::fs::Metadata) -> i64 {

@@ -13,19 +13,25 @@ use spec::name::FilePath;
 use spec::xet::xorb::Index;
 
 use crate::blobs::{Checkout, Reading, clip};
-use crate::db::chunked_files::{self, ChunkedFile, Term};
+use crate::db::chunked_files::{self, Term};
 use crate::{Blobs, Db, Error};
 
+mod ahead;
 mod chunks;
 mod opened;
+mod packing;
+mod run;
 mod xorbs;
 
 use chunks::{Chunks, Terms};
 pub use opened::Opened;
-pub use xorbs::{Incoming, Keep, Received};
+pub use packing::{Packing, Receipt};
+pub use xorbs::{Incoming, Keep, Received, Stamp};
 
 /// Bytes of indexes that are kept in memory.
 const INDEX_BYTES: u64 = 32 * 1024 * 1024;
+/// From so many bytes on a file is read ahead of whoever takes it.
+const AHEAD_BYTES: u64 = 4 * 1024 * 1024;
 /// Bytes that an index takes for each chunk.
 const CHUNK_BYTES: usize = 40;
 
@@ -57,14 +63,15 @@ impl Contents {
     /// Reads all of a file or a part. A range may end behind the last byte but not begin there: [`Error::Range`].
     /// [`Error::NoBlob`] if nothing is stored under the digest.
     pub async fn read(&self, sha256: &Sha256, range: Option<Range<u64>>) -> Result<Reading, Error> {
-        match self.blobs.read(sha256, range.clone()).await {
-            Err(Error::NoBlob(_)) => {}
-            read => return read,
-        }
-        let file = self.chunked(sha256).await?;
+        let Some(file) = chunked_files::by_sha256(&self.db, *sha256).await? else {
+            return self.blobs.read(sha256, range).await;
+        };
         let range = clip(range, file.n_bytes)?;
         let terms = Terms::of_file(file.id, range.start);
-        let stream = Chunks::new(self, terms, range.clone()).into_stream();
+        let mut stream = Chunks::new(self, terms, range.clone()).into_stream();
+        if range.end - range.start > AHEAD_BYTES {
+            stream = ahead::ahead(stream);
+        }
         Ok(Reading { size_bytes: file.n_bytes, range, stream })
     }
 
@@ -84,12 +91,11 @@ impl Contents {
     /// A file with these bytes, to be read only. One kept as chunks is put together and checked once, and then kept in
     /// the cache. [`Error::NoBlob`] if nothing is stored under the digest.
     pub async fn local_path(&self, sha256: &Sha256) -> Result<PathBuf, Error> {
-        match self.blobs.local_path(sha256).await {
-            Err(Error::NoBlob(_)) => {}
-            path => return path,
-        }
         if let Some(path) = self.blobs.cached(sha256).await? {
             return Ok(path);
+        }
+        if chunked_files::by_sha256(&self.db, *sha256).await?.is_none() {
+            return self.blobs.local_path(sha256).await;
         }
         let mut reading = self.read(sha256, None).await?;
         let mut spool = self.blobs.spool(Some(reading.size_bytes));
@@ -116,7 +122,14 @@ impl Contents {
         chunks::digest(chunks.into_stream(), n_bytes, seen).await
     }
 
-    async fn chunked(&self, sha256: &Sha256) -> Result<ChunkedFile, Error> {
-        chunked_files::by_sha256(&self.db, *sha256).await?.ok_or(Error::NoBlob(*sha256))
+    /// Puts bytes into the cache that are no file of anybody's, so that [`Contents::local_path`] finds them there.
+    pub async fn cache(&self, bytes: &[u8]) -> Result<Sha256, Error> {
+        let sha256 = Sha256::of(bytes);
+        if self.blobs.cached(&sha256).await?.is_none() {
+            let mut spool = self.blobs.spool(Some(bytes.len() as u64));
+            spool.write(bytes).await?;
+            self.blobs.cache(spool, &sha256).await?;
+        }
+        Ok(sha256)
     }
 }

@@ -46,6 +46,7 @@ pub mod revisions;
 mod search;
 pub mod secrets;
 pub mod sessions;
+pub mod storage;
 pub mod tokens;
 pub mod uploads;
 pub mod webhooks;

@@ -46,6 +46,8 @@ pub enum AdminAction {
     SignInLink(AdminSignInLink),
     Key(AdminKey),
     Fsck(AdminFsck),
+    Gc(AdminGc),
+    Stats(AdminStats),
 }
 
 /// Read all that is stored and look for every file of every commit; changes nothing
@@ -55,6 +57,35 @@ pub enum AdminAction {
 pub struct AdminFsck {
     #[command(flatten)]
     pub place: Place,
+}
+
+/// Count what is stored, once and for each repository
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  reenact admin stats --data ./reenact-data
+  reenact admin stats --data ./reenact-data --json")]
+pub struct AdminStats {
+    #[command(flatten)]
+    pub place: Place,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Remove stored files that no repository has any more and that nobody sent of late
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  reenact admin gc --data ./reenact-data --dry-run
+  reenact admin gc --data ./reenact-data --json")]
+pub struct AdminGc {
+    #[command(flatten)]
+    pub place: Place,
+    /// Only count what would be removed
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Look after the key with which the server signs receipts and proofs

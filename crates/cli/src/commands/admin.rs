@@ -2,19 +2,24 @@
 
 use std::collections::BTreeMap;
 use std::env;
+use std::time::Duration;
 
 use server::admin::{self, IsAdmin};
-use server::ops::storage::Finding;
+use server::ops::storage::{Collected, Deed, Finding};
 use server::serve;
 use server::settings::Settings;
 use spec::api::NewInvitation;
 
 use crate::args::local::{
-    Admin, AdminAction, AdminFsck, AdminKeyAction, AdminSignInLink, AdminUserAction, AdminUserAdd,
-    AdminUserEmail, AdminUserInvite, Place,
+    Admin, AdminAction, AdminFsck, AdminGc, AdminKeyAction, AdminSignInLink, AdminStats, AdminUserAction,
+    AdminUserAdd, AdminUserEmail, AdminUserInvite, Place,
 };
 use crate::commands::ExitStatus;
 use crate::printer::Printer;
+use crate::table::Table;
+
+/// How long clients believe that what they sent is there: the caches of `hf_xet` 1.8.
+const CLIENTS_REMEMBER: Duration = Duration::from_secs(21 * 24 * 60 * 60);
 
 pub async fn run(args: Admin, printer: &Printer) -> anyhow::Result<ExitStatus> {
     match args.action {
@@ -31,6 +36,8 @@ pub async fn run(args: Admin, printer: &Printer) -> anyhow::Result<ExitStatus> {
             }
         },
         AdminAction::Fsck(args) => fsck(args, printer).await,
+        AdminAction::Gc(args) => gc(args, printer).await,
+        AdminAction::Stats(args) => stats(args, printer).await,
     }
 }
 
@@ -50,6 +57,48 @@ async fn fsck(args: AdminFsck, printer: &Printer) -> anyhow::Result<ExitStatus> 
         checked.n_stored, checked.n_stored_bytes, checked.n_chunked_files, checked.n_findings
     ));
     Ok(if checked.n_findings == 0 { ExitStatus::Success } else { ExitStatus::Failure })
+}
+
+async fn gc(args: AdminGc, printer: &Printer) -> anyhow::Result<ExitStatus> {
+    let settings = settings(&args.place)?;
+    let deed = if args.dry_run { Deed::Count } else { Deed::Collect };
+    if settings.unused_after.0 < CLIENTS_REMEMBER {
+        printer.note("`unused_after` is less than 21d: clients that sent the removed chunks lately cannot push them again until they forget them");
+    }
+    let collected = admin::collect_unused(&settings, deed).await?;
+    if args.json {
+        printer.answer_json(&collected)?;
+        return Ok(ExitStatus::Success);
+    }
+    let Collected { n_uploads, n_files, n_file_bytes, n_xorbs, n_xorb_bytes, .. } = collected;
+    let Collected { n_unnamed, n_unnamed_bytes, n_cached, n_cached_bytes, .. } = collected;
+    printer.answer(format_args!("uploads:       {n_uploads}"))?;
+    printer.answer(format_args!("files:         {n_files}, {n_file_bytes} bytes of content"))?;
+    printer.answer(format_args!("xorbs:         {n_xorbs}, {n_xorb_bytes} bytes"))?;
+    printer.answer(format_args!("unnamed files: {n_unnamed}, {n_unnamed_bytes} bytes"))?;
+    printer.answer(format_args!("cached files:  {n_cached}, {n_cached_bytes} bytes"))?;
+    printer.note(if args.dry_run { "nothing was removed" } else { "all of it was removed" });
+    Ok(ExitStatus::Success)
+}
+
+async fn stats(args: AdminStats, printer: &Printer) -> anyhow::Result<ExitStatus> {
+    let counted = admin::count_storage(&settings(&args.place)?).await?;
+    if args.json {
+        printer.answer_json(&counted)?;
+        return Ok(ExitStatus::Success);
+    }
+    let mut table = Table::new(["REPOSITORY", "KIND", "FILES", "BYTES", "ITS ALONE"]);
+    for of in &counted.repositories {
+        let numbers = [of.n_files, of.logical_bytes, of.own_bytes].map(|n| n.to_string());
+        table.push([of.name.clone(), of.kind.clone()].into_iter().chain(numbers).collect());
+    }
+    printer.answer_table(&table)?;
+    printer.note(format_args!(
+        "{} files: {} bytes if each repository kept its own, {} bytes of different files, {} bytes of different chunks",
+        counted.n_files, counted.logical_bytes, counted.file_bytes, counted.unique_bytes
+    ));
+    printer.note(format_args!("stored: {} bytes in {} files", counted.stored_bytes, counted.n_stored));
+    Ok(ExitStatus::Success)
 }
 
 async fn add_user(args: AdminUserAdd, printer: &Printer) -> anyhow::Result<ExitStatus> {

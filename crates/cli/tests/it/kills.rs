@@ -36,6 +36,77 @@ fn a_server_killed_at_any_moment_of_a_push_keeps_its_word() {
     }
 }
 
+#[test]
+fn a_collector_killed_at_any_moment_loses_nothing_and_the_next_one_ends_its_work() {
+    let data = tempfile::tempdir().unwrap();
+    let mut server = Server::start(data.path());
+    let token = add_user(data.path(), "alice");
+    let home = server.home(&token);
+    let collector = Home::new().with("REENACT_UNUSED_AFTER", "0s");
+    let gc = ["admin", "gc", "--data", data.path().to_str().unwrap()];
+    write_generation(&home, 1000);
+    home.ask(&["push", "model", "alice/kept"]);
+    let begun = Instant::now();
+    collector.ask(&gc);
+    let length = begun.elapsed();
+    for n in 0..kills() {
+        let (kept, gone) = (format!("alice/kept-{n}"), format!("gone-{n}"));
+        write_generation(&home, n);
+        home.ask(&["push", "model", &format!("alice/{gone}")]);
+        delete(&server.url, &token, &gone);
+        write_generation(&home, 2000 + n);
+        // Pushed while the collector runs, and most of it is what is being collected.
+        let push = home.command(&["push", "model", &kept]).spawn().unwrap();
+        let mut collecting = collector.command(&gc).spawn().unwrap();
+        std::thread::sleep(length * n / kills());
+        collecting.kill().unwrap();
+        collecting.wait().unwrap();
+        let ended = finish(push);
+        check(&home, &kept, 2000 + n, &ended);
+    }
+    check(&home, "alice/kept", 1000, &home.run(&["info", "alice/kept"]));
+    server.kill();
+    let fsck = ["admin", "fsck", "--data", data.path().to_str().unwrap()];
+    collector.ask(&fsck);
+    make_old(&data.path().join("blobs"));
+    collector.ask(&gc);
+    let left: serde_json::Value =
+        serde_json::from_str(&collector.ask(&[&gc[..], &["--json"]].concat())).unwrap();
+    assert!(left.as_object().unwrap().values().all(|n| *n == 0), "{left}");
+    collector.ask(&fsck);
+}
+
+fn delete(url: &str, token: &str, name: &str) {
+    use std::io::{Read, Write};
+    let host = url.trim_start_matches("http://");
+    let body = format!("{{\"name\":\"{name}\",\"organization\":\"alice\"}}");
+    let mut stream = std::net::TcpStream::connect(host).unwrap();
+    write!(
+        stream,
+        "DELETE /api/repos/delete HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {token}\r\n\
+         content-type: application/json\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}
+
+/// As if all of it had been stored two days ago, so that none of it can be on its way to a name.
+fn make_old(folder: &Path) {
+    let two_days = Duration::from_secs(2 * 24 * 3600);
+    for entry in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap()) {
+        match entry.path().is_dir() {
+            true => make_old(&entry.path()),
+            false => {
+                let written = entry.metadata().unwrap().modified().unwrap();
+                fs::File::open(entry.path()).unwrap().set_modified(written - two_days).unwrap();
+            }
+        }
+    }
+}
+
 /// More points of time where somebody asks for them: `REENACT_TEST_KILLS=50`.
 fn kills() -> u32 {
     std::env::var("REENACT_TEST_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(KILLS)

@@ -84,6 +84,7 @@ codes! {
     BadAttestation: "bad-attestation", 400, "The attestation does not hold", "replay what is on `main` now with `reenact replay OWNER/NAME`, and attest that";
     AlreadyAttested: "already-attested", 409, "The replay was attested before", "replay it once more for another attestation; whoever made one can take it back on the model's page";
     PathCollision: "path-collision", 400, "A file cannot stand where a folder is", "delete the one before you add the other";
+    QuotaUsedUp: "quota-used-up", 403, "The account has no room for that", "delete repositories that are needed no longer, or have the operator raise `account_quota`; the page `/settings` shows what is used";
     TooLarge: "too-large", 413, "The request is too large", "send less at once, or have the operator raise the limit";
     TooSlow: "too-slow", 408, "The request took too long to arrive", "try again on a better connection";
     MediaType: "unsupported-media-type", 415, "The media type is not understood", "send `application/json` or `text/csv`";

@@ -14,7 +14,6 @@ use store::blobs::Stored;
 use store::clock;
 use store::db::chunked_files::{self, ChunkedFile, NewChunkedFile, NewTerm, Term};
 use store::db::ids::XorbId;
-use store::db::uploads;
 use store::db::xorbs::{self as rows, Xorb};
 
 use super::transfers::{self, Pass, Ticket};
@@ -179,13 +178,18 @@ async fn register_file(
     let terms: Vec<NewTerm> = checked.terms.iter().map(term).collect();
     let Stored { sha256, git_oid, n_bytes } = stored;
     let new = NewChunkedFile { hash: file.hash, sha256, git_oid, n_bytes, terms: &terms, now_ms };
-    chunked_files::put(&app.store.db, &new).await.during("note a file")?;
-    rows::put_asked_chunks(&app.store.db, &checked.first).await.during("note chunks")?;
-    match uploads::put(&app.store.db, pass.repository, &stored, now_ms).await {
+    match chunked_files::put(&app.store.db, &new, pass.repository).await {
         // The repository was deleted meanwhile.
-        Err(store::Error::NotFound { .. }) => Err(Error::BadToken),
-        result => result.during("note an upload"),
+        Err(store::Error::NotFound { what: "repository", .. }) => return Err(Error::BadToken),
+        Err(store::Error::NotFound { what, .. }) => {
+            return Err(Error::BadRequest(format!(
+                "a {what} of `{}` was collected: send it again",
+                file.hash
+            )));
+        }
+        result => result.during("note a file")?,
     }
+    rows::put_asked_chunks(&app.store.db, &checked.first).await.during("note chunks")
 }
 
 /// A file whose terms and hash are right.

@@ -5,6 +5,7 @@
 
 use spec::name::{AccountName, RefName, RepositoryKind, RepositoryName};
 use store::clock;
+use store::contents::{Receipt, Stamp};
 use store::db::ids::AccountId;
 use store::db::refs::RefKind;
 use store::db::repositories::{self, ListQuery, Repository, Sort};
@@ -15,6 +16,7 @@ use super::access::{self, Action, Actor, Known};
 use super::webhooks::{self, News, Receivers};
 use crate::app::App;
 use crate::error::{During, Error};
+use crate::secrets;
 
 mod downloads;
 
@@ -95,7 +97,9 @@ pub async fn create(app: &App, actor: &Actor, new: &NewRepository<'_>) -> Result
     }
     app.rates.makings.take(&known.name)?;
     let now_ms = clock::now_ms();
-    let stored = app.store.blobs.put(GIT_ATTRIBUTES.as_bytes()).await.during("store the first file")?;
+    let (stamp, receipt) = (Stamp(secrets::stamp()?), Receipt { repository: None, now_ms });
+    let stored = app.store.contents.put(stamp, GIT_ATTRIBUTES.as_bytes(), receipt).await;
+    let stored = stored.during("store the first file")?;
     let attributes = Change::Put {
         path: ".gitattributes".parse()?,
         sha256: stored.sha256,

@@ -14,7 +14,7 @@ use store::db::revisions::{self, Committed, IfUnchanged, NewRevision, Revision, 
 
 use super::access::{self, Action, Actor};
 use super::repositories::MAIN;
-use super::{cards, discussions, facts, repositories, webhooks};
+use super::{cards, discussions, facts, quotas, repositories, webhooks};
 use crate::app::App;
 use crate::error::{During, Error};
 use crate::jobs;
@@ -109,6 +109,7 @@ pub async fn commit(app: &App, draft: Draft) -> Result<Done, Error> {
     let draft = draft.finish(app).await?;
     let expected_parent = expected_parent(app, &draft).await?;
     let repository = draft.repository.id;
+    quotas::check_files(app, (draft.repository.owner_id, repository), &draft.files()).await?;
     let (name, done) = match &draft.target {
         Target::Branch(branch) => {
             (format!("refs/heads/{branch}"), to_branch(app, &draft, (branch, expected_parent)).await?)

@@ -1,12 +1,13 @@
-//! The storage as a whole: whether all that is named is there and is what it was.
+//! The storage as a whole: whether all that is named is there and is what it was, and what nothing names.
 //!
-//! Changes nothing, and runs beside a server that takes files meanwhile. Invariant: what is reported as lost was looked
+//! Runs beside servers that take files meanwhile. Invariants: checking changes nothing; what is reported as lost was looked
 //! for after it was named.
 
 use std::collections::BTreeSet;
 
 use futures_util::TryStreamExt;
 use spec::digest::Sha256;
+use store::blobs::Reading;
 use store::db::chunked_files;
 use store::db::entries::{self, Named};
 use store::db::ids::{ChunkedFileId, RepositoryId};
@@ -15,6 +16,12 @@ use store::db::repositories as rows;
 use super::repositories;
 use crate::app::App;
 use crate::error::{During, Error};
+
+mod collect;
+mod count;
+
+pub use collect::{Collected, Deed, collect};
+pub use count::{Counted, OfRepository, count};
 
 /// Rows, or stored files, that are looked at together.
 const PAGE: u32 = 1000;
@@ -66,7 +73,8 @@ impl Checker<'_> {
             for found in page.items {
                 self.checked.n_stored += 1;
                 self.checked.n_stored_bytes += found.n_bytes;
-                if let Some(reason) = self.fault(found.sha256).await? {
+                let reading = self.app.store.blobs.read(&found.sha256, None).await;
+                if let Some(reason) = self.fault_of(found.sha256, reading).await? {
                     self.report(Finding::Damaged { sha256: found.sha256, reason }, tell);
                 }
             }
@@ -125,7 +133,16 @@ impl Checker<'_> {
 
     /// Reads a file to its end. What is wrong with it, if anything is.
     async fn fault(&mut self, sha256: Sha256) -> Result<Option<String>, Error> {
-        let fault = match digest(self.app, &sha256).await {
+        let reading = self.app.store.contents.read(&sha256, None).await;
+        self.fault_of(sha256, reading).await
+    }
+
+    async fn fault_of(
+        &mut self,
+        sha256: Sha256,
+        reading: Result<Reading, store::Error>,
+    ) -> Result<Option<String>, Error> {
+        let fault = match digest(reading).await {
             Ok(found) if found == sha256 => None,
             Ok(found) => Some(format!("its bytes have the SHA-256 `{found}`")),
             Err(store::Error::NoBlob(_)) => Some("it is not there".to_owned()),
@@ -148,9 +165,9 @@ impl Checker<'_> {
     }
 }
 
-async fn digest(app: &App, sha256: &Sha256) -> Result<Sha256, store::Error> {
+async fn digest(reading: Result<Reading, store::Error>) -> Result<Sha256, store::Error> {
     use sha2::Digest;
-    let mut reading = app.store.contents.read(sha256, None).await?;
+    let mut reading = reading?;
     let mut hasher = sha2::Sha256::new();
     while let Some(bytes) = reading.stream.try_next().await? {
         hasher.update(&bytes);

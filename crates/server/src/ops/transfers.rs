@@ -14,7 +14,7 @@ use store::db::ids::{AccountId, RepositoryId};
 
 use super::access::{Action, Actor, By, Known};
 use super::revisions::At;
-use super::{access, access_requests, repositories};
+use super::{access, access_requests, quotas, repositories};
 use crate::app::App;
 use crate::error::{During, Error};
 use crate::secrets::{self, Secret};
@@ -70,6 +70,9 @@ pub async fn grant(app: &App, actor: &Actor, at: &At<'_>, right: Right) -> Resul
     };
     let repository = repositories::get(app, actor, at.kind, at.name, action).await?;
     access_requests::check(app, actor, &repository).await?;
+    if right == Right::Write {
+        quotas::check(app, repository.owner_id, 1).await?;
+    }
     let known = match actor {
         Actor::Nobody => None,
         Actor::Account(known) => Some(known),

@@ -4,17 +4,20 @@
 //! covers whole: these bytes, this many, for this repository, until then; bytes are the repository's only after their
 //! digest was seen to be the one announced.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
-use futures_util::{Stream, StreamExt};
+use futures_util::{Stream, StreamExt, TryStreamExt};
 use spec::digest::Sha256;
 use spec::name::{RepositoryKind, RepositoryName};
-use store::blobs::{Spool, Stored};
+use store::blobs::Stored;
 use store::clock;
+use store::contents::{Packing, Receipt, Stamp};
 use store::db::ids::RepositoryId;
 use store::db::uploads;
 
 use super::access::{Action, Actor};
-use super::repositories;
+use super::{quotas, repositories};
 use crate::app::App;
 use crate::error::{During, Error};
 use crate::secrets::{self, Secret};
@@ -89,7 +92,10 @@ pub async fn plan(
     files: &[Announced],
     sending: Sending,
 ) -> Result<Vec<Plan>, Error> {
-    let repository = repositories::get(app, actor, kind, name, Action::Write).await?.id;
+    let row = repositories::get(app, actor, kind, name, Action::Write).await?;
+    let announced: BTreeMap<Sha256, u64> = files.iter().map(|file| (file.sha256, file.n_bytes)).collect();
+    quotas::check_files(app, (row.owner_id, row.id), &announced).await?;
+    let repository = row.id;
     let signer = Signer::new(app, repository).await?;
     let mut plans = Vec::with_capacity(files.len());
     for file in files {
@@ -125,16 +131,19 @@ where
     S: Stream<Item = Result<Bytes, E>> + Unpin,
 {
     check(app, ticket).await?;
-    let spool = app.store.blobs.spool(Some(ticket.n_bytes));
     match ticket.deed {
         Deed::SendWhole => {
-            let mut spool = spool.expecting(ticket.sha256);
-            fill(&mut spool, body).await?;
-            keep(app, ticket, spool).await
+            let mut packing = begin(app, ticket)?;
+            while let Some(block) = body.next().await {
+                packing.write(&block.map_err(broken_off)?).await.map_err(refusal)?;
+            }
+            keep(ticket, packing).await
         }
         Deed::SendPart(number) => {
-            let mut spool = spool;
-            fill(&mut spool, body).await?;
+            let mut spool = app.store.blobs.spool(Some(ticket.n_bytes));
+            while let Some(block) = body.next().await {
+                spool.write(&block.map_err(broken_off)?).await.map_err(refusal)?;
+            }
             let put = app.store.blobs.put_part(&ticket.upload, number, spool).await;
             put.map_err(refusal)
         }
@@ -146,14 +155,29 @@ where
 pub async fn join(app: &App, ticket: &Ticket) -> Result<(), Error> {
     check(app, ticket).await?;
     let Deed::Join(n_parts) = ticket.deed else { return Err(Error::BadUploadAddress) };
-    let mut spool = app.store.blobs.spool(Some(ticket.n_bytes)).expecting(ticket.sha256);
-    match app.store.blobs.join_parts(&ticket.upload, n_parts, &mut spool).await {
-        Ok(()) => keep(app, ticket, spool).await?,
+    let mut packing = begin(app, ticket)?;
+    match join_parts(app, (&ticket.upload, n_parts), &mut packing).await {
+        Ok(()) => keep(ticket, packing).await?,
         // Joined before, by a request whose answer was lost.
         Err(store::Error::NoPart { .. }) if find(app, ticket).await?.is_some() => return Ok(()),
         Err(error) => return Err(refusal(error)),
     }
     app.store.blobs.delete_parts(&ticket.upload, n_parts).await.during("delete the parts of an upload")
+}
+
+/// Reads the parts one after the other.
+async fn join_parts(
+    app: &App,
+    (upload, n_parts): (&str, u32),
+    packing: &mut Packing,
+) -> Result<(), store::Error> {
+    for number in 1..=n_parts {
+        let mut part = app.store.blobs.read_part(upload, number).await?;
+        while let Some(block) = part.try_next().await? {
+            packing.write(&block).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Deletes the parts of uploads whose addresses are good no longer.
@@ -167,25 +191,26 @@ async fn find(app: &App, ticket: &Ticket) -> Result<Option<Stored>, Error> {
     uploads::find(&app.store.db, ticket.repository, ticket.sha256).await.during("find an upload")
 }
 
-async fn fill<S, E>(spool: &mut Spool, body: &mut S) -> Result<(), Error>
-where
-    S: Stream<Item = Result<Bytes, E>> + Unpin,
-{
-    while let Some(block) = body.next().await {
-        let block = block.map_err(|_| Error::BadRequest("the body broke off".to_owned()))?;
-        spool.write(&block).await.map_err(refusal)?;
-    }
-    Ok(())
+/// Room for the one file of a ticket.
+fn begin(app: &App, ticket: &Ticket) -> Result<Packing, Error> {
+    let mut packing = app.store.contents.packing(Stamp(secrets::stamp()?)).expecting(ticket.sha256);
+    packing.begin(ticket.n_bytes);
+    Ok(packing)
 }
 
-/// First the bytes, then the row that names them.
-async fn keep(app: &App, ticket: &Ticket, spool: Spool) -> Result<(), Error> {
-    let stored = spool.finish().await.map_err(refusal)?;
-    match uploads::put(&app.store.db, ticket.repository, &stored, clock::now_ms()).await {
+/// First the bytes, then the rows that name them.
+async fn keep(ticket: &Ticket, mut packing: Packing) -> Result<(), Error> {
+    packing.end();
+    let receipt = Receipt { repository: Some(ticket.repository), now_ms: clock::now_ms() };
+    match packing.finish(receipt).await {
         // The repository was deleted while the bytes arrived.
-        Err(store::Error::NotFound { .. }) => Err(Error::BadUploadAddress),
-        result => result.during("note an upload"),
+        Err(store::Error::NotFound { what: "repository", .. }) => Err(Error::BadUploadAddress),
+        result => result.map(|_| ()).map_err(refusal),
     }
+}
+
+fn broken_off<E>(_: E) -> Error {
+    Error::BadRequest("the body broke off".to_owned())
 }
 
 /// What a client did wrong, told apart from what we could not do.

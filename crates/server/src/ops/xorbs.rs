@@ -1,7 +1,8 @@
 //! Xorbs: taking them, handing them out, and telling who may name them.
 //!
-//! Invariants: who names a xorb in a file has sent it, or may read a file that has it; nobody learns from an answer that
-//! a file is here which they may not read.
+//! Invariants: who names a xorb in a file has sent it, or may read all of its chunks in files; nobody learns from an answer
+//! that a file is here which they may not read. A xorb may hold chunks of files that not all may read: to read one of them
+//! gives no right to the others.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -14,7 +15,7 @@ use spec::xet::shard;
 use spec::xet::xorb::Index;
 use store::blobs::Reading;
 use store::clock;
-use store::contents::Keep;
+use store::contents::{Keep, Stamp};
 use store::db::ids::{AccountId, RepositoryId, XorbId};
 use store::db::xorbs::{self, NewXorb, Xorb};
 
@@ -22,9 +23,12 @@ use super::access::Actor;
 use super::transfers::{self, Pass, Ticket};
 use crate::app::App;
 use crate::error::{During, Error};
+use crate::secrets;
 
-/// Repositories that are looked at to find one through which a xorb may be read.
-const PLACES: u32 = 50;
+/// Uses of a xorb that are looked at to find out whether all of it may be read.
+const USES: u32 = 20_000;
+/// Repositories that are looked at for that.
+const PLACES: usize = 50;
 /// Xorbs with one chunk that are looked at.
 const WITH_CHUNK: u32 = 8;
 /// Xorbs that one answer tells of: some 3 MB.
@@ -39,6 +43,9 @@ pub async fn is_sent(app: &App, pass: &Pass, hash: XetHash) -> Result<bool, Erro
         return Ok(false);
     };
     let sent = xorbs::sent_by(&app.store.db, sender, &[xorb.id]).await.during("find who sent a xorb")?;
+    if sent.contains(&xorb.id) {
+        xorbs::touch(&app.store.db, &[xorb.id], clock::now_ms()).await.during("touch a xorb")?;
+    }
     Ok(sent.contains(&xorb.id))
 }
 
@@ -50,7 +57,7 @@ where
     let sender = sender(pass)?;
     let _turn = app.xorb_turns.acquire().await.map_err(|_| Error::Internal("wait for a turn"))?;
     let known = xorbs::by_hash(&app.store.db, hash).await.during("find a xorb")?;
-    let keep = if known.is_some() { Keep::Verify } else { Keep::Store };
+    let keep = if known.is_some() { Keep::Verify } else { Keep::Store(Stamp(secrets::stamp()?)) };
     let mut incoming = app.store.contents.incoming(hash, keep);
     while let Some(block) = body.next().await {
         let block = block.map_err(|_| Error::BadRequest("the body broke off".to_owned()))?;
@@ -59,7 +66,8 @@ where
     let received = incoming.finish().await.map_err(refusal)?;
     match (known, received.sha256) {
         (Some(xorb), _) => {
-            xorbs::put_sender(&app.store.db, xorb.id, sender).await.during("note who sent a xorb")
+            let put = xorbs::put_sender(&app.store.db, xorb.id, sender, clock::now_ms()).await;
+            put.during("note who sent a xorb")
         }
         (None, Some(sha256)) => {
             let chunks = received.index.chunks();
@@ -71,7 +79,11 @@ where
                 n_chunks: chunks.len() as u64,
                 now_ms: clock::now_ms(),
             };
-            xorbs::put(&app.store.db, &new, sender).await.during("note a xorb")?;
+            let (xorb, _) = xorbs::put(&app.store.db, &new, sender).await.during("note a xorb")?;
+            if xorb.sha256 != sha256 {
+                // Somebody sent the same in this very moment and was first: nothing names these bytes.
+                app.store.blobs.delete(&sha256).await.during("delete bytes")?;
+            }
             Ok(true)
         }
         (None, None) => Err(Error::Internal("store a xorb")),
@@ -101,13 +113,19 @@ pub async fn with_chunk(app: &App, pass: &Pass, chunk: XetHash) -> Result<Option
     let found = xorbs::with_chunk(&app.store.db, chunk, WITH_CHUNK).await.during("find a chunk")?;
     let mut readers = Readers::new(transfers::actor(app, pass).await?);
     for xorb in found {
-        let Some(repository) = readers.place_of(app, xorb.id).await? else { continue };
+        let Some(repository) = readers.place_of(app, &xorb).await? else { continue };
         let beside = xorbs::beside(&app.store.db, xorb.id, repository, TOLD_XORBS).await;
         let mut told = vec![xorb];
         let beside =
             beside.during("find xorbs beside one")?.into_iter().filter(|other| other.id != told[0].id);
         let beside: Vec<Xorb> = beside.take(TOLD_XORBS as usize - 1).collect();
-        told.extend(beside);
+        for other in beside {
+            if readers.place_of(app, &other).await?.is_some() {
+                told.push(other);
+            }
+        }
+        let ids: Vec<XorbId> = told.iter().map(|xorb| xorb.id).collect();
+        xorbs::touch(&app.store.db, &ids, clock::now_ms()).await.during("touch xorbs")?;
         return write_shard(app, &told).await.map(Some);
     }
     Ok(None)
@@ -127,7 +145,7 @@ pub async fn named(
     let mut readers = Readers::new(transfers::actor(app, pass).await?);
     let mut named = BTreeMap::new();
     for xorb in found {
-        if sent.contains(&xorb.id) || readers.place_of(app, xorb.id).await?.is_some() {
+        if sent.contains(&xorb.id) || readers.place_of(app, &xorb).await?.is_some() {
             named.insert(xorb.hash, xorb);
         }
     }
@@ -153,21 +171,37 @@ impl Readers {
         Self { actor, known: BTreeMap::new() }
     }
 
-    /// A repository that the asker may read and that has a file with chunks of the xorb.
-    async fn place_of(&mut self, app: &App, xorb: XorbId) -> Result<Option<RepositoryId>, Error> {
-        let places =
-            xorbs::places_of(&app.store.db, xorb, PLACES).await.during("find where a xorb is used")?;
-        for place in places {
-            let may = match self.known.get(&place) {
-                Some(may) => *may,
-                None => transfers::may_read(app, &self.actor, place).await?,
-            };
-            self.known.insert(place, may);
-            if may {
-                return Ok(Some(place));
+    /// The first of the repositories in whose files the asker may read all chunks of the xorb.
+    async fn place_of(&mut self, app: &App, xorb: &Xorb) -> Result<Option<RepositoryId>, Error> {
+        let uses = xorbs::uses_of(&app.store.db, xorb.id, USES).await.during("find where a xorb is used")?;
+        let (mut places, mut n_places) = (uses.chunk_by(|a, b| a.repository == b.repository), 0);
+        let (mut readable, mut first) = (Vec::new(), None);
+        while let (Some(uses), true) = (places.next(), n_places < PLACES) {
+            n_places += 1;
+            let place = uses[0].repository;
+            if !self.may_read(app, place).await? {
+                continue;
+            }
+            first = first.or(Some(place));
+            readable.extend(uses.iter().map(|used| used.chunks.clone()));
+            readable.sort_unstable_by_key(|chunks: &Range<u32>| chunks.start);
+            let end = readable
+                .iter()
+                .fold(0, |end, chunks| if chunks.start <= end { chunks.end.max(end) } else { end });
+            if u64::from(end) >= xorb.n_chunks {
+                return Ok(first);
             }
         }
         Ok(None)
+    }
+
+    async fn may_read(&mut self, app: &App, place: RepositoryId) -> Result<bool, Error> {
+        if let Some(may) = self.known.get(&place) {
+            return Ok(*may);
+        }
+        let may = transfers::may_read(app, &self.actor, place).await?;
+        self.known.insert(place, may);
+        Ok(may)
     }
 }
 

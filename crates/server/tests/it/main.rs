@@ -9,6 +9,7 @@
 
 mod access_matrix;
 mod attestations;
+mod collecting;
 mod hub_access_requests;
 mod hub_commits;
 mod hub_discussions;

@@ -10,12 +10,12 @@ use spec::xet::XetHash;
 use crate::server::{Actor, Server, header};
 
 /// A xorb of chunks that are not compressed, and the file that is made of all of them.
-struct Sample {
+pub(crate) struct Sample {
     chunks: Vec<Vec<u8>>,
 }
 
 impl Sample {
-    fn new(seed: u8) -> Self {
+    pub(crate) fn new(seed: u8) -> Self {
         let chunk = |n: u8| (0..10_000 + usize::from(n)).map(|i| (i % 251) as u8 ^ seed ^ n).collect();
         Self { chunks: (0..5).map(chunk).collect() }
     }
@@ -24,19 +24,19 @@ impl Sample {
         self.chunks.iter().map(|chunk| (XetHash::of_chunk(chunk), chunk.len() as u64)).collect()
     }
 
-    fn xorb_hash(&self) -> XetHash {
+    pub(crate) fn xorb_hash(&self) -> XetHash {
         XetHash::of_xorb(&self.nodes())
     }
 
-    fn file_hash(&self) -> XetHash {
+    pub(crate) fn file_hash(&self) -> XetHash {
         XetHash::of_file(&self.nodes())
     }
 
-    fn bytes(&self) -> Vec<u8> {
+    pub(crate) fn bytes(&self) -> Vec<u8> {
         self.chunks.concat()
     }
 
-    fn xorb(&self) -> Vec<u8> {
+    pub(crate) fn xorb(&self) -> Vec<u8> {
         let packed = self.chunks.iter().map(|chunk| {
             let length = &u32::try_from(chunk.len()).unwrap().to_le_bytes()[..3];
             [&[0][..], length, &[0], length, chunk].concat()
@@ -44,7 +44,7 @@ impl Sample {
         packed.collect::<Vec<_>>().concat()
     }
 
-    fn told(&self) -> Told {
+    pub(crate) fn told(&self) -> Told {
         Told {
             file: self.file_hash(),
             xorb: self.xorb_hash(),
@@ -57,7 +57,7 @@ impl Sample {
 }
 
 /// What a client tells of a file of one term.
-struct Told {
+pub(crate) struct Told {
     file: XetHash,
     xorb: XetHash,
     n_bytes: u32,
@@ -87,14 +87,14 @@ impl Told {
 }
 
 /// Somebody with a pass.
-struct Client<'a> {
+pub(crate) struct Client<'a> {
     server: &'a Server,
     url: String,
     pass: String,
 }
 
 impl<'a> Client<'a> {
-    async fn new(server: &'a Server, actor: Actor, repository: &str, right: &str) -> Self {
+    pub(crate) async fn new(server: &'a Server, actor: Actor, repository: &str, right: &str) -> Self {
         let path = format!("/api/models/{repository}/xet-{right}-token/main");
         let response = server.get(actor, &path).await;
         assert_eq!(response.status(), StatusCode::OK, "{path}");
@@ -118,28 +118,28 @@ impl<'a> Client<'a> {
         self.ask(Method::GET, path, Vec::new()).await
     }
 
-    async fn send_xorb(&self, hash: XetHash, bytes: Vec<u8>) -> Response {
+    pub(crate) async fn send_xorb(&self, hash: XetHash, bytes: Vec<u8>) -> Response {
         self.ask(Method::POST, &format!("/v1/xorbs/default/{hash}"), bytes).await
     }
 
-    async fn send_shard(&self, told: &Told) -> StatusCode {
+    pub(crate) async fn send_shard(&self, told: &Told) -> StatusCode {
         self.ask(Method::POST, "/v1/shards", told.shard()).await.status()
     }
 
-    async fn is_sent(&self, hash: XetHash) -> bool {
+    pub(crate) async fn is_sent(&self, hash: XetHash) -> bool {
         let body = br#"{"length":1,"checksum":{"algo":"crc64nvme","value":"1"}}"#.to_vec();
         let asked = self.ask(Method::POST, &format!("/v1/xorb-grants/default/{hash}"), body).await;
         asked.status() == StatusCode::OK
     }
 }
 
-fn lfs_file(sample: &Sample) -> Value {
+pub(crate) fn lfs_file(sample: &Sample) -> Value {
     let (bytes, sha256) = (sample.bytes().len(), Sha256::of(&sample.bytes()));
     json!({ "key": "lfsFile", "value": { "path": "w.bin", "algo": "sha256", "oid": sha256, "size": bytes } })
 }
 
 /// Sends a sample and commits it to a repository of Alice's.
-async fn push(server: &Server, name: &str, sample: &Sample) {
+pub(crate) async fn push(server: &Server, name: &str, sample: &Sample) {
     let alice = Client::new(server, Actor::Owner, &format!("alice/{name}"), "write").await;
     alice.send_xorb(sample.xorb_hash(), sample.xorb()).await.error_for_status().unwrap();
     assert_eq!(alice.send_shard(&sample.told()).await, StatusCode::OK);
@@ -338,6 +338,33 @@ async fn a_pass_is_good_for_what_it_says_and_no_longer() {
 }
 
 #[tokio::test]
+async fn to_read_some_chunks_of_a_xorb_gives_no_right_to_the_others() {
+    let server = Server::start().await;
+    server.create("secret", "private").await;
+    server.create("open", "public").await;
+    let (all, mut some) = (Sample::new(11), Sample::new(11));
+    push(&server, "secret", &all).await;
+    // The same xorb, of which a public file has the first two chunks.
+    some.chunks.truncate(2);
+    let told = Told { xorb: all.xorb_hash(), ..some.told() };
+    let told = Told { chunks: 0..2, ..told };
+    let alice = Client::new(&server, Actor::Owner, "alice/open", "write").await;
+    assert_eq!(alice.send_shard(&told).await, StatusCode::OK);
+    let committed = server.commit("open", &[header("some of it"), lfs_file(&some)]).await;
+    assert_eq!(committed.status(), StatusCode::OK);
+    let back = server.get(Actor::Nobody, "/alice/open/resolve/main/w.bin").await;
+    assert!(back.bytes().await.unwrap() == some.bytes());
+    let body = json!({ "name": "mine", "visibility": "private" });
+    server.post(Actor::Stranger, "/api/repos/create", &body).await.error_for_status().unwrap();
+    let bob = Client::new(&server, Actor::Stranger, "bob/mine", "write").await;
+    for chunk in all.nodes() {
+        let path = format!("/v1/chunks/default/{}", chunk.0);
+        assert_eq!(bob.get(&path).await.status(), StatusCode::NOT_FOUND);
+    }
+    assert_eq!(bob.send_shard(&all.told()).await, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
 async fn a_byte_that_rotted_is_never_handed_out() {
     let server = with_repository().await;
     let sample = Sample::new(8);
@@ -350,7 +377,7 @@ async fn a_byte_that_rotted_is_never_handed_out() {
     std::fs::write(&largest, bytes).unwrap();
     let get = async |range: &str| {
         let request = server.request(Actor::Owner, Method::GET, "/alice/iris/resolve/main/w.bin");
-        request.header("range", range).send().await.unwrap().bytes().await
+        request.header("range", range).send().await?.bytes().await
     };
     assert!(get("bytes=24000-26000").await.is_err());
     assert!(get("bytes=100-199").await.unwrap() == sample.bytes()[100..200]);
@@ -367,14 +394,15 @@ async fn what_is_damaged_or_lost_is_found() {
     let server = with_repository().await;
     let sample = Sample::new(9);
     push(&server, "iris", &sample).await;
-    server.push("iris", &[("small.txt", b"kept whole")]).await;
+    keep_whole(&server, "small.txt", b"kept whole").await;
     let check = async || {
         let mut findings = Vec::new();
         let checked = storage::check(&server.app, |finding| findings.push(finding)).await.unwrap();
         assert_eq!(checked.n_findings, findings.len() as u64);
         (checked.n_chunked_files, findings)
     };
-    assert_eq!(check().await, (1, Vec::new()));
+    // The sample, and what a repository begins with.
+    assert_eq!(check().await, (2, Vec::new()));
     let blobs = server.folder.path().join("blobs");
     let small = Sha256::of(b"kept whole");
     let is_small = |path: &std::path::PathBuf| path.ends_with(small.to_string());
@@ -397,7 +425,22 @@ async fn what_is_damaged_or_lost_is_found() {
     assert!(findings.contains(&lost("w.bin", Sha256::of(&sample.bytes()))));
 }
 
-fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+/// Commits a file as programs stored it that kept each file whole.
+pub(crate) async fn keep_whole(server: &Server, path: &str, bytes: &[u8]) {
+    use store::db::{repositories, uploads};
+    let store = &server.app.store;
+    let name = "alice/iris".parse().unwrap();
+    let kind = spec::name::RepositoryKind::Model;
+    let iris = repositories::by_name(&store.db, kind, &name).await.unwrap().unwrap();
+    let stored = store.blobs.put(bytes).await.unwrap();
+    uploads::put(&store.db, iris.id, &stored, store::clock::now_ms()).await.unwrap();
+    let line = json!({ "path": path, "algo": "sha256", "oid": stored.sha256, "size": bytes.len() });
+    let line = json!({ "key": "lfsFile", "value": line });
+    let committed = server.commit("iris", &[header("kept whole"), line]).await;
+    assert_eq!(committed.status(), StatusCode::OK);
+}
+
+pub(crate) fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
     let paths = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     paths.flat_map(|path| if path.is_dir() { walk(&path) } else { vec![path] }).collect()
 }

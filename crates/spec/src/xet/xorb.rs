@@ -9,6 +9,10 @@ use std::ops::Range;
 
 use super::XetHash;
 
+mod writer;
+
+pub use writer::Writer;
+
 /// Longest chunk, unpacked, in bytes.
 pub const CHUNK_BYTES: usize = 128 * 1024;
 /// Most chunks of a xorb.
@@ -110,6 +114,20 @@ impl Index {
         if rest.is_empty() && is_rising && !index.0.is_empty() { Ok(index) } else { Err(XorbError::Index) }
     }
 
+    /// Adds a chunk that has so many bytes in the xorb, its header among them, and so many unpacked.
+    fn push(&mut self, hash: XetHash, n_packed: usize, n_unpacked: usize) {
+        let (end, unpacked_end) = self.0.last().map_or((0, 0), |chunk| (chunk.end, chunk.unpacked_end));
+        let longer = |end: u32, n: usize| end.saturating_add(u32::try_from(n).unwrap_or(u32::MAX));
+        let (end, unpacked_end) = (longer(end, n_packed), longer(unpacked_end, n_unpacked));
+        self.0.push(Chunk { hash, end, unpacked_end });
+    }
+
+    /// The hash of a xorb with these chunks. `None` where there are none.
+    fn hash(&self) -> Option<XetHash> {
+        let nodes = self.nodes(0..u32::try_from(self.0.len()).ok()?)?;
+        (!nodes.is_empty()).then(|| XetHash::of_xorb(&nodes))
+    }
+
     fn span(&self, chunks: Range<u32>, end: impl Fn(&Chunk) -> u32) -> Option<Range<u64>> {
         let last = usize::try_from(chunks.end.checked_sub(1)?).ok()?;
         if chunks.is_empty() {
@@ -149,7 +167,7 @@ impl Verifier {
                 return Err(XorbError::Count);
             }
             let unpacked = header.unpack(packed).map_err(|rule| self.fault(rule))?;
-            self.push(XetHash::of_chunk(&unpacked), end, unpacked.len());
+            self.index.push(XetHash::of_chunk(&unpacked), end, unpacked.len());
             n_taken += end;
         }
     }
@@ -161,18 +179,8 @@ impl Verifier {
 
     /// The index, once all is taken: if it is the xorb that it was said to be.
     pub fn finish(self, expected: XetHash) -> Result<Index, XorbError> {
-        let n_chunks = u32::try_from(self.index.0.len()).map_err(|_| XorbError::Count)?;
-        let nodes =
-            self.index.nodes(0..n_chunks).filter(|nodes| !nodes.is_empty()).ok_or(XorbError::Count)?;
-        let found = XetHash::of_xorb(&nodes);
+        let found = self.index.hash().ok_or(XorbError::Count)?;
         if found == expected { Ok(self.index) } else { Err(XorbError::WrongHash { expected, found }) }
-    }
-
-    fn push(&mut self, hash: XetHash, n_packed: usize, n_unpacked: usize) {
-        let (end, unpacked_end) = self.index.0.last().map_or((0, 0), |chunk| (chunk.end, chunk.unpacked_end));
-        let longer = |end: u32, n: usize| end.saturating_add(u32::try_from(n).unwrap_or(u32::MAX));
-        let (end, unpacked_end) = (longer(end, n_packed), longer(unpacked_end, n_unpacked));
-        self.index.0.push(Chunk { hash, end, unpacked_end });
     }
 
     fn fault(&self, rule: &'static str) -> XorbError {
@@ -252,6 +260,15 @@ impl Header {
             Ok(_) => Ok(bytes),
         }
     }
+}
+
+/// The bytes at places 0, 1, 2 and 3 of each four put together.
+fn group(bytes: &[u8]) -> Vec<u8> {
+    let mut grouped = Vec::with_capacity(bytes.len());
+    for place in 0..bytes.len().min(4) {
+        grouped.extend(bytes[place..].iter().step_by(4));
+    }
+    grouped
 }
 
 /// Puts the four groups of bytes back into one row.

@@ -5,6 +5,7 @@
 
 use std::io::Read;
 use std::ops::Range;
+use std::path::Path as OnDisk;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -14,7 +15,6 @@ use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::path::Path;
 use object_store::{GetOptions, GetRange, MultipartUpload, ObjectStore, ObjectStoreExt, PutPayload};
 use spec::digest::Sha256;
-use tempfile::NamedTempFile;
 
 use super::{Found, Kept, Reading, blocking, clip, place};
 use crate::Error;
@@ -68,11 +68,16 @@ impl Bucket {
     }
 
     /// Stores a finished file.
-    pub(super) async fn put_large(&self, kept: &Kept, file: NamedTempFile) -> Result<(), Error> {
+    pub(super) async fn put_large(&self, kept: &Kept, file: &OnDisk) -> Result<(), Error> {
         if self.size(&kept.sha256).await? == Some(kept.n_bytes) {
             return Ok(());
         }
-        self.write(&self.key(&kept.sha256), kept.n_bytes, &file).await?;
+        self.put_new(kept, file).await
+    }
+
+    /// The same for bytes that nobody stored before.
+    pub(super) async fn put_new(&self, kept: &Kept, file: &OnDisk) -> Result<(), Error> {
+        self.write(&self.key(&kept.sha256), kept.n_bytes, file).await?;
         self.check(kept).await
     }
 
@@ -81,7 +86,7 @@ impl Bucket {
         &self,
         (upload, number): (&str, u32),
         n_bytes: u64,
-        file: &NamedTempFile,
+        file: &OnDisk,
     ) -> Result<(), Error> {
         self.write(&self.part(upload, number), n_bytes, file).await
     }
@@ -121,9 +126,9 @@ impl Bucket {
     }
 
     /// Writes a file under a key, in several parts if it is large.
-    async fn write(&self, key: &Path, n_bytes: u64, file: &NamedTempFile) -> Result<(), Error> {
+    async fn write(&self, key: &Path, n_bytes: u64, file: &OnDisk) -> Result<(), Error> {
         if n_bytes <= PART_BYTES {
-            let (bytes, _) = read_part(file.reopen(), n_bytes).await?;
+            let (bytes, _) = read_part(std::fs::File::open(file), n_bytes).await?;
             let put = self.store.put(key, PutPayload::from_bytes(bytes)).await;
             return put.map(|_| ()).map_err(failed("write bytes"));
         }
@@ -149,6 +154,20 @@ impl Bucket {
         Ok(Reading { size_bytes, range, stream: got.into_stream().map_err(failed("read bytes")).boxed() })
     }
 
+    /// Reads a part without looking first how much there is.
+    pub(super) async fn read_exactly(
+        &self,
+        sha256: &Sha256,
+        range: Range<u64>,
+    ) -> Result<BoxStream<'static, Result<Bytes, Error>>, Error> {
+        let options = GetOptions { range: Some(GetRange::Bounded(range)), ..GetOptions::default() };
+        match self.store.get_opts(&self.key(sha256), options).await {
+            Ok(got) => Ok(got.into_stream().map_err(failed("read bytes")).boxed()),
+            Err(object_store::Error::NotFound { .. }) => Err(Error::NoBlob(*sha256)),
+            Err(error) => Err(failed("read bytes")(error)),
+        }
+    }
+
     pub(super) async fn size(&self, sha256: &Sha256) -> Result<Option<u64>, Error> {
         match self.store.head(&self.key(sha256)).await {
             Ok(found) => Ok(Some(found.size)),
@@ -161,6 +180,16 @@ impl Bucket {
         match self.store.delete(&self.key(sha256)).await {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(failed("delete bytes")(error)),
+        }
+    }
+
+    /// Deletes the object unless it was written since that time. True if it is gone.
+    pub(super) async fn delete_unless_newer(&self, sha256: &Sha256, before_ms: i64) -> Result<bool, Error> {
+        match self.store.head(&self.key(sha256)).await {
+            Ok(found) if found.last_modified.timestamp_millis() >= before_ms => Ok(false),
+            Ok(_) => self.delete(sha256).await.map(|()| true),
+            Err(object_store::Error::NotFound { .. }) => Ok(true),
+            Err(error) => Err(failed("look for bytes")(error)),
         }
     }
 
@@ -202,14 +231,10 @@ impl Bucket {
 }
 
 /// Sends a file in parts, a few at once, and joins them.
-async fn put_parts(
-    upload: &mut dyn MultipartUpload,
-    n_bytes: u64,
-    file: &NamedTempFile,
-) -> Result<(), Error> {
+async fn put_parts(upload: &mut dyn MultipartUpload, n_bytes: u64, file: &OnDisk) -> Result<(), Error> {
     let part_bytes = PART_BYTES.max(n_bytes.div_ceil(MAX_PARTS));
     let mut parts = FuturesUnordered::new();
-    let (mut n_left, mut open) = (n_bytes, file.reopen());
+    let (mut n_left, mut open) = (n_bytes, std::fs::File::open(file));
     while n_left > 0 {
         let (bytes, rest) = read_part(open, part_bytes.min(n_left)).await?;
         (n_left, open) = (n_left - bytes.len() as u64, Ok(rest));

@@ -6,7 +6,6 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use spec::digest::Sha256;
 use spec::name::FilePath;
 use tempfile::TempDir;
 
@@ -26,15 +25,6 @@ impl Checkout {
 }
 
 impl Blobs {
-    /// A folder with these files, each at its path. [`Error::NoBlob`] if one is not stored.
-    pub async fn check_out(&self, files: &[(FilePath, Sha256)]) -> Result<Checkout, Error> {
-        let mut found = Vec::with_capacity(files.len());
-        for (path, sha256) in files {
-            found.push((path.clone(), self.local_path(sha256).await?));
-        }
-        self.check_out_paths(found).await
-    }
-
     /// A folder with these stored files, each at its path.
     pub(crate) async fn check_out_paths(&self, found: Vec<(FilePath, PathBuf)>) -> Result<Checkout, Error> {
         let workspace = self.inner.workspace.path().to_owned();

@@ -7,14 +7,15 @@ use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::Bytes;
 use futures_util::StreamExt;
 use spec::digest::Sha256;
-use tempfile::NamedTempFile;
+use tempfile::{NamedTempFile, TempPath};
 
 use super::{Found, Reading, blocking, clip, modified_ms, place};
-use crate::Error;
+use crate::{Error, clock};
 
 /// Bytes read at once. Fewer make the hop to a thread that may wait cost more than the reading.
 const BLOCK_BYTES: usize = 256 * 1024;
@@ -35,17 +36,22 @@ impl Disk {
 
     /// Makes a finished file the one of that digest. Waits for the disk.
     pub(super) fn place(&self, file: NamedTempFile, sha256: &Sha256) -> Result<(), Error> {
-        let path = self.path(sha256);
         file.as_file().sync_all().map_err(Error::io("write", file.path()))?;
+        self.place_synced(file.into_temp_path(), sha256)
+    }
+
+    /// The same for a file whose bytes have reached the disk.
+    pub(super) fn place_synced(&self, file: TempPath, sha256: &Sha256) -> Result<(), Error> {
+        let path = self.path(sha256);
         self.make_folders(&path)?;
         file.persist(&path).map_err(|error| Error::io("write", &path)(error.error))?;
         self.sync_folder(&path)
     }
 
-    /// Whether the digest is there already, and then for good. Waits for the disk.
+    /// Whether the digest is there already, and then for good and as new as if it had come now. Waits for the disk.
     pub(super) fn has_durably(&self, sha256: &Sha256) -> Result<bool, Error> {
         let path = self.path(sha256);
-        if !path.exists() {
+        if !touch(&path)? {
             return Ok(false);
         }
         // Whoever put it there may not have come to this yet.
@@ -93,6 +99,29 @@ impl Disk {
         .await
     }
 
+    /// Deletes the file unless something came to it since that time. True if it is gone.
+    pub(super) async fn delete_unless_newer(&self, sha256: &Sha256, before_ms: i64) -> Result<bool, Error> {
+        let path = self.path(sha256);
+        blocking(move || match fs::metadata(&path) {
+            Ok(metadata) if modified_ms(&metadata) >= before_ms => Ok(false),
+            Ok(_) => match fs::remove_file(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    Err(Error::io("delete", &path)(error))
+                }
+                _ => Ok(true),
+            },
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
+            Err(error) => Err(Error::io("read", &path)(error)),
+        })
+        .await
+    }
+
+    /// The file's path, if it is there; it is then as new as if it had come now.
+    pub(super) async fn touched_path(&self, sha256: &Sha256) -> Result<Option<PathBuf>, Error> {
+        let path = self.path(sha256);
+        blocking(move || Ok(touch(&path)?.then_some(path))).await
+    }
+
     /// At most `limit` files behind `after`, by digest.
     pub(super) async fn list(&self, after: Option<Sha256>, limit: usize) -> Result<Vec<Found>, Error> {
         let root = self.root.clone();
@@ -133,6 +162,16 @@ impl Disk {
 
     fn sync_folder(&self, path: &Path) -> Result<(), Error> {
         sync(path.parent().unwrap_or(&self.root))
+    }
+}
+
+/// Gives a file the time of now. False if there is none.
+fn touch(path: &Path) -> Result<bool, Error> {
+    let since = Duration::from_millis(u64::try_from(clock::now_ms()).unwrap_or(0));
+    match File::open(path).and_then(|file| file.set_modified(UNIX_EPOCH + since)) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(Error::io("read", path)(error)),
     }
 }
 

@@ -25,7 +25,7 @@ impl Blobs {
         let n_bytes = bytes.n_bytes();
         let (file, _) = bytes.into_file().await?;
         match &self.inner.home {
-            Home::Bucket(bucket) => bucket.put_part((upload, number), n_bytes, &file).await,
+            Home::Bucket(bucket) => bucket.put_part((upload, number), n_bytes, file.path()).await,
             Home::Disk(_) => {
                 let folder = self.inner.uploads.join(upload);
                 blocking(move || {
@@ -37,17 +37,6 @@ impl Blobs {
                 .await
             }
         }
-    }
-
-    /// Writes the parts `1..=n_parts` one after the other. [`Error::NoPart`] if one is not there.
-    pub async fn join_parts(&self, upload: &str, n_parts: u32, to: &mut Spool) -> Result<(), Error> {
-        for number in 1..=n_parts {
-            let mut part = self.read_part(upload, number).await?;
-            while let Some(bytes) = part.try_next().await? {
-                to.write(&bytes).await?;
-            }
-        }
-        Ok(())
     }
 
     /// Deletes the parts of an upload; those that are not there are gone already.
@@ -77,7 +66,8 @@ impl Blobs {
         }
     }
 
-    async fn read_part(
+    /// The bytes of a part. [`Error::NoPart`] if it is not there.
+    pub async fn read_part(
         &self,
         upload: &str,
         number: u32,

@@ -32,6 +32,13 @@ pub struct Spool {
     sink: Sink,
 }
 
+/// Bytes that came and are not stored.
+pub(crate) enum Arrived {
+    Memory(Vec<u8>),
+    /// A file of this process, which goes when it is dropped.
+    File(NamedTempFile),
+}
+
 enum Sink {
     /// All bytes so far are in the block.
     Unopened,
@@ -110,6 +117,22 @@ impl Spool {
         }
     }
 
+    /// What came, wherever it is by now. Nothing is stored.
+    pub(crate) async fn into_arrived(mut self) -> Result<Arrived, Error> {
+        self.check_length()?;
+        match self.take_writing().await? {
+            None => Ok(Arrived::Memory(self.block)),
+            Some(mut writing) => {
+                let block = self.block;
+                blocking(move || {
+                    writing.file.write_all(&block).map_err(Error::io("write", writing.file.path()))?;
+                    Ok(Arrived::File(writing.file))
+                })
+                .await
+            }
+        }
+    }
+
     /// The bytes as a file of this process, which goes when it is dropped, and their digest. Nothing is stored.
     pub(super) async fn into_file(mut self) -> Result<(NamedTempFile, Sha256), Error> {
         self.check_length()?;
@@ -165,7 +188,7 @@ impl Spool {
             .await?
         };
         match &blobs.inner.home {
-            Home::Bucket(bucket) => bucket.put_large(&kept, file).await?,
+            Home::Bucket(bucket) => bucket.put_large(&kept, file.path()).await?,
             Home::Disk(disk) => {
                 let disk = disk.clone();
                 blocking(move || match disk.has_durably(&kept.sha256)? {
@@ -257,7 +280,7 @@ fn write(mut writing: Writing, block: &[u8]) -> Result<Writing, Error> {
 }
 
 /// Stored bytes never change, so nobody may write to their file once it is closed.
-fn new_file(blobs: &Blobs) -> Result<NamedTempFile, Error> {
+pub(super) fn new_file(blobs: &Blobs) -> Result<NamedTempFile, Error> {
     let folder = blobs.inner.workspace.path();
     let file = tempfile::Builder::new().permissions(Permissions::from_mode(0o444)).tempfile_in(folder);
     file.map_err(Error::io("make a file in", folder))

@@ -4,7 +4,6 @@
 
 use std::collections::VecDeque;
 use std::ops::Range;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
@@ -12,9 +11,8 @@ use futures_util::{StreamExt, TryStreamExt};
 use sha2::Digest;
 use spec::digest::Sha256;
 use spec::git::BlobHasher;
-use spec::xet::xorb::Index;
 
-use super::xorbs::CHUNKS;
+use super::run::Run;
 use super::{Contents, Digests};
 use crate::Error;
 use crate::blobs::blocking;
@@ -63,10 +61,7 @@ pub(super) struct Chunks {
 
 /// The term that is read.
 struct Current {
-    term: Term,
-    index: Arc<Index>,
-    /// The next chunk of its xorb.
-    next: u32,
+    run: Run,
     /// Where the next chunk begins in the file.
     start: u64,
 }
@@ -88,16 +83,13 @@ impl Chunks {
             return Ok(None);
         }
         let mut current = self.current().await?;
-        let (term, index) = (&current.term, &current.index);
-        let end = last_chunk(index, &current, self.range.end).min(term.chunks.end);
-        let chunks = current.next..end.min(current.next + CHUNKS);
-        let bytes = self.contents.checked(&term.xorb_sha256, index, chunks.clone()).await?.unpacked;
+        let bytes = current.run.next().await?.unpacked;
         let n_unpacked = bytes.len() as u64;
         let cut = |byte: u64| usize::try_from(byte.min(n_unpacked)).unwrap_or(bytes.len());
         let part = cut(self.range.start - current.start)..cut(self.range.end - current.start);
-        self.range.start = (current.start + n_unpacked).min(self.range.end);
-        (current.next, current.start) = (chunks.end, current.start + n_unpacked);
-        self.term = Some(current).filter(|current| current.next < current.term.chunks.end);
+        current.start += n_unpacked;
+        self.range.start = current.start.min(self.range.end);
+        self.term = Some(current).filter(|current| !current.run.is_done());
         Ok(Some(bytes.slice(part)))
     }
 
@@ -117,22 +109,17 @@ impl Chunks {
             found: "fewer chunks than a file says".to_owned(),
         };
         let first = index.unpacked(term.chunks.clone()).ok_or_else(damaged)?.start;
-        // The chunks before the wanted byte are passed over.
-        let wanted = first + (start - term.start);
-        let next = index.chunks().partition_point(|chunk| u64::from(chunk.unpacked_end) <= wanted);
-        let next = u32::try_from(next).unwrap_or(u32::MAX);
-        let place = index.unpacked(next..next.saturating_add(1)).ok_or_else(damaged)?.start;
-        let start = term.start + (place - first);
-        Ok(Current { term, index, next, start })
+        // The chunks before the wanted byte are passed over, and those behind the last wanted one.
+        let (from, to) = (first + (start - term.start), first + (self.range.end - term.start));
+        let ends = index.chunks();
+        let next = ends.partition_point(|chunk| u64::from(chunk.unpacked_end) <= from);
+        let last = ends.partition_point(|chunk| u64::from(chunk.unpacked_end) < to);
+        let number = |place: usize| u32::try_from(place).unwrap_or(u32::MAX);
+        let chunks = number(next)..number(last).saturating_add(1).min(term.chunks.end);
+        let place = index.unpacked(chunks.clone()).ok_or_else(damaged)?.start;
+        let run = Run::open(&self.contents, &term.xorb_sha256, (index, chunks)).await?;
+        Ok(Current { run, start: term.start + (place - first) })
     }
-}
-
-/// The chunk behind the last one that is wanted of the term.
-fn last_chunk(index: &Index, current: &Current, end: u64) -> u32 {
-    let before = index.unpacked(current.next..current.next + 1).map_or(0, |place| place.start);
-    let wanted = before.saturating_add(end.saturating_sub(current.start));
-    let last = index.chunks().partition_point(|chunk| u64::from(chunk.unpacked_end) < wanted);
-    u32::try_from(last + 1).unwrap_or(u32::MAX)
 }
 
 /// Digests a file as it is read.

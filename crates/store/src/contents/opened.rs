@@ -15,6 +15,7 @@ use tokio::runtime::Handle;
 use super::Contents;
 use crate::Error;
 use crate::blobs::blocking;
+use crate::db::chunked_files;
 
 /// Bytes fetched at once.
 const WINDOW_BYTES: u64 = 1024 * 1024;
@@ -39,15 +40,12 @@ pub struct Chunked {
 impl Contents {
     /// Opens a stored file, to be read on a thread that may wait. [`Error::NoBlob`] if nothing is stored under the digest.
     pub async fn open(&self, sha256: &Sha256) -> Result<Opened, Error> {
-        match self.blobs.local_path(sha256).await {
-            Err(Error::NoBlob(_)) => {}
-            Err(error) => return Err(error),
-            Ok(path) => {
-                let open = blocking(move || File::open(&path).map_err(Error::io("open", &path)));
-                return open.await.map(Opened::Whole);
-            }
-        }
-        let n_bytes = self.chunked(sha256).await?.n_bytes;
+        let Some(file) = chunked_files::by_sha256(&self.db, *sha256).await? else {
+            let path = self.blobs.local_path(sha256).await?;
+            let open = blocking(move || File::open(&path).map_err(Error::io("open", &path)));
+            return open.await.map(Opened::Whole);
+        };
+        let n_bytes = file.n_bytes;
         let (window, runtime) = ((0, Bytes::new()), Handle::current());
         let file = Chunked { contents: self.clone(), sha256: *sha256, n_bytes, place: 0, window, runtime };
         Ok(Opened::Chunked(Box::new(file)))

@@ -12,7 +12,8 @@ use spec::digest::Sha256;
 use spec::xet::XetHash;
 use spec::xet::xorb::{self, Index, Verifier, XorbError};
 
-use super::Contents;
+use super::run::{Checked, Run, TRIES};
+use super::{CHUNK_BYTES, Contents};
 use crate::Error;
 use crate::blobs::{Reading, Spool, blocking};
 use crate::db::xorbs::Xorb;
@@ -20,13 +21,17 @@ use crate::db::xorbs::Xorb;
 /// Bytes that are gathered before they are verified; more than the longest chunk has.
 const BLOCK_BYTES: usize = 1024 * 1024;
 
-/// Chunks that are read and unpacked at once: some 2 MiB.
-pub(super) const CHUNKS: u32 = 32;
+/// Bytes behind the index of a stored xorb that no other has, so that the name of its bytes is never given again: what
+/// is deleted under one cannot be what somebody stores anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stamp(pub [u8; STAMP_BYTES]);
+
+const STAMP_BYTES: usize = 16;
 
 /// What becomes of a xorb that arrives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Keep {
-    Store,
+    Store(Stamp),
     /// It is here already: that its sender has it is all that is to be known.
     Verify,
 }
@@ -36,7 +41,7 @@ pub struct Incoming {
     hash: XetHash,
     verifier: Verifier,
     pending: Vec<u8>,
-    spool: Option<Spool>,
+    spool: Option<(Spool, Stamp)>,
     n_bytes: u64,
 }
 
@@ -53,7 +58,10 @@ pub struct Received {
 impl Contents {
     /// Begins to take a xorb.
     pub fn incoming(&self, hash: XetHash, keep: Keep) -> Incoming {
-        let spool = (keep == Keep::Store).then(|| self.blobs.spool(None));
+        let spool = match keep {
+            Keep::Store(stamp) => Some((self.blobs.spool(None), stamp)),
+            Keep::Verify => None,
+        };
         Incoming { hash, verifier: Verifier::default(), pending: Vec::new(), spool, n_bytes: 0 }
     }
 
@@ -62,13 +70,24 @@ impl Contents {
         if let Some(index) = self.indexes.get(sha256) {
             return Ok(index);
         }
-        let reading = self.blobs.read(sha256, Some(xorb_bytes..u64::MAX)).await?;
-        let bytes: Vec<Bytes> = reading.stream.try_collect().await?;
-        let index = Index::read(&bytes.concat());
+        let mut n_failed = 0;
+        let bytes = loop {
+            match self.read_behind(sha256, xorb_bytes).await {
+                Err(Error::ObjectStore { .. }) if n_failed < TRIES => n_failed += 1,
+                bytes => break bytes?,
+            }
+        };
+        let index = Index::read(without_stamp(&bytes));
         let index = index.map_err(|error| Error::Damaged { expected: *sha256, found: error.to_string() })?;
         let index = Arc::new(index);
         self.indexes.insert(*sha256, Arc::clone(&index));
         Ok(index)
+    }
+
+    async fn read_behind(&self, sha256: &Sha256, start: u64) -> Result<Vec<u8>, Error> {
+        let reading = self.blobs.read(sha256, Some(start..u64::MAX)).await?;
+        let bytes: Vec<Bytes> = reading.stream.try_collect().await?;
+        Ok(bytes.concat())
     }
 
     /// Bytes of a stored xorb, as it travels.
@@ -78,58 +97,28 @@ impl Contents {
         }
         let index = self.index(&xorb.sha256, xorb.n_bytes).await?;
         let first = index.chunks().partition_point(|chunk| u64::from(chunk.end) <= range.start);
-        let first = u32::try_from(first).unwrap_or(u32::MAX);
-        let rest =
-            Rest { contents: self.clone(), sha256: xorb.sha256, index, next: first, range: range.clone() };
+        let last = index.chunks().partition_point(|chunk| u64::from(chunk.end) < range.end);
+        let number = |place: usize| u32::try_from(place).unwrap_or(u32::MAX);
+        let chunks = number(first)..number(last).saturating_add(1);
+        let rest = Rest { run: Run::open(self, &xorb.sha256, (index, chunks)).await?, range: range.clone() };
         let next =
             |mut rest: Rest| async move { Ok::<_, Error>(rest.next().await?.map(|bytes| (bytes, rest))) };
         let stream = futures_util::stream::try_unfold(rest, next).boxed();
         Ok(Reading { size_bytes: xorb.n_bytes, range, stream })
     }
-
-    /// Some chunks of a stored xorb, if each still has its hash.
-    pub(super) async fn checked(
-        &self,
-        sha256: &Sha256,
-        index: &Arc<Index>,
-        chunks: Range<u32>,
-    ) -> Result<Checked, Error> {
-        let (sha256, index) = (*sha256, Arc::clone(index));
-        let damaged = move |found: String| Error::Damaged { expected: sha256, found };
-        let places = index.bytes(chunks.clone()).zip(index.unpacked(chunks.clone()));
-        let (place, unpacked_place) = places.ok_or_else(|| damaged("fewer chunks".to_owned()))?;
-        let reading = self.blobs.read(&sha256, Some(place.clone())).await?;
-        let packed: Vec<Bytes> = reading.stream.try_collect().await?;
-        let (packed, unpacked) = blocking(move || {
-            let packed = packed.concat();
-            let hashes = &index.chunks()[chunks.start as usize..chunks.end as usize];
-            let unpacked = xorb::unpack(&packed, hashes.iter().map(|chunk| chunk.hash));
-            Ok((packed, unpacked.map_err(|error| damaged(error.to_string()))?))
-        })
-        .await?;
-        if unpacked.len() as u64 != unpacked_place.end - unpacked_place.start {
-            return Err(damaged("chunks of other lengths".to_owned()));
-        }
-        Ok(Checked { packed: packed.into(), place, unpacked: unpacked.into() })
-    }
 }
 
-/// Chunks that have their hashes.
-pub(super) struct Checked {
-    /// As they travel.
-    packed: Bytes,
-    /// Where that is in the xorb.
-    place: Range<u64>,
-    pub(super) unpacked: Bytes,
+/// The written index; xorbs that were stored by older programs have no stamp behind it.
+fn without_stamp(bytes: &[u8]) -> &[u8] {
+    match bytes.len() % CHUNK_BYTES {
+        STAMP_BYTES => &bytes[..bytes.len() - STAMP_BYTES],
+        _ => bytes,
+    }
 }
 
 /// A part of a xorb on its way out.
 struct Rest {
-    contents: Contents,
-    sha256: Sha256,
-    index: Arc<Index>,
-    /// The next chunk.
-    next: u32,
+    run: Run,
     /// What is still to come.
     range: Range<u64>,
 }
@@ -139,13 +128,10 @@ impl Rest {
         if self.range.is_empty() {
             return Ok(None);
         }
-        let last = self.index.chunks().partition_point(|chunk| u64::from(chunk.end) < self.range.end);
-        let end = u32::try_from(last + 1).unwrap_or(u32::MAX).min(self.next + CHUNKS);
-        let Checked { packed, place, .. } =
-            self.contents.checked(&self.sha256, &self.index, self.next..end).await?;
+        let Checked { packed, place, .. } = self.run.next().await?;
         let cut = |byte: u64| usize::try_from(byte.min(place.end) - place.start).unwrap_or(packed.len());
         let part = packed.slice(cut(self.range.start)..cut(self.range.end));
-        (self.next, self.range.start) = (end, place.end.min(self.range.end));
+        self.range.start = place.end.min(self.range.end);
         Ok(Some(part))
     }
 }
@@ -173,8 +159,9 @@ impl Incoming {
         let index = self.verifier.finish(self.hash)?;
         let sha256 = match self.spool {
             None => None,
-            Some(mut spool) => {
+            Some((mut spool, stamp)) => {
                 spool.write(&index.write()).await?;
+                spool.write(&stamp.0).await?;
                 Some(spool.keep().await?.sha256)
             }
         };
@@ -194,7 +181,7 @@ impl Incoming {
         if self.n_bytes > xorb::BYTES {
             return Err(XorbError::Length.into());
         }
-        if let Some(spool) = &mut self.spool {
+        if let Some((spool, _)) = &mut self.spool {
             spool.write(&self.pending[..n_taken]).await?;
         }
         match self.verifier.is_behind() {

@@ -10,9 +10,12 @@ use spec::digest::{Oid, Sha256};
 use spec::xet::XetHash;
 
 use super::ids::{ChunkedFileId, RepositoryId, XorbId};
-use super::xorbs::places;
-use super::{Db, Tx, query};
+use super::xorbs::{TOUCHED, places, touch_in};
+use super::{Db, Tx, query, uploads};
 use crate::Error;
+use crate::blobs::Stored;
+
+pub mod packed;
 
 /// Rows of one statement; six values each stay far below the 32,766 that SQLite binds.
 const ROWS: usize = 1000;
@@ -66,40 +69,71 @@ impl Term {
     }
 }
 
-/// Notes a file. One whose bytes are there already, cut otherwise, stays as it was cut first.
-pub async fn put(db: &Db, new: &NewChunkedFile<'_>) -> Result<(), Error> {
+/// Notes a file that the repository was sent. One whose bytes are there already, cut otherwise, stays as it was cut
+/// first. [`Error::NotFound`] if a xorb of it, or the repository, is gone.
+pub async fn put(db: &Db, new: &NewChunkedFile<'_>, repository: RepositoryId) -> Result<(), Error> {
     let mut tx = db.begin().await?;
-    let sql =
-        "INSERT INTO chunked_files (hash, sha256, git_oid, n_bytes, created_ms) VALUES ($1, $2, $3, $4, $5)
-        ON CONFLICT DO NOTHING RETURNING id";
-    let put = query("note a file", sql).bind(new.hash.to_string()).bind(new.sha256).bind(new.git_oid);
-    let row = put.bind(new.n_bytes).bind(new.now_ms).optional::<(ChunkedFileId,)>(&mut tx).await?;
-    if let Some((file,)) = row {
-        put_terms(&mut tx, file, new.terms).await?;
-    }
+    put_in(&mut tx, new).await?;
+    let NewChunkedFile { sha256, git_oid, n_bytes, now_ms, .. } = *new;
+    uploads::put_in(&mut tx, repository, &Stored { sha256, git_oid, n_bytes }, now_ms).await?;
     tx.commit().await
 }
 
-async fn put_terms(tx: &mut Tx, file: ChunkedFileId, terms: &[NewTerm]) -> Result<(), Error> {
-    let mut start = 0;
+async fn put_in(tx: &mut Tx, new: &NewChunkedFile<'_>) -> Result<(), Error> {
+    let sql = "INSERT INTO chunked_files (hash, sha256, git_oid, n_bytes, created_ms, touched_ms)
+        VALUES ($1, $2, $3, $4, $5, $5) ON CONFLICT DO NOTHING RETURNING id";
+    let put = query("note a file", sql).bind(new.hash.to_string()).bind(new.sha256).bind(new.git_oid);
+    let row = put.bind(new.n_bytes).bind(new.now_ms).optional::<(ChunkedFileId,)>(&mut *tx).await?;
+    match row {
+        Some((file,)) => {
+            let xorbs: BTreeSet<XorbId> = new.terms.iter().map(|term| term.xorb).collect();
+            touch_in(tx, &xorbs.into_iter().collect::<Vec<_>>(), new.now_ms).await?;
+            put_terms(tx, &placed(file, new.terms)).await
+        }
+        None => match touch_by_sha256(tx, &[new.sha256], new.now_ms).await?.is_empty() {
+            true => Err(Error::not_found("file", new.sha256)),
+            false => Ok(()),
+        },
+    }
+}
+
+/// Notes that these files are about to be named: whoever wanted to collect one finds it changed. Answers those that are
+/// made of chunks.
+async fn touch_by_sha256(tx: &mut Tx, files: &[Sha256], now_ms: i64) -> Result<BTreeSet<Sha256>, Error> {
+    let sql = format!(
+        "UPDATE chunked_files SET {TOUCHED} WHERE sha256 IN ({}) RETURNING sha256",
+        places(2, files.len())
+    );
+    let touch = query("touch files", sql).bind(now_ms).bind_all(files.iter().copied()).once();
+    Ok(touch.all::<Digest>(tx).await?.into_iter().map(|row| row.sha256).collect())
+}
+
+/// Of which chunks files are made: for each the file, and where in it the chunks begin.
+async fn put_terms(tx: &mut Tx, terms: &[(ChunkedFileId, u64, NewTerm)]) -> Result<(), Error> {
     for terms in terms.chunks(ROWS) {
-        let rows: Vec<String> = (0..terms.len())
-            .map(|row| [2, 3, 4, 5, 6].map(|column| format!("${}", column + 5 * row)).join(", "))
-            .map(|places| format!("($1, {places})"))
-            .collect();
+        let rows: Vec<String> = (0..terms.len()).map(|row| format!("({})", places(1 + 6 * row, 6))).collect();
         let sql = format!(
             "INSERT INTO chunked_terms (file_id, start_byte, n_bytes, xorb_id, chunk_start, chunk_end) VALUES {}",
             rows.join(", ")
         );
-        let mut insert = query("note the terms of a file", sql).bind(file).once();
-        for term in terms {
-            insert = insert.bind(start).bind(term.n_bytes).bind(term.xorb);
-            insert = insert.bind(i64::from(term.chunks.start)).bind(i64::from(term.chunks.end));
-            start += term.n_bytes;
-        }
+        let insert = query("note the terms of files", sql).once();
+        let insert = terms.iter().fold(insert, |insert, (file, start, term)| {
+            let insert = insert.bind(*file).bind(*start).bind(term.n_bytes).bind(term.xorb);
+            insert.bind(i64::from(term.chunks.start)).bind(i64::from(term.chunks.end))
+        });
         insert.run(&mut *tx).await?;
     }
     Ok(())
+}
+
+/// Where in a file its terms begin.
+fn placed(file: ChunkedFileId, terms: &[NewTerm]) -> Vec<(ChunkedFileId, u64, NewTerm)> {
+    let mut start = 0;
+    let placed = terms.iter().map(|term| {
+        start += term.n_bytes;
+        (file, start - term.n_bytes, term.clone())
+    });
+    placed.collect()
 }
 
 pub async fn by_hash(db: &Db, hash: XetHash) -> Result<Option<ChunkedFile>, Error> {
@@ -110,6 +144,20 @@ pub async fn by_hash(db: &Db, hash: XetHash) -> Result<Option<ChunkedFile>, Erro
 pub async fn by_sha256(db: &Db, sha256: Sha256) -> Result<Option<ChunkedFile>, Error> {
     let sql = "SELECT id, hash, sha256, git_oid, n_bytes FROM chunked_files WHERE sha256 = $1";
     Ok(query("find a file", sql).bind(sha256).optional::<Row>(db).await?.map(Into::into))
+}
+
+/// Those of the files that are made of chunks.
+pub async fn by_digests(db: &Db, files: &[Sha256]) -> Result<Vec<ChunkedFile>, Error> {
+    let mut found = Vec::new();
+    for files in files.chunks(ROWS) {
+        let sql = format!(
+            "SELECT id, hash, sha256, git_oid, n_bytes FROM chunked_files WHERE sha256 IN ({})",
+            places(1, files.len())
+        );
+        let rows = query("find files of chunks", sql).bind_all(files.iter().copied()).once();
+        found.extend(rows.all::<Row>(db).await?.into_iter().map(ChunkedFile::from));
+    }
+    Ok(found)
 }
 
 /// Files behind that one.
@@ -157,14 +205,16 @@ pub async fn terms(db: &Db, file: ChunkedFileId, from: u64, limit: u32) -> Resul
     Ok(rows.all::<TermRow>(db).await?.into_iter().map(Term::from).collect())
 }
 
-/// Notes in the transaction of a commit that its repository has those of the files that are made of chunks.
+/// Notes in the transaction of a commit that its repository has these files.
 pub(super) async fn place_in(
     tx: &mut Tx,
     repository: RepositoryId,
     files: &BTreeSet<Sha256>,
+    now_ms: i64,
 ) -> Result<(), Error> {
     let files: Vec<Sha256> = files.iter().copied().collect();
     for files in files.chunks(ROWS) {
+        let chunked = touch_by_sha256(tx, files, now_ms).await?;
         let sql = format!(
             "INSERT INTO chunked_places (file_id, repository_id)
              SELECT id, CAST($1 AS BIGINT) FROM chunked_files WHERE sha256 IN ({})
@@ -173,8 +223,48 @@ pub(super) async fn place_in(
         );
         let place = query("note where files are", sql).bind(repository).bind_all(files.iter().copied());
         place.once().run(&mut *tx).await?;
+        let whole: Vec<Sha256> = files.iter().copied().filter(|file| !chunked.contains(file)).collect();
+        place_whole(tx, repository, &whole).await?;
     }
     Ok(())
+}
+
+/// Of files that are kept whole a repository can only get those that it was sent, or has. [`Error::NoBlob`] for another.
+async fn place_whole(tx: &mut Tx, repository: RepositoryId, files: &[Sha256]) -> Result<(), Error> {
+    if files.is_empty() {
+        return Ok(());
+    }
+    // An upload that is about to be collected is changed by this, and so stays.
+    let sql = format!(
+        "UPDATE uploads SET created_ms = created_ms + 1 WHERE repository_id = $1 AND sha256 IN ({}) RETURNING sha256",
+        places(2, files.len())
+    );
+    let sent = query("hold uploads", sql).bind(repository).bind_all(files.iter().copied()).once();
+    let sent = sent.all::<Digest>(&mut *tx).await?;
+    let sql = format!(
+        "SELECT sha256 FROM whole_places WHERE repository_id = $1 AND sha256 IN ({})",
+        places(2, files.len())
+    );
+    let had = query("find files", sql).bind(repository).bind_all(files.iter().copied()).once();
+    let had = had.all::<Digest>(&mut *tx).await?;
+    let known: BTreeSet<Sha256> = sent.iter().chain(&had).map(|row| row.sha256).collect();
+    if let Some(missing) = files.iter().find(|file| !known.contains(file)) {
+        return Err(Error::NoBlob(*missing));
+    }
+    let rows: Vec<String> = (2..files.len() + 2).map(|n| format!("(${n}, $1)")).collect();
+    let sql = format!(
+        "INSERT INTO whole_places (sha256, repository_id) VALUES {}
+         ON CONFLICT (sha256, repository_id) DO NOTHING",
+        rows.join(", ")
+    );
+    let place = query("note where files are", sql).bind(repository).bind_all(files.iter().copied());
+    place.once().run(tx).await.map(|_| ())
+}
+
+#[derive(sqlx::FromRow)]
+struct Digest {
+    #[sqlx(try_from = "String")]
+    sha256: Sha256,
 }
 
 #[derive(sqlx::FromRow)]

@@ -22,6 +22,7 @@ const STEPS: &[(&str, &str)] = &[
     ("apps", include_str!("../../migrations/0010_apps.sql")),
     ("attestations", include_str!("../../migrations/0011_attestations.sql")),
     ("chunks", include_str!("../../migrations/0012_chunks.sql")),
+    ("unused", include_str!("../../migrations/0013_unused.sql")),
 ];
 
 /// Any number, as long as no other program takes PostgreSQL's advisory lock of that number in our database.

@@ -183,6 +183,7 @@ pub async fn delete(db: &Db, id: RepositoryId) -> Result<(), Error> {
         "DELETE FROM apps WHERE repository_id = $1",
         "DELETE FROM uploads WHERE repository_id = $1",
         "DELETE FROM chunked_places WHERE repository_id = $1",
+        "DELETE FROM whole_places WHERE repository_id = $1",
         "DELETE FROM former_names WHERE repository_id = $1",
         "DELETE FROM likes WHERE repository_id = $1",
         "DELETE FROM access_requests WHERE repository_id = $1",

@@ -1,9 +1,18 @@
 //! An S3 store of our own: `s3s-fs` over a temporary folder, served on a free port.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::Bytes;
+use futures_util::stream;
+use http_body_util::{BodyExt, StreamBody};
+use hyper::body::{Frame, Incoming};
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use s3s::auth::SimpleAuth;
-use s3s::service::S3ServiceBuilder;
+use s3s::service::{S3Service, S3ServiceBuilder};
+use s3s::{Body, HttpError};
 use store::S3;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -16,8 +25,20 @@ pub(crate) struct Server {
     pub(crate) folder: TempDir,
 }
 
+/// What goes wrong with the answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Faults {
+    None,
+    /// Of each ten requests three fail: with 500, with 503, and by breaking off in the middle of the answer.
+    Some,
+}
+
 /// Serves until the test's runtime ends.
 pub(crate) async fn serve() -> Server {
+    serve_with(Faults::None).await
+}
+
+pub(crate) async fn serve_with(faults: Faults) -> Server {
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join(BUCKET)).unwrap();
     let mut builder = S3ServiceBuilder::new(s3s_fs::FileSystem::new(folder.path()).unwrap());
@@ -25,9 +46,17 @@ pub(crate) async fn serve() -> Server {
     let service = builder.build();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let n_requests = Arc::new(AtomicU64::new(1));
     tokio::spawn(async move {
         while let Ok((socket, _)) = listener.accept().await {
-            let service = service.clone();
+            let (service, n_requests) = (service.clone(), Arc::clone(&n_requests));
+            let service = service_fn(move |request| {
+                let n = match faults {
+                    Faults::None => 0,
+                    Faults::Some => n_requests.fetch_add(1, Ordering::Relaxed),
+                };
+                answer(service.clone(), request, n)
+            });
             tokio::spawn(async move {
                 let http = Builder::new(TokioExecutor::new());
                 let _ = http.serve_connection(TokioIo::new(socket), service).await;
@@ -43,4 +72,29 @@ pub(crate) async fn serve() -> Server {
         secret_access_key: Some("secret".to_owned()),
     };
     Server { settings, folder }
+}
+
+/// The answer of the store, or what becomes of the `n`th of them where some fail.
+async fn answer(
+    service: S3Service,
+    request: http::Request<Incoming>,
+    n: u64,
+) -> Result<http::Response<Body>, HttpError> {
+    let refuse = |status| Ok(http::Response::builder().status(status).body(Body::empty()).unwrap());
+    match n % 10 {
+        3 => return refuse(500),
+        6 => return refuse(503),
+        _ => {}
+    }
+    let is_read = request.method() == http::Method::GET;
+    let response = Service::call(&service, request).await?;
+    if n % 10 != 9 || !is_read {
+        return Ok(response);
+    }
+    let (head, body) = response.into_parts();
+    let bytes = body.collect().await.unwrap().to_bytes();
+    let half = bytes.slice(..bytes.len() / 2);
+    let broken = [Ok(Frame::data(half)), Err(std::io::Error::other("broken off"))];
+    let body = StreamBody::new(stream::iter::<[Result<Frame<Bytes>, std::io::Error>; 2]>(broken));
+    Ok(http::Response::from_parts(head, Body::http_body(body)))
 }

@@ -7,13 +7,15 @@ use spec::digest::Sha256;
 use spec::git;
 use spec::xet::XetHash;
 use spec::xet::xorb::XorbError;
-use store::contents::{Keep, Received};
+use store::contents::{Keep, Received, Stamp};
 use store::db::chunked_files::{self, NewChunkedFile, NewTerm};
 use store::db::repositories;
-use store::db::xorbs::{self, NewXorb, Xorb};
+use store::db::xorbs::{self, NewXorb, Used, Xorb};
 use store::{Db, Error, Store};
 
 use crate::world::{Bytes, NOW_MS, account, commit, put, repository};
+
+const STAMP: Stamp = Stamp([7; 16]);
 
 mod rows {
     use super::*;
@@ -35,7 +37,7 @@ mod contents {
     );
 }
 
-fn new_xorb(name: &[u8]) -> NewXorb {
+pub(crate) fn new_xorb(name: &[u8]) -> NewXorb {
     NewXorb {
         hash: XetHash::of_chunk(name),
         sha256: Sha256::of(name),
@@ -58,8 +60,8 @@ async fn a_xorb_is_one_row_however_often_it_is_sent(db: Db) {
     let ids = [xorb.id, second.id];
     assert_eq!(xorbs::sent_by(&db, alice.id, &ids).await.unwrap(), [xorb.id].into());
     assert_eq!(xorbs::sent_by(&db, bob.id, &ids).await.unwrap(), ids.into());
-    assert!(xorbs::put_sender(&db, second.id, alice.id).await.unwrap());
-    assert!(!xorbs::put_sender(&db, second.id, alice.id).await.unwrap());
+    assert!(xorbs::put_sender(&db, second.id, alice.id, NOW_MS).await.unwrap());
+    assert!(!xorbs::put_sender(&db, second.id, alice.id, NOW_MS).await.unwrap());
     assert_eq!(xorbs::sent_by(&db, alice.id, &ids).await.unwrap(), ids.into());
     let unknown = XetHash::of_chunk(b"c");
     let found = xorbs::by_hashes(&db, &[unknown, second.hash, xorb.hash]).await.unwrap();
@@ -72,7 +74,7 @@ async fn a_xorb_is_one_row_however_often_it_is_sent(db: Db) {
 }
 
 /// A file of two terms of one xorb and one of another.
-async fn file(db: &Db, text: &str) -> (Vec<Xorb>, NewChunkedFile<'static>, Vec<NewTerm>) {
+pub(crate) async fn file(db: &Db, text: &str) -> (Vec<Xorb>, NewChunkedFile<'static>, Vec<NewTerm>) {
     let alice = match store::db::accounts::by_name(db, "alice").await.unwrap() {
         Some(alice) => alice,
         None => account(db, "alice").await,
@@ -96,13 +98,15 @@ async fn file(db: &Db, text: &str) -> (Vec<Xorb>, NewChunkedFile<'static>, Vec<N
 
 async fn a_file_has_its_terms_from_any_byte_on(db: Db) {
     let (sent, new, terms) = file(&db, "x").await;
+    let alice = store::db::accounts::by_name(&db, "alice").await.unwrap().unwrap();
+    let iris = repository(&db, &alice, "iris").await.id;
     for _ in 0..2 {
-        chunked_files::put(&db, &NewChunkedFile { terms: &terms, ..new.clone() }).await.unwrap();
+        chunked_files::put(&db, &NewChunkedFile { terms: &terms, ..new.clone() }, iris).await.unwrap();
     }
     // The same bytes cut otherwise stay as they were cut first.
     let otherwise =
         NewChunkedFile { hash: XetHash::of_chunk(b"otherwise"), terms: &terms[..1], ..new.clone() };
-    chunked_files::put(&db, &otherwise).await.unwrap();
+    chunked_files::put(&db, &otherwise, iris).await.unwrap();
     let found = chunked_files::by_sha256(&db, new.sha256).await.unwrap().unwrap();
     assert_eq!((found.hash, found.git_oid, found.n_bytes), (new.hash, new.git_oid, 550));
     assert_eq!(chunked_files::by_hash(&db, otherwise.hash).await.unwrap(), None);
@@ -119,19 +123,21 @@ async fn a_file_has_its_terms_from_any_byte_on(db: Db) {
 
 async fn a_repository_has_a_file_once_it_is_committed(db: Db) {
     let (sent, new, terms) = file(&db, "weights").await;
-    chunked_files::put(&db, &NewChunkedFile { terms: &terms, ..new.clone() }).await.unwrap();
     let alice = store::db::accounts::by_name(&db, "alice").await.unwrap().unwrap();
     let (iris, lily) = (repository(&db, &alice, "iris").await, repository(&db, &alice, "lily").await);
+    let whole = NewChunkedFile { terms: &terms, ..new.clone() };
+    chunked_files::put(&db, &whole, iris.id).await.unwrap();
     let is_in = async |id| !chunked_files::in_repository(&db, id, &[new.sha256]).await.unwrap().is_empty();
     commit(&db, &iris, "small", &[put("a.txt", "another")]).await.unwrap();
     assert!(!is_in(iris.id).await);
     commit(&db, &iris, "large", &[put("w.bin", "weights")]).await.unwrap();
     assert!(is_in(iris.id).await && !is_in(lily.id).await);
-    assert_eq!(xorbs::places_of(&db, sent[0].id, 9).await.unwrap(), [iris.id]);
+    let used = |chunks| Used { repository: iris.id, chunks };
+    assert_eq!(xorbs::uses_of(&db, sent[0].id, 9).await.unwrap(), [used(0..4), used(2..4)]);
     assert_eq!(xorbs::beside(&db, sent[1].id, iris.id, 9).await.unwrap(), sent);
     assert!(xorbs::beside(&db, sent[1].id, lily.id, 9).await.unwrap().is_empty());
     repositories::delete(&db, iris.id).await.unwrap();
-    assert!(xorbs::places_of(&db, sent[0].id, 9).await.unwrap().is_empty());
+    assert!(xorbs::uses_of(&db, sent[0].id, 9).await.unwrap().is_empty());
     assert!(chunked_files::by_sha256(&db, new.sha256).await.unwrap().is_some());
 }
 
@@ -165,7 +171,7 @@ async fn with_file(world: &Bytes) -> (Store, Vec<u8>, Sha256) {
     let store = Store::open(&world.settings).await.unwrap();
     let chunks = chunks(100);
     let (hash, packed) = (XetHash::of_xorb(&nodes(&chunks)), pack(&chunks));
-    let received = send(&store, hash, &packed, Keep::Store).await.unwrap();
+    let received = send(&store, hash, &packed, Keep::Store(STAMP)).await.unwrap();
     assert_eq!(received.n_bytes, packed.len() as u64);
     assert_eq!(send(&store, hash, &packed, Keep::Verify).await.unwrap().sha256, None);
     let alice = account(&store.db, "alice").await;
@@ -187,7 +193,8 @@ async fn with_file(world: &Bytes) -> (Store, Vec<u8>, Sha256) {
         terms: &terms,
         now_ms: NOW_MS,
     };
-    chunked_files::put(&store.db, &file).await.unwrap();
+    let iris = repository(&store.db, &alice, "iris").await;
+    chunked_files::put(&store.db, &file, iris.id).await.unwrap();
     (store, content, sha256)
 }
 
@@ -235,15 +242,15 @@ async fn what_is_no_xorb_is_not_stored(world: Bytes) {
     let (hash, packed) = (XetHash::of_xorb(&nodes(&chunks)), pack(&chunks));
     let mut broken = packed.clone();
     broken[700_000] ^= 1;
-    let wrong = send(&store, hash, &broken, Keep::Store).await.unwrap_err();
+    let wrong = send(&store, hash, &broken, Keep::Store(STAMP)).await.unwrap_err();
     assert!(matches!(wrong, Error::Xorb(XorbError::WrongHash { .. })), "{wrong:?}");
-    let cut = send(&store, hash, &packed[..packed.len() - 1], Keep::Store).await.unwrap_err();
+    let cut = send(&store, hash, &packed[..packed.len() - 1], Keep::Store(STAMP)).await.unwrap_err();
     assert!(matches!(cut, Error::Xorb(XorbError::Cut)), "{cut:?}");
-    let garbage = send(&store, hash, &[9; 1000], Keep::Store).await.unwrap_err();
+    let garbage = send(&store, hash, &[9; 1000], Keep::Store(STAMP)).await.unwrap_err();
     assert!(matches!(garbage, Error::Xorb(XorbError::Chunk { .. })), "{garbage:?}");
     assert!(store.blobs.list(None, 9).await.unwrap().items.is_empty());
     let with_footer = [&packed[..], b"XETBLOB", &[7; 3_000_000]].concat();
-    let received = send(&store, hash, &with_footer, Keep::Store).await.unwrap();
+    let received = send(&store, hash, &with_footer, Keep::Store(STAMP)).await.unwrap();
     assert_eq!(received.n_bytes, packed.len() as u64);
 }
 

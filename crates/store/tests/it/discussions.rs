@@ -6,7 +6,7 @@ use store::db::repositories;
 use store::db::revisions::{self, NewRevision};
 use store::{Db, Error};
 
-use crate::world::{NOW_MS, account, commit, new_revision, put, repository};
+use crate::world::{NOW_MS, account, commit, new_revision, put, repository, sent};
 
 on_both_databases!(
     numbers_count_up_in_each_repository,
@@ -43,6 +43,7 @@ async fn a_pull_request_comes_with_its_commit_or_not_at_all(db: Db) {
     let new =
         NewDiscussion { repository: iris.id, title: "t", status: Status::Open, base: Some(base.id), opening };
     let open = async |changes: &[revisions::Change]| {
+        sent(&db, &iris, changes).await;
         let first = NewRevision { changes, ..new_revision(&iris, &main) };
         discussions::create_with_commit(&db, &new, &first, |made| made.revision.oid.to_string()).await
     };
@@ -78,6 +79,7 @@ async fn what_is_merged_stays_so(db: Db) {
     let pull = discussions::create(&db, &new).await.unwrap();
     let main = "main".parse().unwrap();
     let changes = [put("a", "2")];
+    sent(&db, &iris, &changes).await;
     let merge =
         NewRevision { changes: &changes, expected_parent: Some(base.oid), ..new_revision(&iris, &main) };
     let merged = discussions::merge(&db, pull.id, &merge, &said(alice.id)).await.unwrap();
@@ -85,6 +87,7 @@ async fn what_is_merged_stays_so(db: Db) {
     assert_eq!((found.status, found.merge_oid), (Status::Merged, Some(merged.revision.oid.to_string())));
     // Neither again nor back; and a second merge leaves no commit.
     let again = [put("a", "3")];
+    sent(&db, &iris, &again).await;
     let merge = NewRevision { changes: &again, expected_parent: None, ..merge };
     assert!(matches!(
         discussions::merge(&db, pull.id, &merge, &said(alice.id)).await,

@@ -72,6 +72,8 @@ mod lists;
 #[cfg(test)]
 mod opening;
 #[cfg(test)]
+mod packing;
+#[cfg(test)]
 mod people;
 #[cfg(test)]
 mod postgres;
@@ -81,6 +83,8 @@ mod repositories;
 mod revisions;
 #[cfg(test)]
 mod rights;
+#[cfg(test)]
+mod storage;
 #[cfg(test)]
 mod traffic;
 #[cfg(test)]

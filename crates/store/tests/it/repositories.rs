@@ -1,6 +1,11 @@
 //! Repositories and endpoints.
 
+use spec::digest::Sha256;
+use spec::git;
 use spec::name::RepositoryKind;
+use spec::xet::XetHash;
+use store::contents::Receipt;
+use store::db::chunked_files::packed::{self, NewFile, NewFiles};
 use store::db::endpoints::{self, NewEndpoint, NewState};
 use store::db::facts::{self, Facts};
 use store::db::repositories::{self, NewRepository, Summary, Viewer};
@@ -49,7 +54,17 @@ async fn a_repository_comes_with_its_first_commit_or_not_at_all(db: Db) {
     let error = repositories::create_with_first_revision(&db, &new, &first).await.unwrap_err();
     assert!(matches!(error, Error::PathConflict { .. }));
     assert_eq!(repositories::by_name(&db, kind, &name).await.unwrap(), None);
-    let good = [put("a", "1")];
+    let good = [put("a", "")];
+    let empty = NewFile {
+        hash: XetHash::of_file(&[]),
+        sha256: Sha256::of(b""),
+        git_oid: git::blob(b""),
+        n_bytes: 0,
+        pieces: Vec::new(),
+        first: None,
+    };
+    let receipt = Receipt { repository: None, now_ms: NOW_MS };
+    packed::put(&db, &NewFiles { xorbs: Vec::new(), files: vec![empty] }, receipt).await.unwrap();
     let first = NewRevision { changes: &good, ..first };
     let (iris, committed) = repositories::create_with_first_revision(&db, &new, &first).await.unwrap();
     let head = revisions::resolve(&db, iris.id, "main").await.unwrap();

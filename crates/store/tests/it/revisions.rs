@@ -7,7 +7,7 @@ use store::db::revisions::{self, Change, IfUnchanged, NewRevision, Squash};
 use store::db::{entries, ids::RevisionId};
 use store::{Db, Error};
 
-use crate::world::{NOW_MS, account, commit, delete, new_revision, put, repository};
+use crate::world::{NOW_MS, account, commit, delete, new_revision, put, repository, sent};
 
 on_both_databases!(
     a_commit_has_the_id_git_gives_it,
@@ -34,6 +34,7 @@ async fn a_commit_has_the_id_git_gives_it(db: Db) {
     let branch = "main".parse().unwrap();
     let changes = [put("README.md", "hello\n"), put("src/a.txt", "a\n")];
     let new = NewRevision { changes: &changes, title: "t", description: "d", ..new_revision(&iris, &branch) };
+    sent(&db, &iris, &changes).await;
     let committed = revisions::commit(&db, &new).await.unwrap();
     let (readme, a) = (git::blob(b"hello\n"), git::blob(b"a\n"));
     let tree = git::tree([("README.md", readme), ("src/a.txt", a)]);
@@ -70,6 +71,7 @@ async fn of_many_writers_that_saw_the_same_commit_one_wins(db: Db) {
         tokio::spawn(async move {
             let branch = "main".parse().unwrap();
             let changes = [put(&format!("by-{n}"), "x")];
+            sent(&db, &iris, &changes).await;
             let new = NewRevision {
                 expected_parent: Some(seen),
                 changes: &changes,
@@ -160,6 +162,7 @@ async fn the_same_commit_on_another_branch_is_the_same_revision(db: Db) {
     let iris = repository(&db, &alice, "iris").await;
     let (main, other) = ("main".parse().unwrap(), "other".parse().unwrap());
     let changes = [put("a", "1")];
+    sent(&db, &iris, &changes).await;
     let new = NewRevision { changes: &changes, ..new_revision(&iris, &main) };
     let first = revisions::commit(&db, &new).await.unwrap();
     let second = revisions::commit(&db, &NewRevision { branch: &other, ..new }).await.unwrap();

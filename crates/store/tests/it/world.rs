@@ -8,10 +8,12 @@ use spec::digest::Sha256;
 use spec::git;
 use spec::name::{AccountName, RepositoryKind, RepositoryName};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use store::blobs::Stored;
 use store::db::accounts::{self, Account, AccountKind, NewAccount};
 use store::db::refs::RefKind;
 use store::db::repositories::{self, NewRepository, Repository};
 use store::db::revisions::{self, Change, Committed, IfUnchanged, NewRevision};
+use store::db::uploads;
 use store::{Blobs, Database, Db, Error, Settings, Storage};
 
 use crate::{bucket, postgres};
@@ -139,8 +141,18 @@ pub(crate) async fn commit(
     title: &str,
     changes: &[Change],
 ) -> Result<Committed, Error> {
+    sent(db, to, changes).await;
     let branch = "main".parse().unwrap();
     revisions::commit(db, &NewRevision { title, changes, ..new_revision(to, &branch) }).await
+}
+
+/// Notes that the repository was sent what these changes name.
+pub(crate) async fn sent(db: &Db, to: &Repository, changes: &[Change]) {
+    for change in changes {
+        if let Change::Put { sha256, git_oid, n_bytes, .. } = *change {
+            uploads::put(db, to.id, &Stored { sha256, git_oid, n_bytes }, NOW_MS).await.unwrap();
+        }
+    }
 }
 
 pub(crate) fn new_revision<'a>(to: &Repository, branch: &'a spec::name::RefName) -> NewRevision<'a> {

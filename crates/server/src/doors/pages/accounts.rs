@@ -16,7 +16,8 @@ use crate::app::App;
 use crate::error::Error;
 use crate::oidc;
 use crate::ops::access;
-use crate::ops::{accounts, identities};
+use crate::ops::{accounts, identities, quotas};
+use crate::text;
 
 /// What the address says.
 #[derive(Debug, Default, Deserialize)]
@@ -111,8 +112,11 @@ async fn blank(app: &App, visitor: &Visitor) -> Result<AccountPage, Error> {
         true => Some((label, identities::is_connected(app, &visitor.actor).await?)),
         false => None,
     };
+    let usage = quotas::usage(app, access::signed_in(&visitor.actor)?.id).await?;
     Ok(AccountPage {
         frame,
+        used: text::bytes(usage.used_bytes),
+        quota: usage.quota_bytes.map(text::bytes),
         name: me.name,
         full_name: me.full_name,
         email: me.email,

@@ -115,7 +115,7 @@ async fn prepare(app: &App, row: &Row) -> Result<Option<Order>, Error> {
             files.push((entry.path.parse()?, sha256));
         }
     }
-    let checkout = app.store.blobs.check_out(&files).await.during("put an app's files in place")?;
+    let checkout = app.store.contents.check_out(&files).await.during("put an app's files in place")?;
     let settings = &app.settings;
     Ok(Some(Order {
         sdk: facts.sdk,

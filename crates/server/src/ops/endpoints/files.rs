@@ -38,8 +38,8 @@ pub(super) async fn check_out_handler(
             return Err(Error::Internal("put a handler beside files"));
         }
         let source = standard::source(standard, &handler.schema);
-        let stored = app.store.blobs.put(source.as_bytes()).await.during("store a handler")?;
-        found.push((file.clone(), stored.sha256));
+        let sha256 = app.store.contents.cache(source.as_bytes()).await.during("store a handler")?;
+        found.push((file.clone(), sha256));
     }
     let own = found.iter().find(|(path, _)| *path == file).map(|(_, sha256)| *sha256);
     let checkout = app.store.contents.check_out(&found).await.during("put a model's files in place")?;

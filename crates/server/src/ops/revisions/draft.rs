@@ -5,11 +5,12 @@
 
 use std::collections::BTreeMap;
 
-use futures_util::future::try_join_all;
 use spec::digest::{Oid, Sha256};
 use spec::limits;
 use spec::name::{FilePath, RefName};
-use store::blobs::Spool;
+use store::blobs::{Spool, Stored};
+use store::clock;
+use store::contents::{Packing, Receipt, Stamp};
 use store::db::discussions::Discussion;
 use store::db::ids::AccountId;
 use store::db::repositories::Repository;
@@ -21,10 +22,7 @@ use crate::error::{During, Error};
 use crate::ops::access::Known;
 use crate::ops::entries;
 use crate::ops::repositories::MAIN;
-
-/// Files that wait to be stored together. Each may hold half a megabyte of memory and a file descriptor; to
-/// store several at once hides how long the disk takes to make each durable.
-const WAITING_FILES: usize = 32;
+use crate::secrets;
 
 /// What a commit says besides its files.
 #[derive(Debug, Clone, Default)]
@@ -88,7 +86,9 @@ pub struct Draft {
     pub(super) author_id: AccountId,
     pub(super) message: Message,
     pub(super) changes: Vec<Change>,
-    waiting: Vec<(FilePath, Spool)>,
+    /// Files that arrived, with their places among the changes, and their bytes.
+    arrived: Vec<(usize, FilePath)>,
+    packing: Option<Packing>,
     known: Option<InBranch>,
 }
 
@@ -101,7 +101,8 @@ impl Draft {
             author_id: author.id,
             message: Message::default(),
             changes: Vec::new(),
-            waiting: Vec::new(),
+            arrived: Vec::new(),
+            packing: None,
             known: None,
         }
     }
@@ -122,10 +123,15 @@ impl Draft {
     }
 
     /// These bytes become the file.
-    pub async fn put(&mut self, path: FilePath, bytes: Spool) -> Result<(), Error> {
+    pub async fn put(&mut self, app: &App, path: FilePath, bytes: Spool) -> Result<(), Error> {
         self.check_room()?;
-        self.waiting.push((path, bytes));
-        if self.waiting.len() < WAITING_FILES { Ok(()) } else { self.store_waiting().await }
+        let packing = match &mut self.packing {
+            Some(packing) => packing,
+            None => self.packing.insert(app.store.contents.packing(Stamp(secrets::stamp()?))),
+        };
+        packing.add(bytes).await.map_err(refusal)?;
+        self.arrived.push((self.changes.len(), path));
+        Ok(())
     }
 
     /// A file gets bytes that were sent ahead, or that the branch has already. [`Error::BadRequest`] where there are
@@ -138,8 +144,7 @@ impl Draft {
         (sha256, wanted_bytes): (Sha256, Option<u64>),
     ) -> Result<(), Error> {
         self.check_room()?;
-        self.store_waiting().await?;
-        let found = match uploads::find(&app.store.db, self.repository.id, sha256).await {
+        let found = match uploads::hold(&app.store.db, self.repository.id, sha256, clock::now_ms()).await {
             Ok(Some(sent)) => Some((sent.git_oid, sent.n_bytes)),
             Ok(None) => self.find_known(app, sha256).await?,
             Err(error) => return Err(error).during("find an upload"),
@@ -156,41 +161,52 @@ impl Draft {
 
     pub async fn delete(&mut self, path: FilePath) -> Result<(), Error> {
         self.check_room()?;
-        self.store_waiting().await?;
         self.changes.push(Change::Delete { path });
         Ok(())
     }
 
     pub async fn delete_folder(&mut self, path: FilePath) -> Result<(), Error> {
         self.check_room()?;
-        self.store_waiting().await?;
         self.changes.push(Change::DeleteFolder { path });
         Ok(())
     }
 
     /// Makes all bytes durable.
     pub(super) async fn finish(mut self, _app: &App) -> Result<Self, Error> {
-        self.store_waiting().await?;
+        let Some(packing) = self.packing.take() else { return Ok(self) };
+        let receipt = Receipt { repository: None, now_ms: clock::now_ms() };
+        let mut stored = packing.finish(receipt).await.map_err(refusal)?.into_iter();
+        let mut arrived = std::mem::take(&mut self.arrived).into_iter().peekable();
+        let mut others = std::mem::take(&mut self.changes).into_iter();
+        // Each file stands before the change that came after it.
+        for place in 0.. {
+            while let Some((_, path)) = arrived.next_if(|(before, _)| *before == place) {
+                let Stored { sha256, git_oid, n_bytes } =
+                    stored.next().ok_or(Error::Internal("store files"))?;
+                self.changes.push(Change::Put { path, sha256, git_oid, n_bytes });
+            }
+            match others.next() {
+                Some(change) => self.changes.push(change),
+                None => break,
+            }
+        }
         Ok(self)
     }
 
+    /// The bytes of the files that it puts somewhere, each once.
+    pub(super) fn files(&self) -> BTreeMap<Sha256, u64> {
+        let files = self.changes.iter().filter_map(|change| match change {
+            Change::Put { sha256, n_bytes, .. } => Some((*sha256, *n_bytes)),
+            _ => None,
+        });
+        files.collect()
+    }
+
     fn check_room(&self) -> Result<(), Error> {
-        if self.changes.len() + self.waiting.len() < limits::COMMIT_FILES {
+        if self.changes.len() + self.arrived.len() < limits::COMMIT_FILES {
             return Ok(());
         }
         Err(Error::TooLarge { limit: format!("{} files in one commit", limits::COMMIT_FILES) })
-    }
-
-    async fn store_waiting(&mut self) -> Result<(), Error> {
-        let (paths, spools): (Vec<_>, Vec<_>) = self.waiting.drain(..).unzip();
-        let stored = try_join_all(spools.into_iter().map(Spool::finish)).await.during("store the files")?;
-        self.changes.extend(paths.into_iter().zip(stored).map(|(path, stored)| Change::Put {
-            path,
-            sha256: stored.sha256,
-            git_oid: stored.git_oid,
-            n_bytes: stored.n_bytes,
-        }));
-        Ok(())
     }
 
     async fn find_known(&mut self, app: &App, sha256: Sha256) -> Result<Option<(Oid, u64)>, Error> {
@@ -212,5 +228,13 @@ impl Draft {
             entry.sha256.map(|sha256| (sha256, (entry.git_oid, n_bytes)))
         });
         Ok(files.collect())
+    }
+}
+
+/// What is wrong with the storage, told apart from what is wrong with a file.
+fn refusal(error: store::Error) -> Error {
+    match error {
+        store::Error::StorageFull { .. } => Error::StorageFull,
+        source => Error::Store { operation: "store the files", source },
     }
 }

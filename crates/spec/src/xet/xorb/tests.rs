@@ -15,16 +15,12 @@ fn lz4(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-fn grouped(bytes: &[u8]) -> Vec<u8> {
-    (0..4).flat_map(|place| bytes.iter().copied().skip(place).step_by(4)).collect()
-}
-
 /// A chunk in each of the three forms.
 fn packed(scheme: u8, bytes: &[u8]) -> Vec<u8> {
     let body = match scheme {
         0 => bytes.to_vec(),
         1 => lz4(bytes),
-        _ => lz4(&grouped(bytes)),
+        _ => lz4(&group(bytes)),
     };
     [header(scheme, body.len(), bytes.len()), body].concat()
 }
@@ -103,4 +99,36 @@ fn an_index_that_does_not_rise_is_refused() {
     assert_eq!(Index::read(&[]), Err(XorbError::Index));
     assert_eq!(Index::read(&[0; 39]), Err(XorbError::Index));
     assert_eq!(Index::read(&[0; 80]), Err(XorbError::Index));
+}
+
+/// Numbers of two bytes whose upper bytes are much alike, as weights are.
+fn weights(n: usize) -> Vec<u8> {
+    let mut state = 1_u32;
+    let mut next = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 16).to_le_bytes()[0]
+    };
+    (0..n).map(|i| if i % 2 == 0 { next() } else { 60 + next() / 64 }).collect()
+}
+
+#[test]
+fn what_is_written_is_what_is_read() {
+    let noise: Vec<u8> = XetHash::of_chunk(b"noise").as_bytes().to_vec();
+    let chunks = [text(100_000), noise, weights(65_536), text(1), weights(CHUNK_BYTES), text(4093)];
+    let mut writer = Writer::default();
+    for chunk in &chunks {
+        writer.push(XetHash::of_chunk(chunk), chunk);
+    }
+    assert_eq!(writer.n_chunks(), chunks.len());
+    assert_eq!(writer.n_unpacked(), chunks.concat().len() as u64);
+    let (hash, bytes, index) = writer.finish().unwrap();
+    let mut verifier = Verifier::default();
+    assert_eq!(verifier.take(&bytes).unwrap(), bytes.len());
+    assert_eq!(verifier.finish(hash).unwrap(), index);
+    let hashes = chunks.iter().map(|chunk| XetHash::of_chunk(chunk));
+    assert_eq!(unpack(&bytes, hashes).unwrap(), chunks.concat());
+    assert!(index.bytes(0..1).unwrap().end < 2000, "text is packed");
+    assert_eq!(index.bytes(1..2).unwrap().count(), 32 + HEADER_BYTES, "noise is not");
+    assert!(index.bytes(2..3).unwrap().count() < 60_000, "weights are packed by places");
+    assert!(Writer::default().finish().is_none());
 }

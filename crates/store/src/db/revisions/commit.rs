@@ -54,7 +54,7 @@ pub(in crate::db) async fn commit_in(tx: &mut Tx, new: &NewRevision<'_>) -> Resu
     }
     insert_entries(tx, &revision, &differing.rows(&files, &trees)).await?;
     let put = differing.files.iter().map(|path| files[path].sha256).collect();
-    chunked_files::place_in(tx, new.repository_id, &put).await?;
+    chunked_files::place_in(tx, new.repository_id, &put, new.now_ms).await?;
     move_branch(tx, new, revision.id).await?;
     Ok(Committed { revision, is_new: true })
 }

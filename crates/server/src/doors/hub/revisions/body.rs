@@ -30,7 +30,7 @@ where
                 description: header.description.unwrap_or_default(),
                 parent: header.parent_commit,
             })?,
-            (Line::File(file), Some(content)) => draft.put(file.path, content).await?,
+            (Line::File(file), Some(content)) => draft.put(app, file.path, content).await?,
             // Such a line was refused already.
             (Line::File(_), None) => {}
             (Line::LfsFile(file), _) => draft.copy(app, file.path, (file.oid, file.size)).await?,

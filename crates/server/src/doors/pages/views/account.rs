@@ -38,6 +38,9 @@ pub struct AccountPage {
     pub full_name: String,
     pub email: String,
     pub email_is_verified: bool,
+    /// What the account's repositories hold, and may hold.
+    pub used: String,
+    pub quota: Option<String>,
     /// What the provider of sign-ins is called, and whether it is connected.
     pub service: Option<(String, bool)>,
     pub is_done: bool,
