@@ -10,11 +10,13 @@ use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 
-use client::progress::{Progress, Silent};
+use client::progress::Progress;
 use serde::Serialize;
 
 use crate::error;
 use crate::table::Table;
+use progress::Shown;
+pub use progress::Transfer;
 
 /// Whoever read our output has closed it.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +36,22 @@ pub fn err() -> Box<dyn Write + Send> {
 /// Nowhere, for what another program says where only its numbers are wanted.
 pub fn nowhere() -> Box<dyn Write + Send> {
     Box::new(io::sink())
+}
+
+/// For whom something is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// People.
+    Text,
+    /// Programs.
+    Json,
+}
+
+impl Form {
+    /// What `--json` asks for.
+    pub fn of(is_json: bool) -> Self {
+        if is_json { Self::Json } else { Self::Text }
+    }
 }
 
 /// Prints. One is made in `main` and lent to every command.
@@ -99,10 +117,18 @@ impl Printer {
 
     /// Shows how far a transfer is, where somebody watches and it takes long.
     pub fn progress(&self, verb: &'static str) -> Arc<dyn Progress> {
-        match self.is_watched && !self.quiet {
-            true => Arc::new(progress::Bar::new(verb)),
-            false => Arc::new(Silent),
-        }
+        self.transfer(verb, Form::Text)
+    }
+
+    /// The same, in either form, and the sums when it is done.
+    pub fn transfer(&self, verb: &'static str, form: Form) -> Arc<Transfer> {
+        let shown = match form {
+            _ if self.quiet => Shown::Nothing,
+            Form::Json => Shown::Lines,
+            Form::Text if self.is_watched => Shown::bar(),
+            Form::Text => Shown::Nothing,
+        };
+        Arc::new(Transfer::new(verb, shown))
     }
 
     /// The standard error may be closed too, and then there is nobody left to tell.

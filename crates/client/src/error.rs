@@ -22,6 +22,10 @@ pub enum Error {
     Answer { operation: String, source: serde_json::Error },
     #[error("could not {operation}: the server's answer lacks `{missing}`")]
     Incomplete { operation: String, missing: &'static str },
+    #[error("could not {operation}: what came does not hold together")]
+    Chunks { operation: &'static str, source: Box<dyn std::error::Error + Send + Sync> },
+    #[error("could not {operation}: the work was broken off")]
+    Interrupted { operation: &'static str },
     #[error("could not {operation}: the file names a path that is not safe to write")]
     UnsafePath { operation: String, source: NameError },
     #[error("could not {operation} `{}`", path.display())]
@@ -90,6 +94,14 @@ impl fmt::Display for Refusal {
 }
 
 impl Error {
+    /// A refusal that came otherwise than as a status.
+    pub(crate) fn refused(operation: String, status: u16, detail: String) -> Self {
+        Self::Refused {
+            operation,
+            refusal: Refusal { status, code: String::new(), detail, hint: String::new() },
+        }
+    }
+
     /// The HTTP status of a refusal.
     pub fn status(&self) -> Option<u16> {
         match self {

@@ -18,3 +18,4 @@ pub mod receipts;
 pub mod secret;
 pub mod sharing;
 pub mod webhooks;
+mod xet;

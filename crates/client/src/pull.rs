@@ -3,6 +3,7 @@
 //! Invariants: a file appears under its name only when its bytes are those the server listed; nothing is
 //! written outside the folder, not through links either; files that are equal already are not fetched again.
 
+mod chunked;
 mod download;
 mod place;
 
@@ -11,10 +12,13 @@ use std::sync::Arc;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 
+pub(crate) use place::FileHasher;
+
 use crate::error::Error;
 use crate::http::Client;
 use crate::hub::trees::{self, RemoteFile, Snapshot};
 use crate::progress::Progress;
+use crate::xet::session::{Right, Session};
 
 /// Files fetched at the same time.
 const AT_ONCE: usize = 4;
@@ -50,16 +54,32 @@ pub async fn fetch(
 ) -> Result<usize, Error> {
     let made = tokio::fs::create_dir_all(folder).await;
     made.map_err(|source| Error::File { operation: "make", path: folder.to_owned(), source })?;
-    let mut wanted = Vec::new();
-    for file in files {
-        if !place::has(folder, file).await? {
-            wanted.push(file);
-        }
-    }
+    let wanted = place::missing(folder, files).await?;
     let n_fetched = wanted.len();
-    progress.begin(n_fetched, wanted.iter().map(|file| file.n_bytes).sum());
+    progress.begin(files.len(), files.iter().map(|file| file.n_bytes).sum());
+    progress.is_there(files.iter().map(|file| file.n_bytes).sum::<u64>() - sum(&wanted));
     let source = download::Source { client, snapshot, progress: &*progress };
-    let fetches = wanted.into_iter().map(|file| download::fetch(&source, file, folder));
+    let of = (snapshot.kind, &snapshot.repository);
+    let session = Session::new(client, of, &snapshot.revision.to_string(), Right::Read);
+    let fetches = wanted.iter().map(|file| fetch_one(&source, &session, file, folder));
     stream::iter(fetches).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
     Ok(n_fetched)
+}
+
+fn sum(files: &[RemoteFile]) -> u64 {
+    files.iter().map(|file| file.n_bytes).sum()
+}
+
+/// In chunks where the server keeps it so, else whole.
+async fn fetch_one(
+    source: &download::Source<'_>,
+    session: &Session,
+    file: &RemoteFile,
+    folder: &Path,
+) -> Result<(), Error> {
+    let is_done = match file.chunk_hash {
+        Some(hash) => chunked::fetch(source, session, (file, hash), folder).await?,
+        None => false,
+    };
+    if is_done { Ok(()) } else { download::fetch(source, file, folder).await }
 }

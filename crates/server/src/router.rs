@@ -207,6 +207,7 @@ fn xet_realm() -> Router<Arc<App>> {
         .route("/v1/xorbs/{prefix}/{oid}", post(xet::xorbs::receive))
         .route("/v1/shards", post(xet::shards::receive))
         .route("/v2/shards", post(xet::shards::follow))
+        .route("/v1/files/{oid}", get(xet::files::chunks_of))
         .route("/v1/reconstructions/{oid}", get(xet::files::first))
         .route("/v2/reconstructions/{oid}", get(xet::files::second))
         .fallback(xet::not_found)

@@ -37,7 +37,8 @@ pub struct Login {
 /// Push a file, a folder or the capsule of a run, and print the address of its page
 ///
 /// The repository is made where there is none, private unless `--public` is given. Only what changed is sent,
-/// as one commit. Files that are only on the server stay there. A capsule lies beside the files, packed, in the
+/// as one commit: of large files the parts that are not there yet. A push that was interrupted goes on where it was when
+/// it is run again. Files that are only on the server stay there. A capsule lies beside the files, packed, in the
 /// folder `capsules` of the repository.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
@@ -60,6 +61,9 @@ pub struct Push {
     /// What changed: a title, and after an empty line whatever else there is to say
     #[arg(long, short, value_name = "MESSAGE")]
     pub message: Option<String>,
+    /// Print JSON: the outcome, and on the standard error a line each second of how far it is
+    #[arg(long)]
+    pub json: bool,
     #[command(flatten)]
     pub server: Server,
 }
@@ -67,7 +71,7 @@ pub struct Push {
 /// Pull a repository's files into a folder
 ///
 /// What is there already is not fetched again, and what broke off is continued. A file appears under its name
-/// only when it has arrived whole. Prints the folder.
+/// only when it has arrived whole, which its SHA-256 says. Prints the folder.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   reenact pull alice/iris
@@ -79,6 +83,9 @@ pub struct Pull {
     /// Folder to pull into [default: ./NAME]
     #[arg(value_name = "DEST")]
     pub destination: Option<PathBuf>,
+    /// Print JSON: the outcome, and on the standard error a line each second of how far it is
+    #[arg(long)]
+    pub json: bool,
     #[command(flatten)]
     pub server: Server,
 }

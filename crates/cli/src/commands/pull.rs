@@ -7,11 +7,12 @@ use client::http::Client;
 use client::hub::repositories;
 use client::hub::trees::Snapshot;
 use client::pull;
+use serde_json::json;
 use spec::name::{RepositoryAt, RepositoryKind};
 
 use crate::args::remote::Pull;
 use crate::commands::ExitStatus;
-use crate::printer::Printer;
+use crate::printer::{Form, Printer};
 use crate::settings;
 
 /// The branch that is meant where none is named.
@@ -21,12 +22,24 @@ pub async fn run(args: Pull, printer: &Printer) -> anyhow::Result<ExitStatus> {
     let client = settings::connect(&args.server)?;
     let snapshot = snapshot(&client, &args.from).await?;
     let folder = args.destination.unwrap_or_else(|| PathBuf::from(args.from.repository.name()));
-    let pulled = pull::pull(&client, &snapshot, &folder, printer.progress("fetching")).await?;
+    let transfer = printer.transfer("fetching", Form::of(args.json));
+    let pulled = pull::pull(&client, &snapshot, &folder, transfer.clone()).await?;
     printer.note(format_args!(
         "fetched {} of {} files of revision {}",
         pulled.n_fetched, pulled.n_files, snapshot.revision
     ));
-    printer.answer(folder.display())?;
+    match args.json {
+        true => printer.answer_json(&json!({
+            "folder": folder,
+            "revision": snapshot.revision,
+            "files": pulled.n_files,
+            "fetched_files": pulled.n_fetched,
+            "bytes": pulled.n_bytes,
+            "fetched_bytes": transfer.n_moved(),
+            "there_bytes": transfer.n_there(),
+        }))?,
+        false => printer.answer(folder.display())?,
+    }
     Ok(ExitStatus::Success)
 }
 

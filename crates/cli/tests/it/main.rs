@@ -30,4 +30,6 @@ mod reproducing;
 mod server;
 #[cfg(test)]
 mod signals;
+#[cfg(test)]
+mod transfers;
 mod verifying;

@@ -2,6 +2,7 @@
 //!
 //! Invariant: bytes are reached only through a revision that the actor may read, never by their digest.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use spec::digest::{Oid, Sha256};
@@ -54,6 +55,19 @@ pub async fn list(
             .await
             .during("find a folder")?;
     if is_there { Ok(page) } else { Err(entry_not_found(at, listing.folder)) }
+}
+
+/// By which those of some files that are large can be fetched in chunks, by their SHA-256.
+pub async fn chunk_hashes(
+    app: &App,
+    actor: &Actor,
+    at: &At<'_>,
+    files: &[Entry],
+) -> Result<BTreeMap<Sha256, XetHash>, Error> {
+    let (repository, _) = revisions::resolve(app, actor, at, Action::Read).await?;
+    let large = |file: &&Entry| file.n_bytes >= i64::try_from(limits::FETCHED_IN_CHUNKS).unwrap_or(i64::MAX);
+    let large: Vec<Sha256> = files.iter().filter(large).filter_map(|file| file.sha256).collect();
+    chunked_files::hashes_of(app, repository.id, &large).await
 }
 
 /// All entries of a revision the actor was already found to be allowed to read, folders included.
