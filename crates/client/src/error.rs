@@ -54,6 +54,10 @@ pub enum Error {
     Contended { repository: String, n_attempts: u32 },
     #[error("`{path}` arrived damaged: it is not the file `{expected}` that the server lists")]
     Damaged { path: String, expected: String },
+    #[error("`{path}` is not in the cache")]
+    NotKept { path: String },
+    #[error("`{repository}` at `{revision}` was not pulled from `{server}` before")]
+    NotPulled { repository: String, revision: String, server: String },
     #[error("`{}` is a link; nothing is written through links", path.display())]
     LinkInTheWay { path: PathBuf },
     #[error("`{}` is being written by another pull", path.display())]
@@ -132,6 +136,9 @@ impl Error {
             }
             Self::FileChanged { .. } => "wait until the program that writes it has finished, then push again",
             Self::Damaged { .. } => "run the same command again; what arrived whole is kept",
+            Self::NotKept { .. } | Self::NotPulled { .. } => {
+                "run the same command without `--offline`; `reenact cache list` says what is kept"
+            }
             Self::LinkInTheWay { .. } => "remove the link, or pull into another folder",
             Self::Busy { .. } => "wait for the other pull to end, then run this one again",
             Self::Url { .. } => "write it in full, such as `http://127.0.0.1:8484`",

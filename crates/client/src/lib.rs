@@ -7,6 +7,7 @@
 pub mod api;
 pub mod apps;
 pub mod attestations;
+pub mod cache;
 pub mod credentials;
 pub mod error;
 pub mod http;

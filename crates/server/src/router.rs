@@ -112,6 +112,7 @@ fn our_endpoint() -> Router<Arc<App>> {
 /// What our own API knows of one repository, besides what it is.
 fn our_repository() -> Router<Arc<App>> {
     Router::new()
+        .route("/files", post(api::files::fetch))
         .route("/grants", get(api::grants::list))
         .route("/grants/{who}", put(api::grants::put).delete(api::grants::delete))
         .route("/webhooks", get(api::webhooks::list).post(api::webhooks::create))

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod attesting;
 #[cfg(test)]
+mod broken;
+#[cfg(test)]
 mod demo;
 #[cfg(test)]
 mod diagnosing;

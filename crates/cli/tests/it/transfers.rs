@@ -92,6 +92,43 @@ fn a_pull_that_was_killed_or_whose_part_was_damaged_fetches_only_what_is_missing
     assert_eq!(left.filter(|name| name.ends_with(".part")).count(), 0);
 }
 
+#[test]
+fn many_small_files_come_in_few_requests_and_offline_from_the_cache() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path());
+    let alice = server.home(&add_user(data.path(), "alice"));
+    let deep = "a/".repeat(60);
+    for n in 0..700 {
+        alice.write(&format!("model/{}{n}.txt", if n % 7 == 0 { &deep } else { "" }), format!("file {n}"));
+    }
+    alice.ask(&["push", "model", "alice/many"]);
+    alice.ask(&["pull", "alice/many", "back"]);
+    let read = |folder: &str, n: u32| {
+        let path = format!("{folder}/{}{n}.txt", if n % 7 == 0 { &deep } else { "" });
+        fs::read_to_string(alice.path().join(path)).unwrap()
+    };
+    assert!((0..700).all(|n| read("back", n) == format!("file {n}")));
+    // A pulled file that is changed in its place harms nobody: the cache notices, and another pull is whole.
+    fs::write(alice.path().join("back/1.txt"), "changed").unwrap();
+    let pulled = alice.run(&["pull", "alice/many", "again", "--json"]);
+    assert_eq!(pulled.code, Some(0), "{pulled}");
+    let told: serde_json::Value = serde_json::from_str(&pulled.stdout).unwrap();
+    assert_eq!((&told["fetched_files"], &told["cached_files"]), (&1.into(), &699.into()), "{pulled}");
+    assert_eq!(read("again", 1), "file 1");
+
+    drop(server);
+    alice.ask(&["pull", "alice/many", "offline", "--offline"]);
+    assert!((0..700).all(|n| read("offline", n) == format!("file {n}")));
+    let unknown = alice.run(&["pull", "alice/other", "--offline"]);
+    assert!(unknown.stderr.contains("was not pulled from"), "{unknown}");
+    let listed: serde_json::Value = serde_json::from_str(&alice.ask(&["cache", "list", "--json"])).unwrap();
+    assert_eq!((&listed[0]["repo_id"], &listed[0]["kept_files"]), (&"alice/many".into(), &700.into()));
+    fs::write(alice.path().join("again/2.txt"), "changed too").unwrap();
+    assert_eq!(alice.run(&["cache", "verify"]).code, Some(0), "what is handed out is a copy");
+    assert!(alice.ask(&["cache", "prune", "--to", "0 KiB"]).starts_with("removed 700 files"));
+    assert_eq!(alice.run(&["pull", "alice/many", "gone", "--offline"]).code, Some(1));
+}
+
 /// Bytes that the server keeps of files.
 fn stored(data: &Path) -> u64 {
     size(&data.join("blobs"))

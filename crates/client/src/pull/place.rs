@@ -81,6 +81,13 @@ fn make_folder(path: &Path) -> Result<(), Error> {
     }
 }
 
+/// A name beside a file's for what is written before it is whole.
+pub(crate) fn beside(place: &Path) -> PathBuf {
+    let mut name = place.as_os_str().to_owned();
+    name.push(format!(".{}.part", std::process::id()));
+    PathBuf::from(name)
+}
+
 /// Computes whichever digest the server listed.
 pub(crate) enum FileHasher {
     Blob(BlobHasher),

@@ -109,6 +109,32 @@ pub async fn find(app: &App, actor: &Actor, at: &At<'_>, path: &str) -> Result<F
     Ok(Found { repository, revision, file })
 }
 
+/// Several files of a revision that the actor may read, in the order in which they are named.
+#[derive(Debug)]
+pub struct Several {
+    pub repository: Repository,
+    pub revision: Revision,
+    pub files: Vec<File>,
+}
+
+/// Looks for files that the actor may read. [`Error::EntryNotFound`] where the revision lacks one of them.
+pub async fn several(app: &App, actor: &Actor, at: &At<'_>, paths: &[&str]) -> Result<Several, Error> {
+    if paths.len() > limits::PAGE_ENTRIES {
+        return Err(Error::BadRequest(format!("at most {} files are sent at once", limits::PAGE_ENTRIES)));
+    }
+    let (repository, revision) = revisions::resolve(app, actor, at, Action::Read).await?;
+    access_requests::check(app, actor, &repository).await?;
+    let found = entries::by_paths(&app.store.db, revision.tree_id, paths).await.during("find entries")?;
+    let mut found: BTreeMap<String, Entry> =
+        found.into_iter().map(|entry| (entry.path.clone(), entry)).collect();
+    let file = |path: &&str| {
+        let file = found.remove(*path).and_then(file_of);
+        file.ok_or_else(|| entry_not_found(at, path))
+    };
+    let files = paths.iter().map(file).collect::<Result<Vec<File>, Error>>()?;
+    Ok(Several { repository, revision, files })
+}
+
 /// Opens a file's bytes, or a part of them.
 pub async fn open(app: &App, file: &File, range: Option<Range<u64>>) -> Result<Reading, Error> {
     match app.store.contents.read(&file.sha256, range).await {
@@ -148,10 +174,13 @@ async fn in_tree(app: &App, tree: TreeId, path: &str) -> Result<Option<File>, Er
         return Ok(None);
     }
     let entry = entries::by_path(&app.store.db, tree, path).await.during("find a file")?;
-    Ok(entry.and_then(|entry| {
-        let n_bytes = u64::try_from(entry.n_bytes).unwrap_or(0);
-        entry.sha256.map(|sha256| File { sha256, git_oid: entry.git_oid, n_bytes, xet_hash: None })
-    }))
+    Ok(entry.and_then(file_of))
+}
+
+/// None for a folder.
+fn file_of(entry: Entry) -> Option<File> {
+    let n_bytes = u64::try_from(entry.n_bytes).unwrap_or(0);
+    entry.sha256.map(|sha256| File { sha256, git_oid: entry.git_oid, n_bytes, xet_hash: None })
 }
 
 fn entry_not_found(at: &At<'_>, path: &str) -> Error {
