@@ -133,7 +133,7 @@ pub struct CacheList {
 #[derive(Debug, Args)]
 pub struct CachePrune {
     /// Keep at most so much [default: $REENACT_CACHE_LIMIT, or 20 GiB]
-    #[arg(long, value_name = "SIZE")]
+    #[arg(long, value_name = "SIZE", value_parser = size)]
     pub to: Option<Bytes>,
     /// Say what would be removed, and remove nothing
     #[arg(long)]
@@ -217,4 +217,9 @@ pub struct Predict {
     pub stream: bool,
     #[command(flatten)]
     pub server: Server,
+}
+
+/// `5 GiB`
+fn size(text: &str) -> Result<Bytes, String> {
+    text.trim().parse().map_err(|_| format!("`{text}` is no size: write it as `5 GiB`"))
 }
