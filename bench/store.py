@@ -185,15 +185,18 @@ class Borg(Store):
         own = {"BORG_BASE_DIR": str(folder / "home"), "BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK": "yes"}
         self.environment = {**os.environ, **own}
         self.repository = folder / "repository"
+        self.archives: dict[str, str] = {}
         _run(["borg", "init", "-e", "none", self.repository], environment=self.environment)
 
     def push(self, source: Path, name: str) -> None:
-        command = ["borg", "create", f"{self.repository}::{name}", "."]
+        # An archive never changes; a second version is another one.
+        self.archives[name] = f"{name}-{len(self.archives)}-{'again' if name in self.archives else 'first'}"
+        command = ["borg", "create", f"{self.repository}::{self.archives[name]}", "."]
         _run(command, environment=self.environment, folder=source)
 
     def pull(self, name: str, destination: Path) -> None:
         destination.mkdir()
-        command = ["borg", "extract", f"{self.repository}::{name}"]
+        command = ["borg", "extract", f"{self.repository}::{self.archives[name]}"]
         _run(command, environment=self.environment, folder=destination)
 
     def data(self) -> Path:
@@ -235,7 +238,7 @@ class Registry(Store):
         self.port, self.server_pid = port, pid
 
     def push(self, source: Path, name: str) -> None:
-        image = self.folder / f"image-{name}"
+        image = Path(tempfile.mkdtemp(prefix=f"image-{name}-", dir=self.folder))
         _oci_image(source, image)
         target = f"docker://127.0.0.1:{self.port}/bench:{name}"
         command = ["skopeo", "--insecure-policy", "copy", "--dest-tls-verify=false", f"oci:{image}:latest", target]

@@ -125,10 +125,9 @@ pub async fn several(app: &App, actor: &Actor, at: &At<'_>, paths: &[&str]) -> R
     let (repository, revision) = revisions::resolve(app, actor, at, Action::Read).await?;
     access_requests::check(app, actor, &repository).await?;
     let found = entries::by_paths(&app.store.db, revision.tree_id, paths).await.during("find entries")?;
-    let mut found: BTreeMap<String, Entry> =
-        found.into_iter().map(|entry| (entry.path.clone(), entry)).collect();
+    let found: BTreeMap<String, Entry> = found.into_iter().map(|entry| (entry.path.clone(), entry)).collect();
     let file = |path: &&str| {
-        let file = found.remove(*path).and_then(file_of);
+        let file = found.get(*path).and_then(file_of);
         file.ok_or_else(|| entry_not_found(at, path))
     };
     let files = paths.iter().map(file).collect::<Result<Vec<File>, Error>>()?;
@@ -174,11 +173,11 @@ async fn in_tree(app: &App, tree: TreeId, path: &str) -> Result<Option<File>, Er
         return Ok(None);
     }
     let entry = entries::by_path(&app.store.db, tree, path).await.during("find a file")?;
-    Ok(entry.and_then(file_of))
+    Ok(entry.as_ref().and_then(file_of))
 }
 
 /// None for a folder.
-fn file_of(entry: Entry) -> Option<File> {
+fn file_of(entry: &Entry) -> Option<File> {
     let n_bytes = u64::try_from(entry.n_bytes).unwrap_or(0);
     entry.sha256.map(|sha256| File { sha256, git_oid: entry.git_oid, n_bytes, xet_hash: None })
 }

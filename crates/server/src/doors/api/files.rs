@@ -14,7 +14,7 @@ use bytes::Bytes;
 use futures_util::stream::{self, BoxStream};
 use futures_util::{StreamExt, TryStreamExt};
 use spec::api::{Problem, WantedFiles};
-use spec::name::{RepositoryKind, RepositoryName};
+use spec::name::{FilePath, RepositoryKind, RepositoryName};
 
 use super::{Api, read};
 use crate::app::App;
@@ -45,7 +45,7 @@ pub async fn fetch(
 ) -> Answer<impl IntoResponse, Api> {
     let (name, wanted): (_, WantedFiles) = (RepositoryName::new(&owner, &name)?, read(&body)?);
     let at = At { kind, name: &name, revision: &wanted.revision };
-    let paths: Vec<&str> = wanted.paths.iter().map(|path| path.as_str()).collect();
+    let paths: Vec<&str> = wanted.paths.iter().map(FilePath::as_str).collect();
     let found = entries::several(&app, &asker.actor, &at, &paths).await?;
     for path in &paths {
         repositories::count_download(&app, &found.repository, found.revision.tree_id, path).await;

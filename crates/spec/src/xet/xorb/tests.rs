@@ -113,7 +113,7 @@ fn weights(n: usize) -> Vec<u8> {
 
 #[test]
 fn what_is_written_is_what_is_read() {
-    let noise: Vec<u8> = XetHash::of_chunk(b"noise").as_bytes().repeat(1);
+    let noise: Vec<u8> = XetHash::of_chunk(b"noise").as_bytes().to_vec();
     let chunks = [text(100_000), noise, weights(65_536), text(1), weights(CHUNK_BYTES), text(4093)];
     let mut writer = Writer::default();
     for chunk in &chunks {
