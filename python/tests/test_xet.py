@@ -162,6 +162,66 @@ def test_a_file_sent_by_git_lfs_comes_back_both_ways(house: House) -> None:
         assert sha256(folder / "w.bin") == sha256(path)
 
 
+def own(house: House, *words: str) -> str:
+    """Runs our own command as Alice, through the proxy that counts, with a cache of its own."""
+    known = {"REENACT_URL": house.counts.url, "REENACT_TOKEN": house.tokens["alice"], "HOME": str(house.folder)}
+    known |= {"PATH": os.environ["PATH"], "REENACT_CACHE": str(house.folder / "own-cache")}
+    house.counts.reset()
+    command = [str(house.server.binary), *words]
+    done = subprocess.run(command, env=known, capture_output=True, text=True, timeout=TIME_OUT_S, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_what_we_send_and_what_hf_xet_sends_are_the_same_chunks(house: House) -> None:
+    path = house.folder / "ours.bin"
+    path.write_bytes(np.random.default_rng(11).bytes(40 * MIB))
+    own(house, "push", str(path), "alice/ours")
+    assert 40 * MIB < house.counts.n_sent < 41 * MIB
+    house.run(PUSH, "alice/ours-again", str(path), "w.bin", home="ours")
+    assert house.counts.n_sent < MIB
+    folder = house.folder / "back-ours"
+    house.run(PULL, "alice/ours", str(folder), "ours.bin", "main", home="pull-ours")
+    assert sha256(folder / "ours.bin") == sha256(path)
+    theirs = house.folder / "theirs.bin"
+    theirs.write_bytes(np.random.default_rng(12).bytes(40 * MIB))
+    house.run(PUSH, "alice/theirs", str(theirs), "theirs.bin", home="theirs")
+    own(house, "push", str(theirs), "alice/theirs-again")
+    assert house.counts.n_sent < MIB
+    own(house, "pull", "alice/theirs", str(house.folder / "back-theirs"))
+    assert house.counts.n_fetched < 41 * MIB
+    assert sha256(house.folder / "back-theirs" / "theirs.bin") == sha256(theirs)
+
+
+def test_our_second_version_sends_what_changed_and_an_unchanged_one_nothing(house: House) -> None:
+    path = house.folder / "version.bin"
+    content = bytearray(np.random.default_rng(13).bytes(64 * MIB))
+    path.write_bytes(content)
+    own(house, "push", str(path), "alice/version")
+    for start in range(0, len(content), 8 * MIB):
+        content[start : start + 400_000] = np.random.default_rng(start).bytes(400_000)
+    path.write_bytes(content)
+    own(house, "push", str(path), "alice/version")
+    changed = 8 * 400_000
+    assert changed < house.counts.n_sent < 1.6 * changed
+    own(house, "push", str(path), "alice/version")
+    assert house.counts.n_sent < 10_000
+    own(house, "pull", "alice/version", str(house.folder / "back-version"))
+    assert sha256(house.folder / "back-version" / "version.bin") == sha256(path)
+
+
+def test_weights_are_sent_and_kept_compressed(house: House) -> None:
+    path = house.folder / "weights.bin"
+    normal = np.random.default_rng(14).standard_normal(16 * MIB, dtype=np.float32) * np.float32(0.02)
+    path.write_bytes((normal.view(np.uint32) >> 16).astype(np.uint16).tobytes())
+    before = house.stored_bytes()
+    own(house, "push", str(path), "alice/bf16")
+    assert house.counts.n_sent < 0.88 * path.stat().st_size
+    assert house.stored_bytes() - before < 0.88 * path.stat().st_size
+    own(house, "pull", "alice/bf16", str(house.folder / "back-bf16"))
+    assert sha256(house.folder / "back-bf16" / "weights.bin") == sha256(path)
+
+
 def test_all_of_it_is_found_sound(house: House, first: Path) -> None:
     command = [str(house.server.binary), "admin", "fsck", "--data", str(house.server.data)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=TIME_OUT_S, check=False)

@@ -40,6 +40,7 @@ pub enum Command {
     Login(remote::Login),
     Push(remote::Push),
     Pull(remote::Pull),
+    Cache(remote::Cache),
     Info(remote::Info),
     Deploy(remote::Deploy),
     Predict(remote::Predict),

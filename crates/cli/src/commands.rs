@@ -6,6 +6,7 @@ mod admin;
 mod apps;
 mod attest;
 mod build_environment;
+mod cache;
 mod capsules;
 mod completions;
 mod demo;
@@ -90,6 +91,7 @@ pub fn run(command: Command, printer: &Printer) -> anyhow::Result<ExitStatus> {
         Command::BuildEnvironment(args) => build_environment::run(&args, printer),
         Command::Push(args) => wait_for(push::run(args, printer)),
         Command::Pull(args) => wait_for(pull::run(args, printer)),
+        Command::Cache(args) => cache::run(args, printer),
         Command::Info(args) => wait_for(info::run(args, printer)),
         Command::Deploy(args) => wait_for(deploy::run(args, printer)),
         Command::Predict(args) => wait_for(predict::run(args, printer)),

@@ -78,6 +78,8 @@ pub enum Error {
     NoRuns,
     #[error("could not find a folder for what is kept: neither `REENACT_CACHE` nor `HOME` is set")]
     NoCache,
+    #[error("`REENACT_CACHE_LIMIT` is `{0}`, which is no size")]
+    CacheLimit(String),
     #[error("could not wait for `{signal}`")]
     Signal { signal: &'static str, source: io::Error },
     #[error("setting `log`: `{value}` is not a level or a list of targets with levels")]

@@ -4,6 +4,7 @@
 //! `--quiet` only answers and errors are left; colour never says anything that words do not; nothing that
 //! moves is shown where nobody watches.
 
+mod hashing;
 mod progress;
 
 use std::fmt::Display;
@@ -11,11 +12,13 @@ use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 
 use ::record::run::Hashing;
-use client::progress::{Progress, Silent};
+use client::progress::Progress;
 use serde::Serialize;
 
 use crate::error;
 use crate::table::Table;
+use progress::Shown;
+pub use progress::Transfer;
 
 /// Whoever read our output has closed it.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +38,22 @@ pub fn err() -> Box<dyn Write + Send> {
 /// Nowhere, for what another program says where only its numbers are wanted.
 pub fn nowhere() -> Box<dyn Write + Send> {
     Box::new(io::sink())
+}
+
+/// For whom something is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// People.
+    Text,
+    /// Programs.
+    Json,
+}
+
+impl Form {
+    /// What `--json` asks for.
+    pub fn of(is_json: bool) -> Self {
+        if is_json { Self::Json } else { Self::Text }
+    }
 }
 
 /// Prints. One is made in `main` and lent to every command.
@@ -100,18 +119,26 @@ impl Printer {
 
     /// Shows how far a transfer is, where somebody watches and it takes long.
     pub fn progress(&self, verb: &'static str) -> Arc<dyn Progress> {
-        match self.is_watched && !self.quiet {
-            true => Arc::new(progress::Bar::new(verb)),
-            false => Arc::new(Silent),
-        }
+        self.transfer(verb, Form::Text)
+    }
+
+    /// The same, in either form, and the sums when it is done.
+    pub fn transfer(&self, verb: &'static str, form: Form) -> Arc<Transfer> {
+        let shown = match form {
+            _ if self.quiet => Shown::Nothing,
+            Form::Json => Shown::Lines,
+            Form::Text if self.is_watched => Shown::bar(),
+            Form::Text => Shown::Nothing,
+        };
+        Arc::new(Transfer::new(verb, shown))
     }
 
     /// What shows how far the hashing of a long file is: a bar where somebody watches, else a line now and then.
     pub fn hashing(&self) -> Option<Hashing> {
         match (self.quiet, self.is_watched) {
             (true, _) => None,
-            (false, true) => Some(progress::hashing_bar),
-            (false, false) => Some(progress::hashing_lines),
+            (false, true) => Some(hashing::bar),
+            (false, false) => Some(hashing::lines),
         }
     }
 

@@ -6,12 +6,18 @@
 use std::env;
 use std::path::PathBuf;
 
+use client::cache::Cache;
 use client::credentials::{self, Credentials, Server, Source, Sources};
 use client::http::Client;
 use client::secret::Secret;
+use server::settings::Bytes;
 
 use crate::args::remote;
+use crate::environment;
 use crate::error::Error;
+
+/// Bytes that pulls keep where nobody says otherwise.
+const CACHE_LIMIT: Bytes = Bytes(20 << 30);
 
 /// A connection to the server that is meant.
 pub fn connect(args: &remote::Server) -> anyhow::Result<Client> {
@@ -29,6 +35,16 @@ pub fn runs_folder() -> anyhow::Result<PathBuf> {
     let folder = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let own = || folder("HOME").map(|home| home.join(".local/share/reenact"));
     Ok(folder("REENACT_HOME").or_else(own).ok_or(Error::NoRuns)?.join("runs"))
+}
+
+/// What pulls keep, and how much of it.
+pub fn cache() -> anyhow::Result<Cache> {
+    let limit = env::var("REENACT_CACHE_LIMIT").ok().filter(|value| !value.trim().is_empty());
+    let limit = match limit {
+        Some(text) => text.trim().parse::<Bytes>().map_err(|_| Error::CacheLimit(text))?,
+        None => CACHE_LIMIT,
+    };
+    Ok(Cache::new(environment::cache()?.join("files"), limit.0))
 }
 
 fn server(args: &remote::Server) -> anyhow::Result<Server> {

@@ -22,6 +22,10 @@ pub enum Error {
     Answer { operation: String, source: serde_json::Error },
     #[error("could not {operation}: the server's answer lacks `{missing}`")]
     Incomplete { operation: String, missing: &'static str },
+    #[error("could not {operation}: what came does not hold together")]
+    Chunks { operation: &'static str, source: Box<dyn std::error::Error + Send + Sync> },
+    #[error("could not {operation}: the work was broken off")]
+    Interrupted { operation: &'static str },
     #[error("could not {operation}: the file names a path that is not safe to write")]
     UnsafePath { operation: String, source: NameError },
     #[error("could not {operation} `{}`", path.display())]
@@ -50,6 +54,10 @@ pub enum Error {
     Contended { repository: String, n_attempts: u32 },
     #[error("`{path}` arrived damaged: it is not the file `{expected}` that the server lists")]
     Damaged { path: String, expected: String },
+    #[error("`{path}` is not in the cache")]
+    NotKept { path: String },
+    #[error("`{repository}` at `{revision}` was not pulled from `{server}` before")]
+    NotPulled { repository: String, revision: String, server: String },
     #[error("`{}` is a link; nothing is written through links", path.display())]
     LinkInTheWay { path: PathBuf },
     #[error("`{}` is being written by another pull", path.display())]
@@ -90,6 +98,14 @@ impl fmt::Display for Refusal {
 }
 
 impl Error {
+    /// A refusal that came otherwise than as a status.
+    pub(crate) fn refused(operation: String, status: u16, detail: String) -> Self {
+        Self::Refused {
+            operation,
+            refusal: Refusal { status, code: String::new(), detail, hint: String::new() },
+        }
+    }
+
     /// The HTTP status of a refusal.
     pub fn status(&self) -> Option<u16> {
         match self {
@@ -120,6 +136,9 @@ impl Error {
             }
             Self::FileChanged { .. } => "wait until the program that writes it has finished, then push again",
             Self::Damaged { .. } => "run the same command again; what arrived whole is kept",
+            Self::NotKept { .. } | Self::NotPulled { .. } => {
+                "run the same command without `--offline`; `reenact cache list` says what is kept"
+            }
             Self::LinkInTheWay { .. } => "remove the link, or pull into another folder",
             Self::Busy { .. } => "wait for the other pull to end, then run this one again",
             Self::Url { .. } => "write it in full, such as `http://127.0.0.1:8484`",

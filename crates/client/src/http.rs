@@ -71,6 +71,11 @@ impl Client {
         }
     }
 
+    /// A request to any address, without our token.
+    pub(crate) fn request_elsewhere(&self, method: Method, url: &str) -> RequestBuilder {
+        self.http.request(method, url)
+    }
+
     /// The address of the next page of a list as a path here. Only path and query are taken from it: a server
     /// that knows itself by another name must not draw the token there.
     pub(crate) fn next_page(&self, response: &Response) -> Option<String> {

@@ -7,6 +7,7 @@
 pub mod api;
 pub mod apps;
 pub mod attestations;
+pub mod cache;
 pub mod credentials;
 pub mod error;
 pub mod http;
@@ -18,3 +19,4 @@ pub mod receipts;
 pub mod secret;
 pub mod sharing;
 pub mod webhooks;
+mod xet;

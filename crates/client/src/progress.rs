@@ -8,6 +8,8 @@ pub trait Progress: Send + Sync {
     fn begin(&self, n_files: usize, n_bytes: u64);
     /// So many bytes more have passed.
     fn advance(&self, n_bytes: u64);
+    /// So many bytes more need not pass, since they are there already.
+    fn is_there(&self, n_bytes: u64);
 }
 
 /// Shows nothing.
@@ -16,4 +18,5 @@ pub struct Silent;
 impl Progress for Silent {
     fn begin(&self, _n_files: usize, _n_bytes: u64) {}
     fn advance(&self, _n_bytes: u64) {}
+    fn is_there(&self, _n_bytes: u64) {}
 }

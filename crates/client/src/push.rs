@@ -3,9 +3,11 @@
 //! Invariants: a push is one commit or none, and one that is repeated after an unclear failure never commits
 //! twice, because it asks again what the server already has. Files that are only on the server stay there.
 
+mod ahead;
 mod changes;
 mod folder;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -16,10 +18,11 @@ use spec::name::{RepositoryKind, RepositoryName};
 
 use crate::error::Error;
 use crate::http::Client;
-use crate::hub::commits::{self, Content, Header};
+use crate::hub::commits::{self, Header, Sent};
 use crate::hub::repositories::{self, Visibility};
 use crate::progress::Progress;
 
+use changes::Changes;
 pub use folder::{LocalFile, collect};
 
 /// How often a push begins again when others pushed at the same time or the connection broke.
@@ -100,16 +103,16 @@ async fn open_to_all(work: &Work<'_>) -> Result<(), Error> {
 async fn commit_changes(work: &Work<'_>) -> Result<(Oid, usize), Error> {
     let Push { kind, repository, message, .. } = *work.push;
     let mut wait = FIRST_WAIT;
-    let mut n_sent = 0;
+    let (mut n_sent, mut sent) = (0, BTreeMap::new());
     let mut last = None;
     for _ in 0..ATTEMPTS {
         let head = repositories::info(work.client, kind, repository, commits::BRANCH).await?.sha;
-        let changed = changes::find(work).await?;
-        if let (true, Some(head)) = (changed.is_empty(), head) {
+        let changes = changes::find(work, head.is_none()).await?;
+        if let (0, Some(head)) = (changes.n_files(), head) {
             return Ok((head, n_sent));
         }
-        n_sent = changed.len();
-        match send(work, &Header::new(message, head), changed).await {
+        n_sent = changes.n_files();
+        match send(work, &Header::new(message, head), changes, &mut sent).await {
             Ok(revision) => return Ok((revision, n_sent)),
             Err(error) if may_be_repeated(&error) => last = Some(error),
             Err(error) => return Err(error),
@@ -132,10 +135,19 @@ fn may_be_repeated(error: &Error) -> bool {
     }
 }
 
-async fn send(work: &Work<'_>, header: &Header, files: Vec<Content>) -> Result<Oid, Error> {
-    work.progress.begin(files.len(), files.iter().map(|file| file.n_bytes).sum());
+async fn send(
+    work: &Work<'_>,
+    header: &Header,
+    changes: Changes,
+    sent: &mut BTreeMap<String, Sent>,
+) -> Result<Oid, Error> {
+    let Changes { inside, apart } = changes;
+    let n_apart: u64 = apart.iter().map(|file| file.content.n_bytes).sum();
+    let n_inside: u64 = inside.iter().map(|file| file.n_bytes).sum();
+    work.progress.begin(inside.len() + apart.len(), n_inside + n_apart);
+    let sent = ahead::send(work, header.parent_commit, &apart, sent).await?;
     let failure = Arc::new(Mutex::new(None));
-    let body = commits::stream(header, files, work.progress.clone(), failure.clone());
+    let body = commits::stream(header, (&sent, inside), work.progress.clone(), failure.clone());
     let body = reqwest::Body::wrap_stream(body);
     let outcome = commits::commit(work.client, work.push.kind, work.push.repository, body).await;
     let own = failure.lock().unwrap_or_else(PoisonError::into_inner).take();

@@ -10,6 +10,7 @@ pub mod answers;
 pub mod apps;
 pub mod attestations;
 pub mod cards;
+pub mod chunk_lists;
 pub mod chunked_files;
 pub mod discussions;
 pub mod endpoints;

@@ -112,6 +112,7 @@ fn our_endpoint() -> Router<Arc<App>> {
 /// What our own API knows of one repository, besides what it is.
 fn our_repository() -> Router<Arc<App>> {
     Router::new()
+        .route("/files", post(api::files::fetch))
         .route("/grants", get(api::grants::list))
         .route("/grants/{who}", put(api::grants::put).delete(api::grants::delete))
         .route("/webhooks", get(api::webhooks::list).post(api::webhooks::create))
@@ -208,6 +209,7 @@ fn xet_realm() -> Router<Arc<App>> {
         .route("/v1/xorbs/{prefix}/{oid}", post(xet::xorbs::receive))
         .route("/v1/shards", post(xet::shards::receive))
         .route("/v2/shards", post(xet::shards::follow))
+        .route("/v1/files/{oid}", get(xet::files::chunks_of))
         .route("/v1/reconstructions/{oid}", get(xet::files::first))
         .route("/v2/reconstructions/{oid}", get(xet::files::second))
         .fallback(xet::not_found)

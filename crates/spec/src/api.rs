@@ -11,6 +11,7 @@ use crate::name::RepositoryKind;
 mod apps;
 pub mod attestations;
 mod endpoints;
+mod files;
 mod people;
 mod sharing;
 pub mod webhooks;
@@ -19,6 +20,7 @@ pub use apps::{App, StartApp};
 pub use endpoints::{
     EndpointChange, EndpointMetrics, EndpointOptions, NewTarget, NewTargets, RecordedRequest, Target, Usage,
 };
+pub use files::WantedFiles;
 pub use people::{Leave, Me, Profile, Session};
 pub use sharing::{
     AcceptInvitation, CreatedInvitation, CreatedLink, Event, Grant, Invitation, Link, LinkChange, LinkUse,

@@ -55,14 +55,18 @@ def pull(
     dest: str | os.PathLike[str] | None = None,
     *,
     revision: str | None = None,
+    offline: bool = False,
     url: str | None = None,
     token: str | None = None,
 ) -> Path:
-    """Downloads a repository's files into `dest`, by default a folder of its name here; returns the folder."""
+    """Downloads a repository's files into `dest`, by default a folder of its name here; returns the folder.
+
+    What was pulled before comes from the cache; with `offline` all of it, and no server is asked.
+    """
     server = _credentials.server(url=url, token=token)
     target = parse_repository(repository, revision=revision)
     folder = Path(dest) if dest is not None else Path(target.name.partition("/")[2])
     if folder.exists() and not folder.is_dir():
         raise ArgumentError(f"`{folder}` is a file", hint="give the path of a folder as `dest`")
-    _binary.run(["pull", str(target), str(folder)], server=server)
+    _binary.run(["pull", str(target), str(folder), *(["--offline"] if offline else [])], server=server)
     return folder

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, Subcommand};
+use server::settings::Bytes;
 use spec::name::{RepositoryAt, RepositoryName};
 
 /// Which server, and as whom. Left out, they come from `REENACT_URL` and `REENACT_TOKEN`, from `HF_ENDPOINT`
@@ -37,7 +38,8 @@ pub struct Login {
 /// Push a file, a folder or the capsule of a run, and print the address of its page
 ///
 /// The repository is made where there is none, private unless `--public` is given. Only what changed is sent,
-/// as one commit. Files that are only on the server stay there. A capsule lies beside the files, packed, in the
+/// as one commit: of large files the parts that are not there yet. A push that was interrupted goes on where it was when
+/// it is run again. Files that are only on the server stay there. A capsule lies beside the files, packed, in the
 /// folder `capsules` of the repository.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
@@ -60,6 +62,9 @@ pub struct Push {
     /// What changed: a title, and after an empty line whatever else there is to say
     #[arg(long, short, value_name = "MESSAGE")]
     pub message: Option<String>,
+    /// Print JSON: the outcome, and on the standard error a line each second of how far it is
+    #[arg(long)]
+    pub json: bool,
     #[command(flatten)]
     pub server: Server,
 }
@@ -67,11 +72,13 @@ pub struct Push {
 /// Pull a repository's files into a folder
 ///
 /// What is there already is not fetched again, and what broke off is continued. A file appears under its name
-/// only when it has arrived whole. Prints the folder.
+/// only when it has arrived whole, which its SHA-256 says. Files are also kept in a cache (see `reenact cache`), from which the next pull takes them and
+/// `--offline` all. Prints the folder.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   reenact pull alice/iris
-  reenact pull alice/iris@v1 ./iris-v1")]
+  reenact pull alice/iris@v1 ./iris-v1
+  reenact pull alice/iris --offline     # from what was pulled before")]
 pub struct Pull {
     /// Repository, and the branch, tag or commit if it is not `main`
     #[arg(value_name = "OWNER/NAME[@REV]")]
@@ -79,8 +86,69 @@ pub struct Pull {
     /// Folder to pull into [default: ./NAME]
     #[arg(value_name = "DEST")]
     pub destination: Option<PathBuf>,
+    /// Ask no server: everything comes from what was pulled before
+    #[arg(long, conflicts_with = "no_cache")]
+    pub offline: bool,
+    /// Neither take files from the cache nor keep any there
+    #[arg(long)]
+    pub no_cache: bool,
+    /// Print JSON: the outcome, and on the standard error a line each second of how far it is
+    #[arg(long)]
+    pub json: bool,
     #[command(flatten)]
     pub server: Server,
+}
+
+/// See and tidy what pulls have kept
+///
+/// Files that were pulled are kept under `$REENACT_CACHE`, `~/.cache/reenact` where it is not set, by their digests:
+/// the same file of two repositories once, and on the same disk as the pulled one without taking space. No more than
+/// `$REENACT_CACHE_LIMIT` is kept, 20 GiB where it is not set; what was used last goes last.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  reenact cache list
+  reenact cache prune --to '5 GiB'
+  reenact cache verify")]
+pub struct Cache {
+    #[command(subcommand)]
+    pub action: CacheAction,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum CacheAction {
+    List(CacheList),
+    Prune(CachePrune),
+    Verify(CacheVerify),
+}
+
+/// List the revisions that were pulled, and how much of each is kept
+#[derive(Debug, Args)]
+pub struct CacheList {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Remove what no pulled revision names, and what was not used for longest
+#[derive(Debug, Args)]
+pub struct CachePrune {
+    /// Keep at most so much [default: $REENACT_CACHE_LIMIT, or 20 GiB]
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub to: Option<Bytes>,
+    /// Say what would be removed, and remove nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Read all that is kept, and remove what is damaged: the next pull fetches it again
+#[derive(Debug, Args)]
+pub struct CacheVerify {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Show what a repository is, what it was read from, dangers found, and its endpoint
@@ -149,4 +217,9 @@ pub struct Predict {
     pub stream: bool,
     #[command(flatten)]
     pub server: Server,
+}
+
+/// `5 GiB`
+fn size(text: &str) -> Result<Bytes, String> {
+    text.trim().parse().map_err(|_| format!("`{text}` is no size: write it as `5 GiB`"))
 }

@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use ::record::{capsule, runs};
 use client::hub::repositories::Visibility;
 use client::push::{self, Pushed};
+use serde_json::{Value, json};
 use spec::capsule::Capsule;
 use spec::name::RepositoryKind;
 
 use crate::args::remote::Push;
 use crate::commands::{ExitStatus, capsules};
-use crate::printer::Printer;
+use crate::printer::{Form, Printer, Transfer};
 use crate::settings;
 
 pub async fn run(args: Push, printer: &Printer) -> anyhow::Result<ExitStatus> {
@@ -33,7 +34,8 @@ pub async fn run(args: Push, printer: &Printer) -> anyhow::Result<ExitStatus> {
         visibility: if args.public { Visibility::Public } else { Visibility::Private },
         message: &message,
     };
-    let pushed = push::push(&client, &request, printer.progress("sending")).await?;
+    let transfer = printer.transfer("sending", Form::of(args.json));
+    let pushed = push::push(&client, &request, transfer.clone()).await?;
     for warning in &pushed.warnings {
         printer.warning(warning);
     }
@@ -42,7 +44,10 @@ pub async fn run(args: Push, printer: &Printer) -> anyhow::Result<ExitStatus> {
         capsules::pushed(folder, packed, (client.base(), &args.repository, pushed.revision))?;
         printer.note(format_args!("run it again with `reenact replay {}`", args.repository));
     }
-    printer.answer(&pushed.url)?;
+    match args.json {
+        true => printer.answer_json(&described(&pushed, &transfer))?,
+        false => printer.answer(&pushed.url)?,
+    }
     Ok(ExitStatus::Success)
 }
 
@@ -65,6 +70,18 @@ fn warn(record: &Capsule, printer: &Printer) {
         record.entropy.n_draws
     ));
     record.warnings.iter().for_each(|warning| printer.warning(warning));
+}
+
+fn described(pushed: &Pushed, transfer: &Transfer) -> Value {
+    json!({
+        "url": pushed.url,
+        "revision": pushed.revision,
+        "files": pushed.n_files,
+        "sent_files": pushed.n_sent,
+        "sent_bytes": transfer.n_moved(),
+        "there_bytes": transfer.n_there(),
+        "is_new": pushed.is_new,
+    })
 }
 
 fn summary(pushed: &Pushed) -> String {

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod attesting;
 #[cfg(test)]
+mod broken;
+#[cfg(test)]
 mod demo;
 #[cfg(test)]
 mod diagnosing;
@@ -32,5 +34,7 @@ mod server;
 mod signals;
 #[cfg(test)]
 mod signing;
+#[cfg(test)]
+mod transfers;
 #[cfg(test)]
 mod verifying;

@@ -30,6 +30,11 @@ impl Home {
         self
     }
 
+    /// The variables that were set.
+    pub fn variables(&self) -> &[(String, String)] {
+        &self.variables
+    }
+
     pub fn path(&self) -> &Path {
         self.folder.path()
     }

@@ -17,7 +17,7 @@ use crate::error::Error;
 use crate::http::{self, Client};
 use crate::hub::api_path;
 
-pub use body::{Content, Failure, stream};
+pub use body::{Content, Failure, Sent, stream};
 
 /// The branch that pushes go to.
 pub const BRANCH: &str = "main";

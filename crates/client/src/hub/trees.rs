@@ -6,6 +6,7 @@ use reqwest::{Method, Response, header};
 use serde::Deserialize;
 use spec::digest::{Oid, Sha256};
 use spec::name::{FilePath, RepositoryKind, RepositoryName};
+use spec::xet::XetHash;
 
 use crate::error::Error;
 use crate::http::{self, Client};
@@ -25,6 +26,8 @@ pub struct RemoteFile {
     pub path: FilePath,
     pub n_bytes: u64,
     pub digest: FileDigest,
+    /// By which it can be fetched in chunks, where the server tells.
+    pub chunk_hash: Option<XetHash>,
 }
 
 /// What names the file's bytes.
@@ -49,7 +52,8 @@ impl std::fmt::Display for FileDigest {
 pub async fn list(client: &Client, snapshot: &Snapshot) -> Result<Vec<RemoteFile>, Error> {
     let operation = format!("list the files of `{}`", snapshot.repository);
     let base = api_path(snapshot.kind, &snapshot.repository);
-    let mut next = Some(format!("{base}/tree/{}?recursive=true&expand=false", snapshot.revision));
+    let mut next =
+        Some(format!("{base}/tree/{}?recursive=true&expand=false&digests=true", snapshot.revision));
     let mut files = Vec::new();
     while let Some(path) = next {
         let response = http::send_safe(&operation, client.request(Method::GET, &path)).await?;
@@ -72,13 +76,7 @@ pub async fn open(
     offset: u64,
 ) -> Result<Response, Error> {
     let operation = format!("download `{path}`");
-    let address = format!(
-        "/{}{}/resolve/{}/{}",
-        snapshot.kind.web_prefix(),
-        snapshot.repository,
-        snapshot.revision,
-        http::path(path.as_str())
-    );
+    let address = address(snapshot, path.as_str());
     let request = client.request(Method::GET, &address).header("x-hf-download-counter", "1");
     let request = match offset {
         0 => request,
@@ -87,11 +85,30 @@ pub async fn open(
     http::send_safe(&operation, request).await
 }
 
+/// The hash by which a file can be fetched in chunks, if the server keeps it so.
+pub(crate) async fn chunk_hash(
+    client: &Client,
+    snapshot: &Snapshot,
+    path: &str,
+) -> Result<Option<XetHash>, Error> {
+    let operation = format!("look at `{path}`");
+    let address = address(snapshot, path);
+    let response = http::send_safe(&operation, client.request(Method::HEAD, &address)).await?;
+    let hash = response.headers().get("x-xet-hash").and_then(|value| value.to_str().ok());
+    Ok(hash.and_then(|hash| hash.parse().ok()))
+}
+
+fn address(snapshot: &Snapshot, path: &str) -> String {
+    let Snapshot { kind, repository, revision } = snapshot;
+    format!("/{}{repository}/resolve/{revision}/{}", kind.web_prefix(), http::path(path))
+}
+
 fn read_entry(operation: &str, entry: Entry) -> Result<RemoteFile, Error> {
     let path =
         entry.path.parse().map_err(|source| Error::UnsafePath { operation: operation.to_owned(), source })?;
-    let digest = entry.lfs.map_or(FileDigest::Blob(entry.oid), |lfs| FileDigest::Large(lfs.oid));
-    Ok(RemoteFile { path, n_bytes: entry.size, digest })
+    let sha256 = entry.sha256.or(entry.lfs.map(|lfs| lfs.oid));
+    let digest = sha256.map_or(FileDigest::Blob(entry.oid), FileDigest::Large);
+    Ok(RemoteFile { path, n_bytes: entry.size, digest, chunk_hash: entry.xet_hash })
 }
 
 #[derive(Deserialize)]
@@ -103,6 +120,9 @@ struct Entry {
     size: u64,
     oid: Oid,
     lfs: Option<Large>,
+    sha256: Option<Sha256>,
+    #[serde(rename = "xetHash")]
+    xet_hash: Option<XetHash>,
 }
 
 #[derive(Deserialize)]

@@ -86,8 +86,24 @@ fn continues(response: &Response, offset: u64) -> bool {
     first == Some(offset)
 }
 
-fn damaged(file: &RemoteFile) -> Error {
+pub(crate) fn damaged(file: &RemoteFile) -> Error {
     Error::Damaged { path: file.path.to_string(), expected: file.digest.to_string() }
+}
+
+/// Opens what an earlier pull has left of a file, or makes it, for this process alone.
+pub(crate) fn open_part(place: &Path, file: &RemoteFile) -> Result<(PathBuf, File), Error> {
+    let path = part_path(place, file);
+    let failed = |source| Error::File { operation: "write", path: path.clone(), source };
+    if fs::symlink_metadata(&path).is_ok_and(|metadata| !metadata.is_file()) {
+        return Err(Error::LinkInTheWay { path });
+    }
+    let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
+    let handle = opened.map_err(failed)?;
+    match handle.try_lock() {
+        Ok(()) => Ok((path, handle)),
+        Err(TryLockError::WouldBlock) => Err(Error::Busy { path }),
+        Err(TryLockError::Error(source)) => Err(failed(source)),
+    }
 }
 
 /// A file that is not whole yet.
@@ -101,18 +117,8 @@ struct Part {
 
 impl Part {
     fn open(place: &Path, file: &RemoteFile) -> Result<Self, Error> {
-        let path = part_path(place, file);
+        let (path, handle) = open_part(place, file)?;
         let failed = |source| Error::File { operation: "write", path: path.clone(), source };
-        if fs::symlink_metadata(&path).is_ok_and(|metadata| !metadata.is_file()) {
-            return Err(Error::LinkInTheWay { path });
-        }
-        let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
-        let handle = opened.map_err(failed)?;
-        match handle.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(Error::Busy { path }),
-            Err(TryLockError::Error(source)) => return Err(failed(source)),
-        }
         let (expected, n_bytes) = (file.digest, file.n_bytes);
         let fresh = Box::new(move || FileHasher::new(expected, n_bytes));
         let mut part = Self { path: path.clone(), file: handle, n_written: 0, hasher: fresh(), fresh };

@@ -6,6 +6,7 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use futures_util::{StreamExt, TryStreamExt, stream};
 use spec::git::BlobHasher;
 use spec::name::FilePath;
 
@@ -14,6 +15,9 @@ use crate::hub::trees::{FileDigest, RemoteFile};
 
 /// Bytes read at once while hashing.
 const BLOCK: usize = 256 * 1024;
+/// Files that are compared in one go, and how many goes are under way at the same time.
+const FILES: usize = 64;
+const AT_ONCE: usize = 4;
 
 /// The file's place below `folder`, the folders on the way made.
 pub(crate) fn prepare(folder: &Path, path: &FilePath) -> Result<PathBuf, Error> {
@@ -28,20 +32,40 @@ pub(crate) fn prepare(folder: &Path, path: &FilePath) -> Result<PathBuf, Error> 
     Ok(place)
 }
 
-/// Whether the file is there with these bytes. A link is not the file.
-pub(crate) async fn has(folder: &Path, file: &RemoteFile) -> Result<bool, Error> {
-    let (place, expected, n_bytes) = (folder.join(file.path.as_str()), file.digest, file.n_bytes);
-    let source = place.clone();
-    let compare = move || match fs::symlink_metadata(&place) {
-        Ok(metadata) if metadata.is_file() && metadata.len() == n_bytes => {
-            let mut hasher = FileHasher::new(expected, n_bytes);
-            hasher.read(&mut File::open(&place)?)?;
-            Ok(hasher.matches(expected))
+/// Those of the files that are not there with their bytes. A link is not the file.
+pub(crate) async fn missing(folder: &Path, files: &[RemoteFile]) -> Result<Vec<RemoteFile>, Error> {
+    let compare = |files: &[RemoteFile]| {
+        let (folder, files) = (folder.to_owned(), files.to_vec());
+        tokio::task::spawn_blocking(move || compare(&folder, files))
+    };
+    let compared = stream::iter(files.chunks(FILES)).map(compare).buffered(AT_ONCE);
+    let compared: Vec<Result<Vec<RemoteFile>, Error>> =
+        compared.try_collect().await.map_err(|_| Error::Interrupted { operation: "compare files" })?;
+    Ok(compared.into_iter().collect::<Result<Vec<_>, Error>>()?.concat())
+}
+
+fn compare(folder: &Path, files: Vec<RemoteFile>) -> Result<Vec<RemoteFile>, Error> {
+    let mut missing = Vec::new();
+    for file in files {
+        let place = folder.join(file.path.as_str());
+        let is_there = has(&place, &file);
+        if !is_there.map_err(|source| Error::File { operation: "read", path: place, source })? {
+            missing.push(file);
+        }
+    }
+    Ok(missing)
+}
+
+/// Whether there is a file with these bytes.
+pub(crate) fn has(place: &Path, file: &RemoteFile) -> io::Result<bool> {
+    match fs::symlink_metadata(place) {
+        Ok(metadata) if metadata.is_file() && metadata.len() == file.n_bytes => {
+            let mut hasher = FileHasher::new(file.digest, file.n_bytes);
+            hasher.read(&mut File::open(place)?)?;
+            Ok(hasher.matches(file.digest))
         }
         _ => Ok(false),
-    };
-    let compared = tokio::task::spawn_blocking(compare).await.map_err(io::Error::other).flatten();
-    compared.map_err(|error| Error::File { operation: "read", path: source, source: error })
+    }
 }
 
 fn make_folder(path: &Path) -> Result<(), Error> {
@@ -55,6 +79,13 @@ fn make_folder(path: &Path) -> Result<(), Error> {
         true => Err(Error::LinkInTheWay { path: path.to_owned() }),
         false => Ok(()),
     }
+}
+
+/// A name beside a file's for what is written before it is whole.
+pub(crate) fn beside(place: &Path) -> PathBuf {
+    let mut name = place.as_os_str().to_owned();
+    name.push(format!(".{}.part", std::process::id()));
+    PathBuf::from(name)
 }
 
 /// Computes whichever digest the server listed.

@@ -19,6 +19,7 @@ pub mod apps;
 pub mod attestations;
 pub mod endpoints;
 pub mod events;
+pub mod files;
 pub mod grants;
 pub mod invitations;
 pub mod links;

@@ -124,12 +124,21 @@ pub async fn hash_of(
     repository: store::db::ids::RepositoryId,
     sha256: spec::digest::Sha256,
 ) -> Result<Option<XetHash>, Error> {
-    let found = chunked_files::in_repository(&app.store.db, repository, &[sha256]).await;
-    Ok(found.during("find a file of chunks")?.first().map(|(_, hash)| *hash))
+    Ok(hashes_of(app, repository, &[sha256]).await?.remove(&sha256))
+}
+
+/// The same for some files, of which those are told that are kept so.
+pub async fn hashes_of(
+    app: &App,
+    repository: store::db::ids::RepositoryId,
+    files: &[spec::digest::Sha256],
+) -> Result<BTreeMap<spec::digest::Sha256, XetHash>, Error> {
+    let found = chunked_files::in_repository(&app.store.db, repository, files).await;
+    Ok(found.during("find files of chunks")?.into_iter().collect())
 }
 
 /// The file, if the pass's repository has it in a commit.
-async fn readable(app: &App, pass: &Pass, hash: XetHash) -> Result<ChunkedFile, Error> {
+pub(super) async fn readable(app: &App, pass: &Pass, hash: XetHash) -> Result<ChunkedFile, Error> {
     let missing = || Error::NotFound { what: "file", name: hash.to_string() };
     let found = chunked_files::by_hash(&app.store.db, hash).await.during("find a file")?;
     let file = found.ok_or_else(missing)?;
@@ -143,7 +152,7 @@ async fn readable(app: &App, pass: &Pass, hash: XetHash) -> Result<ChunkedFile, 
 /// What a shard says of a xorb must be so.
 async fn check_xorb(app: &App, xorb: &Xorb, told: &shard::Xorb) -> Result<(), Error> {
     let index = xorbs::index(app, xorb).await?;
-    let is_so = index.chunks().iter().map(|chunk| chunk.hash).eq(told.chunks.iter().copied());
+    let is_so = index.chunks().iter().map(|chunk| chunk.hash).eq(told.chunks.iter().map(|(hash, _)| *hash));
     if !is_so {
         return Err(Error::BadRequest(format!("the xorb `{}` has other chunks", told.hash)));
     }

@@ -2,6 +2,7 @@
 //!
 //! Invariant: bytes are reached only through a revision that the actor may read, never by their digest.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use spec::digest::{Oid, Sha256};
@@ -56,6 +57,19 @@ pub async fn list(
     if is_there { Ok(page) } else { Err(entry_not_found(at, listing.folder)) }
 }
 
+/// By which those of some files that are large can be fetched in chunks, by their SHA-256.
+pub async fn chunk_hashes(
+    app: &App,
+    actor: &Actor,
+    at: &At<'_>,
+    files: &[Entry],
+) -> Result<BTreeMap<Sha256, XetHash>, Error> {
+    let (repository, _) = revisions::resolve(app, actor, at, Action::Read).await?;
+    let large = |file: &&Entry| file.n_bytes >= i64::try_from(limits::FETCHED_IN_CHUNKS).unwrap_or(i64::MAX);
+    let large: Vec<Sha256> = files.iter().filter(large).filter_map(|file| file.sha256).collect();
+    chunked_files::hashes_of(app, repository.id, &large).await
+}
+
 /// All entries of a revision the actor was already found to be allowed to read, folders included.
 pub async fn all(app: &App, tree: TreeId) -> Result<Vec<Entry>, Error> {
     let limit = u32::try_from(limits::PAGE_ENTRIES).unwrap_or(u32::MAX);
@@ -93,6 +107,31 @@ pub async fn find(app: &App, actor: &Actor, at: &At<'_>, path: &str) -> Result<F
         file.xet_hash = chunked_files::hash_of(app, repository.id, file.sha256).await?;
     }
     Ok(Found { repository, revision, file })
+}
+
+/// Several files of a revision that the actor may read, in the order in which they are named.
+#[derive(Debug)]
+pub struct Several {
+    pub repository: Repository,
+    pub revision: Revision,
+    pub files: Vec<File>,
+}
+
+/// Looks for files that the actor may read. [`Error::EntryNotFound`] where the revision lacks one of them.
+pub async fn several(app: &App, actor: &Actor, at: &At<'_>, paths: &[&str]) -> Result<Several, Error> {
+    if paths.len() > limits::PAGE_ENTRIES {
+        return Err(Error::BadRequest(format!("at most {} files are sent at once", limits::PAGE_ENTRIES)));
+    }
+    let (repository, revision) = revisions::resolve(app, actor, at, Action::Read).await?;
+    access_requests::check(app, actor, &repository).await?;
+    let found = entries::by_paths(&app.store.db, revision.tree_id, paths).await.during("find entries")?;
+    let found: BTreeMap<String, Entry> = found.into_iter().map(|entry| (entry.path.clone(), entry)).collect();
+    let file = |path: &&str| {
+        let file = found.get(*path).and_then(file_of);
+        file.ok_or_else(|| entry_not_found(at, path))
+    };
+    let files = paths.iter().map(file).collect::<Result<Vec<File>, Error>>()?;
+    Ok(Several { repository, revision, files })
 }
 
 /// Opens a file's bytes, or a part of them.
@@ -134,10 +173,13 @@ async fn in_tree(app: &App, tree: TreeId, path: &str) -> Result<Option<File>, Er
         return Ok(None);
     }
     let entry = entries::by_path(&app.store.db, tree, path).await.during("find a file")?;
-    Ok(entry.and_then(|entry| {
-        let n_bytes = u64::try_from(entry.n_bytes).unwrap_or(0);
-        entry.sha256.map(|sha256| File { sha256, git_oid: entry.git_oid, n_bytes, xet_hash: None })
-    }))
+    Ok(entry.as_ref().and_then(file_of))
+}
+
+/// None for a folder.
+fn file_of(entry: &Entry) -> Option<File> {
+    let n_bytes = u64::try_from(entry.n_bytes).unwrap_or(0);
+    entry.sha256.map(|sha256| File { sha256, git_oid: entry.git_oid, n_bytes, xet_hash: None })
 }
 
 fn entry_not_found(at: &At<'_>, path: &str) -> Error {

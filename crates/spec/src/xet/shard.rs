@@ -55,7 +55,8 @@ pub struct Term {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Xorb {
     pub hash: XetHash,
-    pub chunks: Vec<XetHash>,
+    /// Each with its length, unpacked.
+    pub chunks: Vec<(XetHash, u32)>,
 }
 
 impl Shard {
@@ -82,6 +83,25 @@ impl Shard {
             shard.xorbs.push(read_xorb(&head, &mut records)?);
         }
     }
+
+    /// As bytes, the way a shard travels to a server: without tables and footer.
+    pub fn write(&self) -> Vec<u8> {
+        let mut bytes = TAG.to_vec();
+        longs(&mut bytes, &[VERSION, 0]);
+        self.files.iter().for_each(|file| write_file(&mut bytes, file));
+        record(&mut bytes, &END, [0; 4]);
+        for xorb in &self.xorbs {
+            let n_unpacked = xorb.chunks.iter().fold(0, |sum: u32, (_, length)| sum.saturating_add(*length));
+            record(&mut bytes, xorb.hash.as_bytes(), [0, count(&xorb.chunks), n_unpacked, 0]);
+            let mut start: u32 = 0;
+            for (hash, length) in &xorb.chunks {
+                record(&mut bytes, hash.as_bytes(), [start, *length, 0, 0]);
+                start = start.saturating_add(*length);
+            }
+        }
+        record(&mut bytes, &END, [0; 4]);
+        bytes
+    }
 }
 
 fn read_file(head: &Record<'_>, records: &mut Records<'_>) -> Result<File, ShardError> {
@@ -104,6 +124,25 @@ fn read_file(head: &Record<'_>, records: &mut Records<'_>) -> Result<File, Shard
     Ok(File { hash: XetHash::from_bytes(head.hash()), terms, sha256 })
 }
 
+fn write_file(bytes: &mut Vec<u8>, file: &File) {
+    // One flag stands for all terms.
+    let proofs: Option<Vec<XetHash>> = file.terms.iter().map(|term| term.proof).collect();
+    let proven = if proofs.is_some() { IS_PROVEN } else { 0 };
+    let described = if file.sha256.is_some() { IS_DESCRIBED } else { 0 };
+    record(bytes, file.hash.as_bytes(), [proven | described, count(&file.terms), 0, 0]);
+    for Term { xorb, n_bytes, chunks, .. } in &file.terms {
+        record(bytes, xorb.as_bytes(), [0, *n_bytes, chunks.start, chunks.end]);
+    }
+    proofs.iter().flatten().for_each(|proof| record(bytes, proof.as_bytes(), [0; 4]));
+    if let Some(sha256) = file.sha256 {
+        record(bytes, XetHash::from(sha256).as_bytes(), [0; 4]);
+    }
+}
+
+fn count<T>(all: &[T]) -> u32 {
+    u32::try_from(all.len()).unwrap_or(u32::MAX)
+}
+
 fn read_xorb(head: &Record<'_>, records: &mut Records<'_>) -> Result<Xorb, ShardError> {
     let n_chunks = records.count(head.int(1))?;
     if n_chunks > xorb::CHUNKS {
@@ -111,7 +150,8 @@ fn read_xorb(head: &Record<'_>, records: &mut Records<'_>) -> Result<Xorb, Shard
     }
     let mut chunks = Vec::with_capacity(n_chunks);
     for _ in 0..n_chunks {
-        chunks.push(XetHash::from_bytes(records.next()?.hash()));
+        let chunk = records.next()?;
+        chunks.push((XetHash::from_bytes(chunk.hash()), chunk.int(1)));
     }
     Ok(Xorb { hash: XetHash::from_bytes(head.hash()), chunks })
 }

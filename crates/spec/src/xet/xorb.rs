@@ -189,8 +189,18 @@ impl Verifier {
 }
 
 /// Unpacks chunks that stand one behind the other, each of which must have its hash.
-pub fn unpack(mut bytes: &[u8], hashes: impl IntoIterator<Item = XetHash>) -> Result<Vec<u8>, XorbError> {
+pub fn unpack(bytes: &[u8], hashes: impl IntoIterator<Item = XetHash>) -> Result<Vec<u8>, XorbError> {
     let mut unpacked = Vec::with_capacity(bytes.len());
+    unpack_each(bytes, hashes, |chunk| unpacked.extend_from_slice(chunk))?;
+    Ok(unpacked)
+}
+
+/// The same, handing over one chunk after the other. Those before a damaged one were handed over.
+pub fn unpack_each(
+    mut bytes: &[u8],
+    hashes: impl IntoIterator<Item = XetHash>,
+    mut each: impl FnMut(&[u8]),
+) -> Result<(), XorbError> {
     for (index, expected) in hashes.into_iter().enumerate() {
         let fault = |rule| XorbError::Chunk { index, rule };
         let (header, rest) = bytes.split_first_chunk::<HEADER_BYTES>().ok_or(XorbError::Cut)?;
@@ -201,10 +211,10 @@ pub fn unpack(mut bytes: &[u8], hashes: impl IntoIterator<Item = XetHash>) -> Re
         if found != expected {
             return Err(XorbError::WrongHash { expected, found });
         }
-        unpacked.extend_from_slice(&chunk);
+        each(&chunk);
         bytes = rest;
     }
-    if bytes.is_empty() { Ok(unpacked) } else { Err(XorbError::Cut) }
+    if bytes.is_empty() { Ok(()) } else { Err(XorbError::Cut) }
 }
 
 /// What stands before a chunk.

@@ -1,19 +1,21 @@
-//! The body of a commit: lines of JSON with the files' content in base64, made while they are sent.
+//! The body of a commit: lines of JSON, with the content of files in base64 or the names of files that were sent before,
+//! made while they are sent.
 //!
-//! Invariants: one block of one file is in memory at a time, and a file that changed under our hands breaks
-//! the body off, so that the server never sees a commit that looks complete and is not.
+//! Invariants: some blocks are in memory at a time, and a file that changed under our hands breaks the body off, so that
+//! the server never sees a commit that looks complete and is not.
 
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::{io, vec};
+use std::vec;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use futures_util::{Stream, stream as streams};
 use serde_json::json;
-use tokio::fs::File;
-use tokio::io::AsyncReadExt;
+use spec::digest::Sha256;
 
 use crate::error::Error;
 use crate::hub::commits::Header;
@@ -21,6 +23,8 @@ use crate::progress::Progress;
 
 /// Bytes of a file that are encoded at once; a multiple of three, so that blocks join without padding.
 const BLOCK: usize = 192 * 1024;
+/// Bytes of a piece of the body, after which it is sent: small files go together.
+const PIECE: usize = 512 * 1024;
 
 /// A file to be sent.
 #[derive(Debug, Clone)]
@@ -32,25 +36,46 @@ pub struct Content {
     pub n_bytes: u64,
 }
 
+/// A file whose bytes the server has already.
+#[derive(Debug, Clone)]
+pub struct Sent {
+    /// Its path in the repository.
+    pub path: String,
+    pub n_bytes: u64,
+    pub sha256: Sha256,
+}
+
 /// Where a failure to read a file is left: the connection only knows that its body broke off.
 pub type Failure = Arc<Mutex<Option<Error>>>;
 
 /// The lines of a commit. What goes wrong with a file is left in `failure`.
 pub fn stream(
     header: &Header,
-    files: Vec<Content>,
+    (sent, files): (&[Sent], Vec<Content>),
     progress: Arc<dyn Progress>,
     failure: Failure,
 ) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static {
-    let first = format!("{}\n", json!({ "key": "header", "value": header }));
-    let body = Body { files: files.into_iter(), progress, failure };
-    streams::try_unfold((body, State::Ready(first)), |(mut body, state)| async move {
-        match body.step(state).await {
-            Ok(Some((bytes, state))) => Ok(Some((bytes, (body, state)))),
-            Ok(None) => Ok(None),
-            Err(error) => {
-                *body.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
-                Err(io::Error::other("a file could not be read"))
+    let mut first = format!("{}\n", json!({ "key": "header", "value": header }));
+    for Sent { path, n_bytes, sha256 } in sent {
+        let value = json!({ "path": path, "algo": "sha256", "oid": sha256, "size": n_bytes });
+        first.push_str(&format!("{}\n", json!({ "key": "lfsFile", "value": value })));
+    }
+    let body = Body { files: files.into_iter(), open: None, progress };
+    streams::try_unfold((body, Some(first)), move |(mut body, first)| {
+        let failure = failure.clone();
+        async move {
+            if let Some(first) = first {
+                return Ok(Some((Bytes::from(first), (body, None))));
+            }
+            // Files are read on a thread that may wait, many small ones in one go.
+            let reading = tokio::task::spawn_blocking(move || body.piece().map(|piece| (piece, body)));
+            match reading.await.map_err(io::Error::other)? {
+                Ok((None, _)) => Ok(None),
+                Ok((Some(piece), body)) => Ok(Some((piece, (body, None)))),
+                Err(error) => {
+                    *failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+                    Err(io::Error::other("a file could not be read"))
+                }
             }
         }
     })
@@ -58,61 +83,57 @@ pub fn stream(
 
 struct Body {
     files: vec::IntoIter<Content>,
+    /// The file that is being read, and how much of it is left.
+    open: Option<(File, Content, u64)>,
     progress: Arc<dyn Progress>,
-    failure: Failure,
-}
-
-enum State {
-    /// Something to send before the next file.
-    Ready(String),
-    Between,
-    Inside {
-        file: File,
-        content: Content,
-        left: u64,
-    },
 }
 
 impl Body {
-    async fn step(&mut self, state: State) -> Result<Option<(Bytes, State)>, Error> {
-        match state {
-            State::Ready(text) => Ok(Some((Bytes::from(text), State::Between))),
-            State::Between => match self.files.next() {
-                Some(content) => open(content).await.map(Some),
-                None => Ok(None),
-            },
-            State::Inside { content, file, left: 0 } => close(content, file).await.map(Some),
-            State::Inside { mut file, content, left } => {
-                let n_bytes = left.min(BLOCK as u64);
-                let block = read_block(&mut file, &content, n_bytes).await?;
-                self.progress.advance(n_bytes);
-                let left = left - n_bytes;
-                Ok(Some((Bytes::from(STANDARD.encode(block)), State::Inside { file, content, left })))
+    /// The next piece of the body; none at its end.
+    fn piece(&mut self) -> Result<Option<Bytes>, Error> {
+        let mut piece = String::with_capacity(PIECE + 2 * BLOCK);
+        while piece.len() < PIECE {
+            match self.open.take() {
+                None => match self.files.next() {
+                    Some(content) => self.open = Some(open(content, &mut piece)?),
+                    None => break,
+                },
+                Some((file, content, 0)) => {
+                    close(file, content)?;
+                    piece.push_str("\"}}\n");
+                }
+                Some((mut file, content, left)) => {
+                    let n_bytes = left.min(BLOCK as u64);
+                    STANDARD.encode_string(read_block(&mut file, &content, n_bytes)?, &mut piece);
+                    self.progress.advance(n_bytes);
+                    self.open = Some((file, content, left - n_bytes));
+                }
             }
         }
+        Ok((!piece.is_empty()).then(|| Bytes::from(piece)))
     }
 }
 
-async fn open(content: Content) -> Result<(Bytes, State), Error> {
+fn open(content: Content, piece: &mut String) -> Result<(File, Content, u64), Error> {
     let read = |source| Error::File { operation: "read", path: content.source.clone(), source };
-    let file = File::open(&content.source).await.map_err(read)?;
+    let file = File::open(&content.source).map_err(read)?;
     let path = json!(content.path);
-    let text = format!(r#"{{"key":"file","value":{{"path":{path},"encoding":"base64","content":""#);
+    piece.push_str(&format!(r#"{{"key":"file","value":{{"path":{path},"encoding":"base64","content":""#));
     let left = content.n_bytes;
-    Ok((Bytes::from(text), State::Inside { file, content, left }))
+    Ok((file, content, left))
 }
 
-async fn close(content: Content, mut file: File) -> Result<(Bytes, State), Error> {
-    let failed = |source| Error::File { operation: "read", path: content.source.clone(), source };
-    match file.read(&mut [0]).await.map_err(failed)? {
-        0 => Ok((Bytes::from_static(b"\"}}\n"), State::Between)),
+fn close(mut file: File, content: Content) -> Result<(), Error> {
+    let found = file.read(&mut [0]);
+    match found.map_err(|source| Error::File { operation: "read", path: content.source.clone(), source })? {
+        0 => Ok(()),
         _ => Err(Error::FileChanged { path: content.source }),
     }
 }
 
-async fn read_block(file: &mut File, content: &Content, n_bytes: u64) -> Result<Vec<u8>, Error> {
+fn read_block(file: &mut File, content: &Content, n_bytes: u64) -> Result<Vec<u8>, Error> {
     let mut block = vec![0; usize::try_from(n_bytes).unwrap_or(BLOCK)];
-    file.read_exact(&mut block).await.map_err(|source| match source.kind() {
+    file.read_exact(&mut block).map_err(|source| match source.kind() {
         io::ErrorKind::UnexpectedEof => Error::FileChanged { path: content.source.clone() },
         _ => Error::File { operation: "read", path: content.source.clone(), source },
     })?;

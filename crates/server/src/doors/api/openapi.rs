@@ -7,8 +7,8 @@ use utoipa::OpenApi;
 
 use super::endpoints::{traffic, watch};
 use super::{
-    accounts, apps, attestations, endpoints, events, grants, invitations, links, organizations, repositories,
-    sessions, tokens, webhooks,
+    accounts, apps, attestations, endpoints, events, files, grants, invitations, links, organizations,
+    repositories, sessions, tokens, webhooks,
 };
 use crate::doors::keys;
 
@@ -25,7 +25,7 @@ use crate::doors::keys;
         accounts::me, accounts::change, accounts::leave, accounts::export, events::list,
         sessions::list, sessions::revoke_others, sessions::revoke,
         tokens::list, tokens::create, tokens::revoke,
-        repositories::model, repositories::dataset,
+        repositories::model, repositories::dataset, files::fetch,
         webhooks::list, webhooks::create, webhooks::get, webhooks::change, webhooks::delete, webhooks::test,
         webhooks::deliveries, webhooks::redeliver,
         attestations::list, attestations::create, attestations::get, attestations::delete,

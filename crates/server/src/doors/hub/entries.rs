@@ -26,7 +26,8 @@ const PAGE: u32 = 1000;
 /// Most paths that are looked up by one request.
 const PATHS: usize = 1000;
 
-/// `GET /api/{kind}s/{owner}/{name}/tree/{revision}[/{path}]`
+/// `GET /api/{kind}s/{owner}/{name}/tree/{revision}[/{path}]`; with `digests=true` also the SHA-256 of each file and the
+/// hash by which it can be fetched in chunks
 pub async fn tree(
     State(app): State<Arc<App>>,
     asker: Asker<Hub>,
@@ -42,7 +43,14 @@ pub async fn tree(
     };
     let page = entries::list(&app, &asker.actor, &place.at(), &listing).await?;
     let detail = Detail::of(params);
-    let items: Vec<Value> = page.items.iter().map(|entry| describe(entry, detail)).collect();
+    let mut items: Vec<Value> = page.items.iter().map(|entry| describe(entry, detail)).collect();
+    if params.is_set("digests") {
+        let hashes = entries::chunk_hashes(&app, &asker.actor, &place.at(), &page.items).await?;
+        for (item, entry) in items.iter_mut().zip(&page.items) {
+            item["sha256"] = json!(entry.sha256);
+            item["xetHash"] = json!(entry.sha256.and_then(|sha256| hashes.get(&sha256)));
+        }
+    }
     Ok((asked.next_page(page.next.as_deref()), Json(items)))
 }
 

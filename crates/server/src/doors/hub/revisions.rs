@@ -150,7 +150,9 @@ fn sends_apart(app: &App, headers: &HeaderMap) -> bool {
     match app.settings.large_files {
         LargeFiles::Apart => true,
         LargeFiles::InCommit => false,
-        LargeFiles::Auto => agent.split("; ").any(|part| part.starts_with("hf_hub/")),
+        LargeFiles::Auto => {
+            agent.split("; ").any(|part| part.starts_with("hf_hub/") || part.starts_with("reenact/"))
+        }
     }
 }
 

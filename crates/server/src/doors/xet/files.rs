@@ -6,11 +6,16 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::IntoResponse;
 use serde_json::{Value, json};
 
 use super::{Answer, Reader, Xet, hash, wanted, xorbs};
 use crate::app::App;
 use crate::doors::address::Base;
+use crate::doors::hub::Params;
+use crate::error::Error;
+use crate::ops::chunk_lists;
 use crate::ops::chunked_files::{self, Fetch, Piece, Reconstruction};
 
 /// `GET …/v1/reconstructions/{hash}`, of a part where the header `Range` names one
@@ -41,6 +46,24 @@ pub async fn second(
         "xorbs",
         |fetch| json!({ "url": url(&base, fetch), "ranges": [{ "chunks": chunks(fetch), "bytes": bytes(fetch) }] }),
     )))
+}
+
+/// `GET …/v1/files/{hash}?from={byte}`: a shard that tells of which chunks the file is made from there on, as far as one
+/// answer goes. Not of the protocol's first makers, but in their form.
+pub async fn chunks_of(
+    State(app): State<Arc<App>>,
+    Reader(pass): Reader,
+    Path((_, name)): Path<(String, String)>,
+    params: Params,
+) -> Answer<impl IntoResponse, Xet> {
+    let from = match params.get("from") {
+        Some(from) => {
+            from.parse().map_err(|_| Error::BadRequest(format!("`{from}` is not a place in a file")))?
+        }
+        None => 0,
+    };
+    let shard = chunk_lists::list(&app, &pass, hash(&name)?, from).await?;
+    Ok(([(CONTENT_TYPE, "application/octet-stream")], shard.write()))
 }
 
 fn describe(found: &Reconstruction, fetches: &str, fetch: impl Fn(&Fetch) -> Value) -> Value {

@@ -12,12 +12,16 @@ use crate::xet::XetHash;
 
 /// Bytes of a chunk that are compressed to see whether it is worth it.
 const SAMPLE_BYTES: usize = 8 * 1024;
+/// After so many chunks in a row that were not worth it, only one in so many is tried.
+const PLAIN_CHUNKS: usize = 8;
 
 /// A xorb that is being written.
 #[derive(Debug, Default)]
 pub struct Writer {
     bytes: Vec<u8>,
     index: Index,
+    /// Chunks in a row that were not worth compressing.
+    n_plain: usize,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -29,14 +33,17 @@ enum Form {
 impl Writer {
     /// A writer that has room for so many bytes, so that nothing is moved while it fills.
     pub fn with_capacity(n_bytes: usize) -> Self {
-        Self { bytes: Vec::with_capacity(n_bytes), index: Index::default() }
+        Self { bytes: Vec::with_capacity(n_bytes), ..Self::default() }
     }
 
     /// Adds a chunk of 1 to [`super::CHUNK_BYTES`] bytes with that hash.
     pub fn push(&mut self, hash: XetHash, chunk: &[u8]) {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(&[0; HEADER_BYTES]);
-        let packed = form(chunk).filter(|form| self.pack(chunk, *form));
+        let is_tried = self.n_plain < PLAIN_CHUNKS || self.n_plain.is_multiple_of(PLAIN_CHUNKS);
+        let tried = if is_tried { form(chunk) } else { None };
+        let packed = tried.filter(|form| self.pack(chunk, *form));
+        self.n_plain = if packed.is_some() { 0 } else { self.n_plain + 1 };
         if packed.is_none() {
             self.bytes.truncate(start + HEADER_BYTES);
             self.bytes.extend_from_slice(chunk);
