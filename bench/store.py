@@ -94,7 +94,8 @@ def _weights(n_bytes: int) -> bytes:
 
     source, weights = np.random.default_rng(1), bytearray()
     while len(weights) < n_bytes:
-        normal = source.standard_normal(min(8 * MIB, (n_bytes - len(weights)) // 2), dtype=np.float32) * np.float32(0.02)
+        n_numbers = min(8 * MIB, (n_bytes - len(weights)) // 2)
+        normal = source.standard_normal(n_numbers, dtype=np.float32) * np.float32(0.02)
         weights += (normal.view(np.uint32) >> 16).astype(np.uint16).tobytes()
     return bytes(weights)
 

@@ -101,13 +101,16 @@ fn many_small_files_come_in_few_requests_and_offline_from_the_cache() {
     let server = Server::start(data.path());
     let alice = server.home(&add_user(data.path(), "alice"));
     let deep = "a/".repeat(60);
-    for n in 0..700 {
-        alice.write(&format!("model/{}{n}.txt", if n % 7 == 0 { &deep } else { "" }), format!("file {n}"));
+    for n in 0..700_u32 {
+        alice.write(
+            &format!("model/{}{n}.txt", if n.is_multiple_of(7) { &deep } else { "" }),
+            format!("file {n}"),
+        );
     }
     alice.ask(&["push", "model", "alice/many"]);
     alice.ask(&["pull", "alice/many", "back"]);
     let read = |folder: &str, n: u32| {
-        let path = format!("{folder}/{}{n}.txt", if n % 7 == 0 { &deep } else { "" });
+        let path = format!("{folder}/{}{n}.txt", if n.is_multiple_of(7) { &deep } else { "" });
         fs::read_to_string(alice.path().join(path)).unwrap()
     };
     assert!((0..700).all(|n| read("back", n) == format!("file {n}")));
