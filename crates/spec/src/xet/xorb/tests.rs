@@ -132,3 +132,17 @@ fn what_is_written_is_what_is_read() {
     assert!(index.bytes(2..3).unwrap().count() < 60_000, "weights are packed by places");
     assert!(Writer::default().finish().is_none());
 }
+
+#[test]
+fn what_can_be_packed_is_packed_behind_much_that_cannot() {
+    let mut writer = Writer::default();
+    for n in 0..20_u8 {
+        let noise: Vec<u8> =
+            (0..64_u8).flat_map(|place| *XetHash::of_chunk(&[n, place]).as_bytes()).collect();
+        writer.push(XetHash::of_chunk(&noise), &noise);
+    }
+    writer.push(XetHash::of_chunk(&text(50_000)), &text(50_000));
+    let (_, _, index) = writer.finish().unwrap();
+    assert_eq!(index.bytes(0..20).unwrap().count(), 20 * (64 * 32 + HEADER_BYTES));
+    assert!(index.bytes(20..21).unwrap().count() < 1000);
+}

@@ -12,8 +12,9 @@ use crate::xet::XetHash;
 
 /// Bytes of a chunk that are compressed to see whether it is worth it.
 const SAMPLE_BYTES: usize = 8 * 1024;
-/// After so many chunks in a row that were not worth it, only one in so many is tried.
+/// After so many chunks in a row that were not worth it, less is compressed to see whether the next one is.
 const PLAIN_CHUNKS: usize = 8;
+const SHORT_SAMPLE_BYTES: usize = 1024;
 
 /// A xorb that is being written.
 #[derive(Debug, Default)]
@@ -40,9 +41,8 @@ impl Writer {
     pub fn push(&mut self, hash: XetHash, chunk: &[u8]) {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(&[0; HEADER_BYTES]);
-        let is_tried = self.n_plain < PLAIN_CHUNKS || self.n_plain.is_multiple_of(PLAIN_CHUNKS);
-        let tried = if is_tried { form(chunk) } else { None };
-        let packed = tried.filter(|form| self.pack(chunk, *form));
+        let n_sample = if self.n_plain < PLAIN_CHUNKS { SAMPLE_BYTES } else { SHORT_SAMPLE_BYTES };
+        let packed = form(chunk, n_sample).filter(|form| self.pack(chunk, *form));
         self.n_plain = if packed.is_some() { 0 } else { self.n_plain + 1 };
         if packed.is_none() {
             self.bytes.truncate(start + HEADER_BYTES);
@@ -92,11 +92,11 @@ impl Writer {
     }
 }
 
-/// The form in which the middle of a chunk is shortest. `None` where it is so as it is.
-fn form(chunk: &[u8]) -> Option<Form> {
+/// The form in which the middle of a chunk, of so many bytes, is shortest. `None` where it is so as it is.
+fn form(chunk: &[u8], n_sample: usize) -> Option<Form> {
     // Whole numbers of up to eight bytes, so that what stands at a place here stands there in the chunk.
-    let start = (chunk.len().saturating_sub(SAMPLE_BYTES) / 2) & !7;
-    let sample = &chunk[start..chunk.len().min(start + SAMPLE_BYTES)];
+    let start = (chunk.len().saturating_sub(n_sample) / 2) & !7;
+    let sample = &chunk[start..chunk.len().min(start + n_sample)];
     let mut best = (sample.len(), None);
     for (bytes, form) in [(sample.to_vec(), Form::Lz4), (group(sample), Form::GroupedLz4)] {
         let n_packed = lz4_flex::block::compress(&bytes).len();
