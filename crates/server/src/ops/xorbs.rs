@@ -15,7 +15,7 @@ use spec::xet::shard;
 use spec::xet::xorb::Index;
 use store::blobs::Reading;
 use store::clock;
-use store::contents::{Keep, Stamp};
+use store::contents::{Incoming, Keep, Stamp};
 use store::db::ids::{AccountId, RepositoryId, XorbId};
 use store::db::xorbs::{self, NewXorb, Xorb};
 
@@ -50,7 +50,9 @@ pub async fn is_sent(app: &App, pass: &Pass, hash: XetHash) -> Result<bool, Erro
 }
 
 /// Takes a xorb as it arrives. True if the sender had not sent it before; whether others have is not told.
-pub async fn receive<S, E>(app: &App, pass: &Pass, hash: XetHash, body: &mut S) -> Result<bool, Error>
+///
+/// A sender who goes away once all has arrived leaves nothing half-done: what is stored is then noted as theirs too.
+pub async fn receive<S, E>(app: &Arc<App>, pass: &Pass, hash: XetHash, body: &mut S) -> Result<bool, Error>
 where
     S: Stream<Item = Result<Bytes, E>> + Unpin,
 {
@@ -63,6 +65,18 @@ where
         let block = block.map_err(|_| Error::BadRequest("the body broke off".to_owned()))?;
         incoming.write(&block).await.map_err(refusal)?;
     }
+    let settling = settle(Arc::clone(app), sender, known, incoming);
+    tokio::spawn(settling).await.map_err(|_| Error::Internal("store a xorb"))?
+}
+
+/// Makes a xorb that has arrived durable, and notes who sent it.
+async fn settle(
+    app: Arc<App>,
+    sender: AccountId,
+    known: Option<Xorb>,
+    incoming: Incoming,
+) -> Result<bool, Error> {
+    let hash = incoming.hash();
     let received = incoming.finish().await.map_err(refusal)?;
     match (known, received.sha256) {
         (Some(xorb), _) => {

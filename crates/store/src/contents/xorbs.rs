@@ -137,6 +137,11 @@ impl Rest {
 }
 
 impl Incoming {
+    /// What it will have to be.
+    pub fn hash(&self) -> XetHash {
+        self.hash
+    }
+
     /// Takes some more bytes. [`Error::Xorb`] once they cannot be those of the xorb.
     pub async fn write(&mut self, mut bytes: &[u8]) -> Result<(), Error> {
         while !bytes.is_empty() {
