@@ -119,15 +119,21 @@ pub async fn changes(
     after: Option<&str>,
     limit: u32,
 ) -> Result<Changes, Error> {
+    let (revision, parent) = both(app, actor, at).await?;
+    let trees = (parent.as_ref().map(|parent| parent.tree_id), revision.tree_id);
+    let page = revisions::changes(&app.store.db, trees, after, limit).await.during("compare two trees")?;
+    Ok(Changes { revision, parent, page })
+}
+
+/// A commit and the one before it, for who may fetch its files.
+async fn both(app: &App, actor: &Actor, at: &At<'_>) -> Result<(Revision, Option<Revision>), Error> {
     let (repository, revision) = resolve(app, actor, at, Action::Read).await?;
     access_requests::check(app, actor, &repository).await?;
     let parent = match revision.parent_id {
         Some(id) => revisions::by_id(&app.store.db, id).await.during("look up a revision")?,
         None => None,
     };
-    let trees = (parent.as_ref().map(|parent| parent.tree_id), revision.tree_id);
-    let page = revisions::changes(&app.store.db, trees, after, limit).await.during("compare two trees")?;
-    Ok(Changes { revision, parent, page })
+    Ok((revision, parent))
 }
 
 /// The lines in which both contents of a file differ; [`changes`] has told of them.
@@ -153,12 +159,12 @@ pub async fn lines(app: &App, changed: &Changed) -> Result<Lines, Error> {
 
 /// What a commit changed in the tensors of a file. Read from the first byte to the last, one file at a time.
 pub async fn weights(app: &App, actor: &Actor, at: &At<'_>, path: &str) -> Result<Compared, Error> {
-    let found = changes(app, actor, at, None, 1).await?;
+    let (revision, parent) = both(app, actor, at).await?;
     let of = async |revision: Option<&Revision>| match revision {
         Some(revision) => version(app, revision, path).await,
         None => Ok(None),
     };
-    let (old, new) = (of(found.parent.as_ref()).await?, of(Some(&found.revision)).await?);
+    let (old, new) = (of(parent.as_ref()).await?, of(Some(&revision)).await?);
     let (old, new) = match (old, new) {
         (Some(old), Some(new)) => (old, new),
         (None, None) => {

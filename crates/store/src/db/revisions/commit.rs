@@ -64,16 +64,20 @@ async fn commit_unchanged(tx: &mut Tx, new: &NewRevision<'_>, parent: &Revision)
     if new.if_unchanged == IfUnchanged::Keep {
         return Ok(Committed { revision: parent.clone(), is_new: false });
     }
-    let sql = "SELECT oid FROM trees WHERE id = $1";
-    let (root,) = query("read a tree", sql).bind(parent.tree_id).one::<(String,)>(&mut *tx).await?;
-    let root = root.parse().map_err(|_| Error::not_found("tree", parent.tree_id))?;
-    let oid = commit_oid(new, root, Some(parent.oid));
+    let oid = commit_oid(new, root_of(tx, parent.tree_id).await?, Some(parent.oid));
     let revision = match same_commit(tx, new, oid).await? {
         Some(revision) => revision,
         None => insert_revision(tx, new, (oid, Some(parent.id), parent.tree_id)).await?,
     };
     move_branch(tx, new, revision.id).await?;
     Ok(Committed { revision, is_new: true })
+}
+
+/// The id git would give the tree.
+pub(super) async fn root_of(tx: &mut Tx, tree: TreeId) -> Result<Oid, Error> {
+    let sql = "SELECT oid FROM trees WHERE id = $1";
+    let (root,) = query("read a tree", sql).bind(tree).one::<(String,)>(tx).await?;
+    root.parse().map_err(|_| Error::not_found("tree", tree))
 }
 
 /// The paths at which two trees differ, and the folders above them.

@@ -2,7 +2,6 @@
 //!
 //! Invariant: the files stay what they are; whatever else names the commits before, such as a tag or a link, keeps them.
 
-use spec::digest::Oid;
 use spec::name::RefName;
 
 use super::{Committed, IfUnchanged, NewRevision, Revision, commit};
@@ -44,10 +43,7 @@ pub async fn squash(db: &Db, squash: &Squash<'_>) -> Result<Committed, Error> {
     commit::hold_repository(&mut tx, &new).await?;
     let head = commit::branch_head(&mut tx, &new).await?;
     let head = head.ok_or_else(|| Error::not_found("branch", squash.branch))?;
-    let sql = "SELECT oid FROM trees WHERE id = $1";
-    let (root,) = query("read a tree", sql).bind(head.tree_id).one::<(String,)>(&mut tx).await?;
-    let root: Oid = root.parse().map_err(|_| Error::not_found("tree", head.tree_id))?;
-    let oid = commit::commit_oid(&new, root, None);
+    let oid = commit::commit_oid(&new, commit::root_of(&mut tx, head.tree_id).await?, None);
     let known: Option<Revision> = commit::same_commit(&mut tx, &new, oid).await?;
     let is_new = known.is_none();
     let revision = match known {
