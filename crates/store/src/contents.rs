@@ -21,6 +21,7 @@ mod chunks;
 mod opened;
 mod packing;
 mod run;
+mod several;
 mod xorbs;
 
 use chunks::{Chunks, Terms};

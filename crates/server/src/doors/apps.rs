@@ -33,6 +33,9 @@ mod tunnel;
 /// How long what stays open goes on before it is asked again whether it may.
 const ASKED_AGAIN: Duration = Duration::from_secs(10);
 
+/// How long an app that answers nobody any more may take until it is seen to have ended.
+const LAST_MOMENT: Duration = Duration::from_secs(1);
+
 /// Where the pages of all apps are.
 pub const ROOT: &str = "/app-of";
 
@@ -72,17 +75,23 @@ pub async fn forward(
 
 /// The answer of the app.
 async fn pass(app: &Arc<App>, (key, place): (&str, &Place), mut request: Request) -> Result<Response, Error> {
-    let guest = apps::admit(app, key).await?;
+    let (guest, mut sender) = reach(app, key).await?;
     let uri = own_address(place, request.uri());
     let uri = uri.ok_or_else(|| Error::PageNotFound(ROOT.to_owned()))?;
     let is_socket = headers::is_socket(request.method(), request.headers());
     let upgrade = is_socket.then(|| hyper::upgrade::on(&mut request));
     let asked = ask(app, (place, uri), request)?;
     let patience = app.settings.predict_timeout.0;
-    let mut sender = connect(&guest).await?;
     let answered = tokio::time::timeout(patience, sender.send_request(asked)).await;
     let answered = answered.map_err(|_| Error::PredictTimeout(Seconds(patience).to_string()))?;
-    let mut answered = answered.map_err(|error| down(&guest, &error))?;
+    let mut answered = match answered {
+        Ok(answered) => answered,
+        Err(error) => {
+            // An app that fell over this is known to be gone before anybody is told, and so before they come again.
+            guest.visit.has_ended(LAST_MOMENT).await;
+            return Err(down(&guest, &error));
+        }
+    };
     let end = end(app, key.to_owned(), guest.expires_ms);
     if answered.status() == StatusCode::SWITCHING_PROTOCOLS {
         let upgrade = upgrade.ok_or_else(|| down(&guest, &"it opened a socket without being asked"))?;
@@ -141,6 +150,20 @@ fn ask(
 }
 
 type Sender = hyper::client::conn::http1::SendRequest<Limited<Body>>;
+
+/// A stream to the app; to the one that is started in the place of an app that has just ended.
+async fn reach(app: &Arc<App>, key: &str) -> Result<(Guest, Sender), Error> {
+    let guest = apps::admit(app, key).await?;
+    match connect(&guest).await {
+        Ok(sender) => Ok((guest, sender)),
+        Err(_) if guest.visit.has_ended(LAST_MOMENT).await => {
+            let guest = apps::admit(app, key).await?;
+            let sender = connect(&guest).await?;
+            Ok((guest, sender))
+        }
+        Err(error) => Err(error),
+    }
+}
 
 /// A stream to the app for one request.
 async fn connect(guest: &Guest) -> Result<Sender, Error> {

@@ -220,6 +220,11 @@ impl Visit {
     pub fn socket(&self) -> &std::path::Path {
         &self.0.process.socket
     }
+
+    /// Whether the app has ended, or does so within this time.
+    pub async fn has_ended(&self, within: Duration) -> bool {
+        tokio::time::timeout(within, self.0.process.ended()).await.is_ok()
+    }
 }
 
 impl Drop for Visit {

@@ -5,6 +5,8 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use bytes::Bytes;
+use futures_util::stream::BoxStream;
 use spec::digest::{Oid, Sha256};
 use spec::limits;
 use spec::name::FilePath;
@@ -140,6 +142,15 @@ pub async fn open(app: &App, file: &File, range: Option<Range<u64>>) -> Result<R
         Err(store::Error::Range { size_bytes, .. }) => Err(Error::Range { size: size_bytes }),
         result => result.during("read a file"),
     }
+}
+
+/// Opens the bytes of several files, which follow each other.
+pub async fn open_several(
+    app: &App,
+    files: &[File],
+) -> Result<BoxStream<'static, Result<Bytes, store::Error>>, Error> {
+    let digests: Vec<Sha256> = files.iter().map(|file| file.sha256).collect();
+    app.store.contents.read_several(&digests).await.during("read files")
 }
 
 /// The whole of a small file, such as a card, of a tree the actor was already found to be allowed to read; `None`

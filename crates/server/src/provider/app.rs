@@ -57,6 +57,7 @@ pub struct Process {
     pub socket: PathBuf,
     /// How it ended, once it has done so by itself.
     pub end: End,
+    ended: CancellationToken,
     kill: CancellationToken,
     _folder: tempfile::TempDir,
     _checkout: Arc<Checkout>,
@@ -66,6 +67,11 @@ impl Process {
     /// Ends it, whoever still holds it.
     pub fn kill(&self) {
         self.kill.cancel();
+    }
+
+    /// Waits until it has ended.
+    pub async fn ended(&self) {
+        self.ended.cancelled().await;
     }
 }
 
@@ -89,20 +95,25 @@ pub async fn start(launcher: &Launcher, order: &Order, log: &Log) -> Result<Proc
     for pipe in [child.stdout.take().map(boxed), child.stderr.take().map(boxed)].into_iter().flatten() {
         tokio::spawn(keep_printed(pipe, voice.clone(), paths.clone()));
     }
-    let (end, kill) = (End::default(), CancellationToken::new());
+    let (end, ended, kill) = (End::default(), CancellationToken::new(), CancellationToken::new());
     let guard = kill.clone().drop_guard();
-    let exit = tokio::spawn(supervise("app", child, kill.clone(), Arc::clone(&end), voice.clone()));
+    let life = supervise("app", child, kill.clone(), Arc::clone(&end), voice.clone());
+    let is_over = ended.clone().drop_guard();
+    tokio::spawn(async move {
+        let _is_over = is_over;
+        life.await;
+    });
     let answers = tokio::time::timeout(order.load_timeout, greet(&socket));
     tokio::select! {
         answers = answers => answers.map_err(|_| StartError::AppTooSlow(order.load_timeout))?,
-        _ = exit => {
+        () = ended.cancelled() => {
             // Its last words may still be on their way through the pipe.
             tokio::time::sleep(PRINTED_PAUSE).await;
             return Err(StartError::AppEnded(voice.last_words(STARTING)));
         }
     }
     guard.disarm();
-    Ok(Process { socket, end, kill, _folder: folder, _checkout: Arc::clone(&order.checkout) })
+    Ok(Process { socket, end, ended, kill, _folder: folder, _checkout: Arc::clone(&order.checkout) })
 }
 
 fn command(launcher: &Launcher, order: &Order, (socket, scratch): (&Path, &Path)) -> Command {

@@ -72,6 +72,15 @@ impl Index {
         self.span(chunks, |chunk| chunk.unpacked_end)
     }
 
+    /// The first of these chunks, as many as have so many bytes unpacked, and one at least if there is one.
+    pub fn few(&self, chunks: Range<u32>, n_bytes: u64) -> Range<u32> {
+        let start = self.unpacked(chunks.start..chunks.start).map_or(0, |place| place.start);
+        let n_fit =
+            self.0.partition_point(|chunk| u64::from(chunk.unpacked_end) <= start.saturating_add(n_bytes));
+        let end = u32::try_from(n_fit).unwrap_or(u32::MAX).max(chunks.start.saturating_add(1));
+        chunks.start..end.min(chunks.end)
+    }
+
     /// These chunks, each with its hash and its length unpacked.
     pub fn nodes(&self, chunks: Range<u32>) -> Option<Vec<(XetHash, u64)>> {
         let start = chunks.start;

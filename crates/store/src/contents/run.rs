@@ -16,8 +16,8 @@ use super::Contents;
 use crate::Error;
 use crate::blobs::blocking;
 
-/// Chunks that are unpacked at once: some 2 MiB.
-const CHUNKS: u32 = 32;
+/// Bytes that are unpacked at once, and those of a chunk more.
+const UNPACKED_BYTES: u64 = 2 * 1024 * 1024;
 /// How often in a row a reading that breaks off is begun again where it broke off.
 pub(super) const TRIES: u32 = 4;
 
@@ -63,7 +63,7 @@ impl Run {
 
     /// The next chunks. There must be some.
     pub(super) async fn next(&mut self) -> Result<Checked, Error> {
-        let chunks = self.chunks.start..self.chunks.end.min(self.chunks.start.saturating_add(CHUNKS));
+        let chunks = self.index.few(self.chunks.clone(), UNPACKED_BYTES);
         let places = self.index.bytes(chunks.clone()).zip(self.index.unpacked(chunks.clone()));
         let (place, unpacked_place) = places.ok_or_else(|| damaged(self.sha256, "fewer chunks"))?;
         let packed = self.fill(place.end - place.start).await?;

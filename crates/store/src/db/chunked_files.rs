@@ -3,7 +3,7 @@
 //! Refuses to know bytes. Invariants: the digests of a file were computed from its chunks before its row was written;
 //! its terms follow each other without a gap; a repository has a file from the transaction on that commits it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use spec::digest::{Oid, Sha256};
@@ -203,6 +203,33 @@ pub async fn terms(db: &Db, file: ChunkedFileId, from: u64, limit: u32) -> Resul
         ) ORDER BY t.start_byte LIMIT $3";
     let rows = query("read the terms of a file", sql).bind(file).bind(from).bind(i64::from(limit));
     Ok(rows.all::<TermRow>(db).await?.into_iter().map(Term::from).collect())
+}
+
+/// All terms of some small files, in their order.
+pub async fn all_terms(
+    db: &Db,
+    files: &[ChunkedFileId],
+) -> Result<BTreeMap<ChunkedFileId, Vec<Term>>, Error> {
+    #[derive(sqlx::FromRow)]
+    struct Of {
+        file_id: ChunkedFileId,
+        #[sqlx(flatten)]
+        term: TermRow,
+    }
+    let mut found: BTreeMap<ChunkedFileId, Vec<Term>> = BTreeMap::new();
+    for files in files.chunks(ROWS) {
+        let sql = format!(
+            "SELECT t.file_id, t.xorb_id, x.hash, x.sha256, x.n_bytes AS xorb_bytes, t.chunk_start, t.chunk_end,
+             t.start_byte, t.n_bytes FROM chunked_terms t JOIN xorbs x ON x.id = t.xorb_id
+             WHERE t.file_id IN ({}) ORDER BY t.file_id, t.start_byte",
+            places(1, files.len())
+        );
+        let rows = query("read the terms of files", sql).bind_all(files.iter().copied()).once();
+        for row in rows.all::<Of>(db).await? {
+            found.entry(row.file_id).or_default().push(row.term.into());
+        }
+    }
+    Ok(found)
 }
 
 /// Notes in the transaction of a commit that its repository has these files.

@@ -15,6 +15,7 @@ use crate::world::{Bytes, NOW_MS, SmallDisk, account, repository};
 on_both_storages!(
     files_of_any_size_come_back,
     many_small_files_are_stored_together,
+    many_files_are_read_one_behind_the_other,
     a_later_version_costs_what_changed,
     what_is_stored_already_is_not_stored_again,
     the_same_from_two_at_once_is_kept_once,
@@ -96,6 +97,28 @@ async fn many_small_files_are_stored_together(world: Bytes) {
     }
     let again = put(&store, 2, &files).await.unwrap();
     assert_eq!((again, stored(&store).await.0), (done, 1));
+}
+
+async fn many_files_are_read_one_behind_the_other(world: Bytes) {
+    let store = Store::open(&world.settings).await.unwrap();
+    // More than there are connections of the database; some empty, one large, one kept whole, one wanted twice.
+    let mut files: Vec<Vec<u8>> = (0..200).map(|seed| noise(seed + 1, seed as usize * 97 % 20_011)).collect();
+    files.insert(100, noise(777, 5_000_000));
+    let mut wanted: Vec<Sha256> =
+        put(&store, 1, &files).await.unwrap().iter().map(|stored| stored.sha256).collect();
+    let whole = noise(778, 3_000_000);
+    wanted.insert(50, store.blobs.put(&whole).await.unwrap().sha256);
+    files.insert(50, whole);
+    wanted.push(wanted[7]);
+    files.push(files[7].clone());
+    let stream = store.contents.read_several(&wanted).await.unwrap();
+    let blocks: Vec<bytes::Bytes> = stream.try_collect().await.unwrap();
+    assert!(blocks.concat() == files.concat());
+
+    wanted.insert(150, Sha256::of(b"nobody has this"));
+    let stream = store.contents.read_several(&wanted).await.unwrap();
+    let error = stream.try_collect::<Vec<_>>().await.unwrap_err();
+    assert!(matches!(error, Error::NoBlob(_)), "{error}");
 }
 
 async fn a_later_version_costs_what_changed(world: Bytes) {
