@@ -60,7 +60,7 @@ print((time.perf_counter() - began) / {N_CALLS} * 1e6)
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=10)
-    parser.add_argument("--epochs", type=int, default=60, help="of the training, which should take more than 5 s")
+    parser.add_argument("--epochs", type=int, default=140, help="of the training, which should take more than 5 s")
     parser.add_argument("--python", default=sys.executable, help="one that has NumPy")
     parser.add_argument("--examples-python", metavar="PYTHON", help="one that has what the examples train with; none are run without")
     parser.add_argument("--torch-python", metavar="PYTHON", help="one that has PyTorch; those examples are left out without")

@@ -375,13 +375,18 @@ def _must_be_same(source: Path, destination: Path, name: str) -> None:
 
 def _at_once(store: Store, files: Files, scratch: Path) -> Iterator[Figure]:
     """Eight clients, each with a file of its own, push and then pull."""
-    sources = []
-    for number in range(N_CLIENTS):
-        source = scratch / f"source-{number}"
-        source.mkdir()
-        content = random.Random(100 + number).randbytes(max(files.n_bytes // N_CLIENTS, MIB))
-        (source / "model.safetensors").write_bytes(content)
-        sources.append(source)
+
+    def source(name: str, seed: int, n_pieces: int) -> Path:
+        place = scratch / name
+        place.mkdir()
+        content = random.Random(seed)
+        with (place / "model.safetensors").open("wb") as file:
+            for _ in range(n_pieces):
+                file.write(content.randbytes(max(files.n_bytes // N_CLIENTS, MIB)))
+        return place
+
+    sources = [source(f"source-{number}", 100 + number, 1) for number in range(N_CLIENTS)]
+    whole = source("whole", 99, N_CLIENTS)
 
     def all_of(do: Callable[[int], None]) -> None:
         with ThreadPoolExecutor(N_CLIENTS) as pool:
@@ -393,8 +398,11 @@ def _at_once(store: Store, files: Files, scratch: Path) -> Iterator[Figure]:
     def pull(number: int) -> None:
         store.pull(f"at-once-{number}", scratch / f"back-{number}")
 
+    # One right after the other, for a machine is not as fast at all times.
     yield measure(store, f"{N_CLIENTS} clients push", lambda: all_of(push))
+    yield measure(store, "one client pushes as much", lambda: store.push(whole, "whole"))
     yield measure(store, f"{N_CLIENTS} clients pull", lambda: all_of(pull))
+    yield measure(store, "one client pulls as much", lambda: store.pull("whole", scratch / "back-whole"))
 
 
 def _stores(folder: Path, stack: ExitStack) -> list[Store]:
@@ -481,6 +489,11 @@ def _print(machine: dict[str, Any], figures: list[Figure], n_bytes: int) -> None
     ratio("hf pull", "pull random", Hub.name, Borg.name, 1.0)
     ratio("small push", push, Reenact.name, Restic.name, 1.0)
     ratio("small pull", "pull small", Reenact.name, Restic.name, 1.0)
+    for does, do in (("push", "pushes"), ("pull", "pulls")):
+        together, alone = (found.get((Reenact.name, work)) for work in (f"{N_CLIENTS} clients {does}", f"one client {do} as much"))
+        if together and alone:
+            value = together.wall_s / alone.wall_s
+            print(f"{N_CLIENTS} clients {does}: {value:.2f} of one client's time (at most 1.0){'' if value <= 1 else ' MISSED'}")
     bars = [
         ("push replaced, 5 %", 1.05 * n_bytes / 20),
         ("push inserted, 1 KiB", 500_000.0),

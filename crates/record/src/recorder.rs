@@ -3,11 +3,13 @@
 //! Knows nothing of how a record is run again. Invariant: the record says that it is incomplete from before the
 //! command starts until after all of it is on the disk.
 
+mod elf;
 pub mod entropy;
 pub mod environment;
 pub mod files;
 pub mod git;
 pub mod metrics;
+mod processor;
 pub mod programs;
 pub mod python;
 
@@ -84,7 +86,10 @@ pub fn record(means: &Means, recording: &Recording<'_>) -> Result<Capsule, Error
 
 /// The same, with a look at what it does that another run might do otherwise, which takes longer.
 pub fn profile(means: &Means, recording: &Recording<'_>) -> Result<(Capsule, Vec<Fact>), Error> {
-    run_under(means, recording, Task::Profile)
+    let (mut record, facts) = run_under(means, recording, Task::Profile)?;
+    // Looked for here alone: all code of a run is more than a recording has time to read.
+    record.warnings.extend(processor::warnings(Path::new(&record.program), &record.environment.libraries));
+    Ok((record, facts))
 }
 
 fn run_under(

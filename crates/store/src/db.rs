@@ -59,8 +59,17 @@ use query::{Query, Target};
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long it rests before it tries again where SQLite does not wait by itself.
 const BUSY_REST: Duration = Duration::from_millis(5);
+/// Most values of one statement. SQLite looks for the place of each by its name among all before it: what takes many
+/// values takes the square of their number.
+const VALUES: usize = 256;
 /// How long a query waits for a free connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// `$first, …` for so many values.
+fn places(first: usize, n: usize) -> String {
+    let places: Vec<String> = (first..first + n).map(|n| format!("${n}")).collect();
+    places.join(", ")
+}
 
 /// The database. Cheap to clone.
 #[derive(Clone, Debug)]

@@ -300,6 +300,31 @@ fn draws_past_the_c_library_are_counted_in_replays_diagnoses_and_many_runs_too()
     assert!(found.code == Some(0) && cause.iter().all(|words| found.stdout.contains(words)), "{found}");
 }
 
+/// Can draw from the processor, and does where somebody asks it to.
+const PROCESSOR: &str = r#"
+#include <stdio.h>
+
+int main(int n, char **words) {
+    unsigned long long drawn = 0;
+    unsigned char is_drawn = 1;
+    if (n > 1) __asm__ volatile("rdrand %0; setc %1" : "=r"(drawn), "=qm"(is_drawn));
+    printf("%llu\n", drawn);
+    return !is_drawn;
+}
+"#;
+
+#[test]
+fn what_can_draw_from_the_processor_is_told() {
+    let home = Home::new();
+    compile(&home, "processor", PROCESSOR, &[]);
+    compile(&home, "sources", PROGRAM, &[]);
+    let said = "can draw entropy from the processor itself";
+    let found = home.run(&["doctor", "--", "./processor"]);
+    assert!(found.code == Some(0) && found.stderr.contains(&format!("processor` {said}")), "{found}");
+    let found = home.run(&["doctor", "--", "./sources"]);
+    assert!(found.code == Some(0) && !found.stderr.contains(said), "{found}");
+}
+
 /// Draws from one library after the other, each unloaded before the next is there.
 const PLUGINS: &str = r#"
 #include <dlfcn.h>

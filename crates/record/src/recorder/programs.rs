@@ -4,10 +4,10 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::Read;
 use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use super::elf;
 use crate::run;
 
 /// What is to be said of the programs of a run.
@@ -48,30 +48,14 @@ const NOTES_BYTES: u64 = 4096;
 
 /// The form of a program; none where it is no program for 64-bit Linux.
 fn form(program: &Path) -> Option<Form> {
-    const INTERPRETER: u32 = 3;
-    const NOTES: u32 = 4;
-    let mut file = File::open(program).ok()?;
-    let mut head = [0; 64];
-    file.read_exact(&mut head).ok()?;
-    if !head.starts_with(b"\x7fELF\x02\x01") {
-        return None;
-    }
-    let headers_at = u64::from_le_bytes(head.get(32..40)?.try_into().ok()?);
-    let size = u16::from_le_bytes(head.get(54..56)?.try_into().ok()?);
-    let n = u16::from_le_bytes(head.get(56..58)?.try_into().ok()?);
+    let file = File::open(program).ok()?;
     let mut form = Form { is_static: true, is_go: false };
-    for i in 0..n {
-        let mut header = [0; 56];
-        let at = headers_at.checked_add(u64::from(i) * u64::from(size))?;
-        if file.read_exact_at(&mut header, at).is_err() {
-            break;
-        }
-        let number = |at: usize| Some(u64::from_le_bytes(header.get(at..at + 8)?.try_into().ok()?));
-        match u32::from_le_bytes(header.get(..4)?.try_into().ok()?) {
-            INTERPRETER => form.is_static = false,
-            NOTES => {
-                let mut notes = vec![0; usize::try_from(number(32)?.min(NOTES_BYTES)).ok()?];
-                let is_read = file.read_exact_at(&mut notes, number(8)?).is_ok();
+    for part in elf::parts(&file)? {
+        match part.kind {
+            elf::INTERPRETER => form.is_static = false,
+            elf::NOTES => {
+                let mut notes = vec![0; usize::try_from(part.n_bytes.min(NOTES_BYTES)).ok()?];
+                let is_read = file.read_exact_at(&mut notes, part.start).is_ok();
                 // A note's head ends with its type; the one with the build id is 4, and its owner is `Go`.
                 form.is_go |= is_read && notes.windows(8).any(|part| part == b"\x04\0\0\0Go\0\0");
             }

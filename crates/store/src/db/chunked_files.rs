@@ -10,15 +10,12 @@ use spec::digest::{Oid, Sha256};
 use spec::xet::XetHash;
 
 use super::ids::{ChunkedFileId, RepositoryId, XorbId};
-use super::xorbs::{TOUCHED, places, touch_in};
-use super::{Db, Tx, query, uploads};
+use super::xorbs::{TOUCHED, touch_in};
+use super::{Db, Tx, VALUES, places, query, uploads};
 use crate::Error;
 use crate::blobs::Stored;
 
 pub mod packed;
-
-/// Rows of one statement; six values each stay far below the 32,766 that SQLite binds.
-const ROWS: usize = 1000;
 
 /// A file that is made of chunks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,7 +107,7 @@ async fn touch_by_sha256(tx: &mut Tx, files: &[Sha256], now_ms: i64) -> Result<B
 
 /// Of which chunks files are made: for each the file, and where in it the chunks begin.
 async fn put_terms(tx: &mut Tx, terms: &[(ChunkedFileId, u64, NewTerm)]) -> Result<(), Error> {
-    for terms in terms.chunks(ROWS) {
+    for terms in terms.chunks(VALUES / 6) {
         let rows: Vec<String> = (0..terms.len()).map(|row| format!("({})", places(1 + 6 * row, 6))).collect();
         let sql = format!(
             "INSERT INTO chunked_terms (file_id, start_byte, n_bytes, xorb_id, chunk_start, chunk_end) VALUES {}",
@@ -149,7 +146,7 @@ pub async fn by_sha256(db: &Db, sha256: Sha256) -> Result<Option<ChunkedFile>, E
 /// Those of the files that are made of chunks.
 pub async fn by_digests(db: &Db, files: &[Sha256]) -> Result<Vec<ChunkedFile>, Error> {
     let mut found = Vec::new();
-    for files in files.chunks(ROWS) {
+    for files in files.chunks(VALUES) {
         let sql = format!(
             "SELECT id, hash, sha256, git_oid, n_bytes FROM chunked_files WHERE sha256 IN ({})",
             places(1, files.len())
@@ -182,7 +179,7 @@ pub async fn in_repository(
         hash: XetHash,
     }
     let mut found = Vec::new();
-    for files in files.chunks(ROWS) {
+    for files in files.chunks(VALUES) {
         let sql = format!(
             "SELECT f.sha256, f.hash FROM chunked_files f JOIN chunked_places p ON p.file_id = f.id
              WHERE p.repository_id = $1 AND f.sha256 IN ({})",
@@ -217,7 +214,7 @@ pub async fn all_terms(
         term: TermRow,
     }
     let mut found: BTreeMap<ChunkedFileId, Vec<Term>> = BTreeMap::new();
-    for files in files.chunks(ROWS) {
+    for files in files.chunks(VALUES) {
         let sql = format!(
             "SELECT t.file_id, t.xorb_id, x.hash, x.sha256, x.n_bytes AS xorb_bytes, t.chunk_start, t.chunk_end,
              t.start_byte, t.n_bytes FROM chunked_terms t JOIN xorbs x ON x.id = t.xorb_id
@@ -240,7 +237,7 @@ pub(super) async fn place_in(
     now_ms: i64,
 ) -> Result<(), Error> {
     let files: Vec<Sha256> = files.iter().copied().collect();
-    for files in files.chunks(ROWS) {
+    for files in files.chunks(VALUES) {
         let chunked = touch_by_sha256(tx, files, now_ms).await?;
         let sql = format!(
             "INSERT INTO chunked_places (file_id, repository_id)

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use spec::digest::{Oid, Sha256};
 
 use super::ids::{RepositoryId, RevisionId, TreeId};
-use super::{Db, Page, page, page_limit, query};
+use super::{Db, Page, VALUES, page, page_limit, places, query};
 use crate::Error;
 
 /// A file or folder, with the last revision that changed it or something in it.
@@ -63,9 +63,6 @@ const SELECT: &str = "SELECT e.path, e.sha256, e.git_oid, e.n_bytes, v.id AS las
     v.title AS last_title, v.created_ms AS last_ms
     FROM entries e JOIN revisions v ON v.id = e.last_revision_id WHERE e.tree_id = $1";
 
-/// Paths looked up by one statement.
-const PATHS_PER_QUERY: usize = 500;
-
 /// The files and folders in a folder, by path. Empty if the folder is not there; see [`is_folder`].
 pub async fn list(db: &Db, tree: TreeId, listing: &Listing<'_>) -> Result<Page<Entry>, Error> {
     let limit = page_limit(listing.limit);
@@ -95,9 +92,8 @@ pub async fn by_path(db: &Db, tree: TreeId, path: &str) -> Result<Option<Entry>,
 /// Those of the paths that are there, in the order they were asked for, each once.
 pub async fn by_paths(db: &Db, tree: TreeId, paths: &[&str]) -> Result<Vec<Entry>, Error> {
     let mut found = BTreeMap::new();
-    for paths in paths.chunks(PATHS_PER_QUERY) {
-        let places: Vec<String> = (2..paths.len() + 2).map(|n| format!("${n}")).collect();
-        let sql = format!("{SELECT} AND e.path IN ({})", places.join(", "));
+    for paths in paths.chunks(VALUES) {
+        let sql = format!("{SELECT} AND e.path IN ({})", places(2, paths.len()));
         let rows = query("find entries", sql).bind(tree).bind_all(paths.iter().copied()).once();
         found.extend(rows.all::<Row>(db).await?.into_iter().map(|row| (row.path.clone(), Entry::from(row))));
     }

@@ -9,8 +9,7 @@ use std::collections::BTreeSet;
 use spec::digest::Sha256;
 
 use super::ids::{ChunkedFileId, RepositoryId, XorbId};
-use super::xorbs::places;
-use super::{Db, query};
+use super::{Db, VALUES, places, query};
 use crate::Error;
 
 mod totals;
@@ -162,7 +161,7 @@ async fn among(db: &Db, tables: [&'static str; 3], all: &[Sha256]) -> Result<BTr
         sha256: Sha256,
     }
     let mut found = BTreeSet::new();
-    for some in all.chunks(ROWS as usize) {
+    for some in all.chunks(VALUES) {
         for table in tables {
             let sql =
                 format!("SELECT DISTINCT sha256 FROM {table} WHERE sha256 IN ({})", places(1, some.len()));

@@ -10,11 +10,11 @@ use spec::digest::Sha256;
 use spec::xet::XetHash;
 
 use super::ids::{AccountId, RepositoryId, XorbId};
-use super::{Db, Tx, query};
+use super::{Db, Tx, VALUES, places, query};
 use crate::Error;
 
-/// Rows of one statement.
-const ROWS: usize = 500;
+/// Most xorbs that are told for some chunks.
+const FOUND: usize = 500;
 /// How long one telling of a xorb stands for those after it.
 const TOUCH_MS: i64 = 60 * 60 * 1000;
 /// Puts the time of a row to `$1`, and never to what it was.
@@ -82,7 +82,7 @@ pub async fn put_sender(db: &Db, xorb: XorbId, sender: AccountId, now_ms: i64) -
 /// Notes that a client was told of these xorbs, and so will not send them for a while. One of which that was noted a
 /// moment ago is left alone.
 pub async fn touch(db: &Db, xorbs: &[XorbId], now_ms: i64) -> Result<(), Error> {
-    for xorbs in xorbs.chunks(ROWS) {
+    for xorbs in xorbs.chunks(VALUES) {
         let sql = format!(
             "UPDATE xorbs SET touched_ms = $1 WHERE touched_ms < $2 AND id IN ({})",
             places(3, xorbs.len())
@@ -96,7 +96,7 @@ pub async fn touch(db: &Db, xorbs: &[XorbId], now_ms: i64) -> Result<(), Error> 
 /// Notes that these different xorbs are about to be named: whoever wanted to collect one finds it changed.
 /// [`Error::NotFound`] if one is gone.
 pub(super) async fn touch_in(tx: &mut Tx, xorbs: &[XorbId], now_ms: i64) -> Result<(), Error> {
-    for xorbs in xorbs.chunks(ROWS) {
+    for xorbs in xorbs.chunks(VALUES) {
         let sql = format!("UPDATE xorbs SET {TOUCHED} WHERE id IN ({})", places(2, xorbs.len()));
         let touch = query("touch xorbs", sql).bind(now_ms).bind_all(xorbs.iter().copied());
         if touch.once().run(&mut *tx).await? != xorbs.len() as u64 {
@@ -113,7 +113,7 @@ pub async fn by_hash(db: &Db, hash: XetHash) -> Result<Option<Xorb>, Error> {
 /// Those of the xorbs that are there, in no order that means anything.
 pub async fn by_hashes(db: &Db, hashes: &[XetHash]) -> Result<Vec<Xorb>, Error> {
     let mut found = Vec::new();
-    for hashes in hashes.chunks(ROWS) {
+    for hashes in hashes.chunks(VALUES) {
         let sql = format!("{SELECT} WHERE x.hash IN ({}) ORDER BY x.id", places(1, hashes.len()));
         let rows = query("find xorbs", sql).bind_all(hashes.iter().map(ToString::to_string)).once();
         found.extend(rows.all::<Row>(db).await?.into_iter().map(Xorb::from));
@@ -124,7 +124,7 @@ pub async fn by_hashes(db: &Db, hashes: &[XetHash]) -> Result<Vec<Xorb>, Error> 
 /// Those of the xorbs that this account sent.
 pub async fn sent_by(db: &Db, account: AccountId, xorbs: &[XorbId]) -> Result<BTreeSet<XorbId>, Error> {
     let mut sent = BTreeSet::new();
-    for xorbs in xorbs.chunks(ROWS) {
+    for xorbs in xorbs.chunks(VALUES) {
         let places = places(2, xorbs.len());
         let sql = format!("SELECT xorb_id FROM xorb_senders WHERE account_id = $1 AND xorb_id IN ({places})");
         let rows = query("find who sent xorbs", sql).bind(account).bind_all(xorbs.iter().copied()).once();
@@ -162,7 +162,7 @@ pub async fn put_asked_chunks(db: &Db, chunks: &[(XetHash, XorbId)]) -> Result<(
 }
 
 pub(super) async fn put_asked_chunks_in(tx: &mut Tx, chunks: &[(XetHash, XorbId)]) -> Result<(), Error> {
-    for chunks in chunks.chunks(ROWS) {
+    for chunks in chunks.chunks(VALUES / 2) {
         let rows: Vec<String> =
             (0..chunks.len()).map(|n| format!("(${}, ${})", 2 * n + 1, 2 * n + 2)).collect();
         let sql = format!(
@@ -189,9 +189,9 @@ pub async fn with_chunk(db: &Db, chunk: XetHash, limit: u32) -> Result<Vec<Xorb>
 /// Xorbs that have one of the chunks, of those by which clients ask.
 pub async fn with_chunks(db: &Db, chunks: &[XetHash]) -> Result<Vec<Xorb>, Error> {
     let mut found = Vec::new();
-    for chunks in chunks.chunks(ROWS) {
+    for chunks in chunks.chunks(VALUES) {
         let sql = format!(
-            "{SELECT} WHERE x.id IN (SELECT xorb_id FROM asked_chunks WHERE hash IN ({})) ORDER BY x.id LIMIT {ROWS}",
+            "{SELECT} WHERE x.id IN (SELECT xorb_id FROM asked_chunks WHERE hash IN ({})) ORDER BY x.id LIMIT {FOUND}",
             places(1, chunks.len())
         );
         let rows = query("find chunks", sql).bind_all(chunks.iter().map(ToString::to_string)).once();
@@ -235,12 +235,6 @@ async fn note_sender(tx: &mut Tx, xorb: XorbId, sender: AccountId) -> Result<boo
     let note = query("note who sent a xorb", sql).bind(sender).bind(xorb);
     let n_rows = note.run(tx).await.map_err(|error| error.if_missing("account", sender))?;
     Ok(n_rows > 0)
-}
-
-/// `$first, …` for so many values.
-pub(super) fn places(first: usize, n: usize) -> String {
-    let places: Vec<String> = (first..first + n).map(|n| format!("${n}")).collect();
-    places.join(", ")
 }
 
 #[derive(sqlx::FromRow)]

@@ -9,13 +9,13 @@ use std::ops::Range;
 use spec::digest::{Oid, Sha256};
 use spec::xet::XetHash;
 
-use super::{NewTerm, ROWS, placed, put_terms, touch_by_sha256};
+use super::{NewTerm, placed, put_terms, touch_by_sha256};
 use crate::Error;
 use crate::blobs::Stored;
 use crate::contents::Receipt;
 use crate::db::ids::{ChunkedFileId, XorbId};
 use crate::db::xorbs::{self, NewXorb};
-use crate::db::{Db, Tx, query, uploads};
+use crate::db::{Db, Tx, VALUES, query, uploads};
 
 /// What was packed.
 pub struct NewFiles {
@@ -110,7 +110,7 @@ async fn insert(
         sha256: Sha256,
     }
     let mut added = BTreeMap::new();
-    for files in files.chunks(ROWS) {
+    for files in files.chunks(VALUES / 4) {
         let digests: Vec<Sha256> = files.iter().map(|file| file.sha256).collect();
         let there = touch_by_sha256(&mut *tx, &digests, now_ms).await?;
         let new: Vec<&&NewFile> = files.iter().filter(|file| !there.contains(&file.sha256)).collect();

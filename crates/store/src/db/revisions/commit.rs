@@ -12,12 +12,7 @@ use super::files::{self, File, Files, Trees};
 use super::{COLUMNS, Committed, IfUnchanged, NewRevision, Revision};
 use crate::Error;
 use crate::db::ids::{RevisionId, TreeId};
-use crate::db::{Tx, chunked_files, query};
-
-/// Rows written by one statement; seven values each stay below the 32,766 that SQLite binds.
-const ROWS_PER_INSERT: usize = 1000;
-/// Paths deleted by one statement.
-const PATHS_PER_DELETE: usize = 1000;
+use crate::db::{Tx, VALUES, chunked_files, places, query};
 
 /// [`super::commit`] as a part of a transaction.
 pub(in crate::db) async fn commit_in(tx: &mut Tx, new: &NewRevision<'_>) -> Result<Committed, Error> {
@@ -225,16 +220,15 @@ async fn copy_entries(tx: &mut Tx, from: TreeId, to: TreeId) -> Result<(), Error
 }
 
 async fn delete_entries(tx: &mut Tx, tree: TreeId, paths: &[&str]) -> Result<(), Error> {
-    for paths in paths.chunks(PATHS_PER_DELETE) {
-        let places: Vec<String> = (2..paths.len() + 2).map(|n| format!("${n}")).collect();
-        let sql = format!("DELETE FROM entries WHERE tree_id = $1 AND path IN ({})", places.join(", "));
+    for paths in paths.chunks(VALUES) {
+        let sql = format!("DELETE FROM entries WHERE tree_id = $1 AND path IN ({})", places(2, paths.len()));
         query("drop entries", sql).bind(tree).bind_all(paths.iter().copied()).once().run(&mut *tx).await?;
     }
     Ok(())
 }
 
 async fn insert_entries(tx: &mut Tx, revision: &Revision, rows: &[EntryRow<'_>]) -> Result<(), Error> {
-    for rows in rows.chunks(ROWS_PER_INSERT) {
+    for rows in rows.chunks(VALUES / 5) {
         // `$1` and `$2` are the same in each row.
         let places: Vec<String> = (0..rows.len())
             .map(|row| (3 + 5 * row, 4 + 5 * row, 5 + 5 * row, 6 + 5 * row, 7 + 5 * row))
