@@ -149,6 +149,20 @@ impl Blobs {
         }
     }
 
+    /// An address at which a client fetches these bytes from the object store itself, for a while and with the header
+    /// `Range` that says just these. `None` where the settings name no such way.
+    pub async fn address(
+        &self,
+        sha256: &Sha256,
+        range: &Range<u64>,
+        lifetime: Duration,
+    ) -> Result<Option<String>, Error> {
+        match &self.inner.home {
+            Home::Disk(_) => Ok(None),
+            Home::Bucket(bucket) => bucket.address(sha256, range, lifetime).await,
+        }
+    }
+
     /// Reads all into memory. [`Error::WrongLength`] if that is more than `max_bytes`.
     pub async fn read_all(&self, sha256: &Sha256, max_bytes: u64) -> Result<Vec<u8>, Error> {
         use futures_util::TryStreamExt;

@@ -10,6 +10,7 @@
 mod access_matrix;
 mod attestations;
 mod collecting;
+mod copies;
 mod hub_access_requests;
 mod hub_commits;
 mod hub_discussions;

@@ -15,7 +15,11 @@ use super::{Db, Tx, query, uploads};
 use crate::Error;
 use crate::blobs::Stored;
 
+mod copied;
 pub mod packed;
+
+pub use copied::copy;
+pub(super) use copied::place_copies_in;
 
 /// Rows of one statement; six values each stay far below the 32,766 that SQLite binds.
 const ROWS: usize = 1000;

@@ -15,7 +15,7 @@ use crate::Error;
 
 mod totals;
 
-pub use totals::{OfRepository, Totals, bytes_of, of_repositories, totals};
+pub use totals::{OfRepository, Totals, bytes_in, bytes_of, of_repositories, totals};
 
 /// Rows that are looked at, or deleted, together.
 pub const ROWS: u32 = 500;

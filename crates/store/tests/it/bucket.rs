@@ -70,6 +70,7 @@ pub(crate) async fn serve_with(faults: Faults) -> Server {
         region: Some("us-east-1".to_owned()),
         access_key_id: Some("key".to_owned()),
         secret_access_key: Some("secret".to_owned()),
+        direct: None,
     };
     Server { settings, folder }
 }

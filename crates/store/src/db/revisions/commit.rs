@@ -16,8 +16,8 @@ use crate::db::{Tx, chunked_files, query};
 
 /// Rows written by one statement; seven values each stay below the 32,766 that SQLite binds.
 const ROWS_PER_INSERT: usize = 1000;
-/// Paths deleted by one statement.
-const PATHS_PER_DELETE: usize = 1000;
+/// Paths, or commits, deleted by one statement.
+pub(super) const ROWS_PER_DELETE: usize = 1000;
 
 /// [`super::commit`] as a part of a transaction.
 pub(in crate::db) async fn commit_in(tx: &mut Tx, new: &NewRevision<'_>) -> Result<Committed, Error> {
@@ -225,7 +225,7 @@ async fn copy_entries(tx: &mut Tx, from: TreeId, to: TreeId) -> Result<(), Error
 }
 
 async fn delete_entries(tx: &mut Tx, tree: TreeId, paths: &[&str]) -> Result<(), Error> {
-    for paths in paths.chunks(PATHS_PER_DELETE) {
+    for paths in paths.chunks(ROWS_PER_DELETE) {
         let places: Vec<String> = (2..paths.len() + 2).map(|n| format!("${n}")).collect();
         let sql = format!("DELETE FROM entries WHERE tree_id = $1 AND path IN ({})", places.join(", "));
         query("drop entries", sql).bind(tree).bind_all(paths.iter().copied()).once().run(&mut *tx).await?;
