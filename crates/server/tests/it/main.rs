@@ -22,3 +22,4 @@ mod people;
 mod server;
 mod webhooks;
 mod xet;
+mod xet_faults;

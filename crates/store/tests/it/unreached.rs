@@ -75,7 +75,7 @@ async fn what_a_squashed_history_had_goes_after_its_time(db: Db) {
     assert!(entries::by_path(&db, head.tree_id, "a").await.unwrap().is_some());
     // Of what was kept whole, what the head has is named, and what is in the other repository.
     let digests = ["1", "2", "same"].map(|text| Sha256::of(text.as_bytes()));
-    let uploads = unused_uploads(&db, NOW_MS + 1, None).await.unwrap();
+    let uploads = unused_uploads(&db, NOW_MS + 99, None).await.unwrap();
     assert_eq!(uploads.iter().map(|upload| upload.sha256).collect::<Vec<_>>(), [digests[0]]);
     assert_eq!(named(&db, &digests).await.unwrap(), digests.into());
 }
