@@ -68,8 +68,9 @@ async fn commits_that_nothing_leads_to_go_with_what_only_they_had() {
     let sample = Sample::new(9);
     push(&server, "iris", &sample).await;
     let before = server.push("iris", &[("w.bin", b"small")]).await;
-    let squash = server.post(Actor::Owner, "/api/models/alice/iris/super-squash/main", &json!({ "message": "All" }));
-    assert_eq!(squash.await.status(), StatusCode::OK);
+    let message = json!({ "message": "All" });
+    let squashed = server.post(Actor::Owner, "/api/models/alice/iris/super-squash/main", &message).await;
+    assert_eq!(squashed.status(), StatusCode::OK);
     let old = format!("/alice/iris/resolve/{before}/w.bin");
     clock::advance_ms(31 * DAY_MS);
     assert_eq!(gc(&server).await.n_revisions, 0, "it was only now seen that nothing leads there");

@@ -235,8 +235,7 @@ impl Bucket {
 /// The store at an address, or where the environment says that it is.
 fn connect(s3: &S3, endpoint: Option<&String>) -> Result<AmazonS3, Error> {
     // One object is deleted by one plain request: what deletes many needs a checksum not all servers take.
-    let mut builder =
-        AmazonS3Builder::from_env().with_bucket_name(&s3.bucket).with_disable_bulk_delete(true);
+    let mut builder = AmazonS3Builder::from_env().with_bucket_name(&s3.bucket).with_disable_bulk_delete(true);
     if let Some(endpoint) = endpoint {
         builder = builder.with_endpoint(endpoint);
     }

@@ -99,7 +99,7 @@ async fn answer(
         return Ok(if faults == Faults::Slow { slowed(response) } else { response });
     }
     let (head, body) = response.into_parts();
-    let bytes = body.collect().await.unwrap().to_bytes();
+    let bytes = BodyExt::collect(body).await.unwrap().to_bytes();
     let half = bytes.slice(..bytes.len() / 2);
     let broken = [Ok(Frame::data(half)), Err(std::io::Error::other("broken off"))];
     let body = StreamBody::new(stream::iter::<[Result<Frame<Bytes>, std::io::Error>; 2]>(broken));
@@ -113,15 +113,18 @@ fn slowed(response: http::Response<Body>) -> http::Response<Body> {
         tokio::time::sleep(Duration::from_millis(2)).await;
         block.map(Frame::data).map_err(std::io::Error::other)
     });
-    http::Response::from_parts(head, Body::http_body(StreamBody::new(slow)))
+    http::Response::from_parts(head, Body::http_body_unsync(StreamBody::new(slow)))
 }
 
 /// What a client that knows no key gets at an address, asking for a range.
 pub(crate) async fn get(address: &str, range: &str) -> (u16, Vec<u8>) {
     let url = url::Url::parse(address).unwrap();
-    let socket = tokio::net::TcpStream::connect((url.host_str().unwrap(), url.port().unwrap())).await.unwrap();
+    let socket =
+        tokio::net::TcpStream::connect((url.host_str().unwrap(), url.port().unwrap())).await.unwrap();
     let (mut sender, connection) =
-        hyper::client::conn::http1::handshake::<_, http_body_util::Empty<Bytes>>(TokioIo::new(socket)).await.unwrap();
+        hyper::client::conn::http1::handshake::<_, http_body_util::Empty<Bytes>>(TokioIo::new(socket))
+            .await
+            .unwrap();
     tokio::spawn(connection);
     let host = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap());
     let path = format!("{}?{}", url.path(), url.query().unwrap());
@@ -131,5 +134,5 @@ pub(crate) async fn get(address: &str, range: &str) -> (u16, Vec<u8>) {
     }
     let answer = sender.send_request(request.body(http_body_util::Empty::new()).unwrap()).await.unwrap();
     let status = answer.status().as_u16();
-    (status, answer.into_body().collect().await.unwrap().to_bytes().to_vec())
+    (status, BodyExt::collect(answer.into_body()).await.unwrap().to_bytes().to_vec())
 }

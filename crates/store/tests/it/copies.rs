@@ -31,8 +31,7 @@ async fn duplicate(db: &Db, from: &Repository, name: &str) -> Result<Repository,
 async fn tag(db: &Db, of: &Repository, revision_id: revisions::Revision) {
     let name: RefName = "v1".parse().unwrap();
     let (kind, message, revision_id) = (RefKind::Tag, "first", revision_id.id);
-    let new =
-        NewRef { repository_id: of.id, kind, name: &name, revision_id, message, created_ms: NOW_MS };
+    let new = NewRef { repository_id: of.id, kind, name: &name, revision_id, message, created_ms: NOW_MS };
     refs::create(db, &new).await.unwrap();
 }
 

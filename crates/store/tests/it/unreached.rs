@@ -163,8 +163,7 @@ async fn name_all(db: &Db, iris: &Repository, named: &[&Revision]) {
     links::create(db, &new).await.unwrap();
     for revision in [former, endpoint] {
         let (repository_id, revision_id) = (iris.id, revision.id);
-        let new =
-            NewEndpoint { repository_id, revision_id, percent: 100, state: "pending", now_ms: NOW_MS };
+        let new = NewEndpoint { repository_id, revision_id, percent: 100, state: "pending", now_ms: NOW_MS };
         let endpoint = endpoints::put(db, &new).await.unwrap();
         let target = (revision_id, 100);
         endpoints::targets::set(db, endpoint.id, &[target]).await.unwrap();

@@ -109,10 +109,8 @@ pub(super) struct Large {
 pub(super) fn large(entry: &Entry, hashes: &BTreeMap<Sha256, XetHash>) -> Option<(Large, XetHash)> {
     let sha256 = entry.sha256?;
     let hash = hashes.get(&sha256)?;
-    let pointer = format!(
-        "version https://git-lfs.github.com/spec/v1\noid sha256:{sha256}\nsize {}\n",
-        entry.n_bytes
-    );
+    let pointer =
+        format!("version https://git-lfs.github.com/spec/v1\noid sha256:{sha256}\nsize {}\n", entry.n_bytes);
     Some((Large { sha256, pointer_bytes: pointer.len() }, *hash))
 }
 

@@ -11,7 +11,8 @@ use crate::db::ids::{RepositoryId, RevisionId, TreeId};
 use crate::db::{Db, Tx, query};
 
 /// What people put names to.
-const NAMED: &str = "SELECT revision_id AS id FROM refs WHERE repository_id = $1 AND kind IN ('branch', 'tag')";
+const NAMED: &str =
+    "SELECT revision_id AS id FROM refs WHERE repository_id = $1 AND kind IN ('branch', 'tag')";
 
 /// How long the history of a repository is, as far as it would be copied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::FromRow)]

@@ -57,11 +57,7 @@ pub async fn count_unreached(
 
 /// Notes which commits of a repository are out of reach, and deletes those that were so before that time already, or at it.
 /// Answers how many.
-pub async fn collect_unreached(
-    db: &Db,
-    repository: RepositoryId,
-    times: (i64, i64),
-) -> Result<u64, Error> {
+pub async fn collect_unreached(db: &Db, repository: RepositoryId, times: (i64, i64)) -> Result<u64, Error> {
     let mut n_all = 0;
     if !has_unreached(db, repository).await? {
         return Ok(n_all);
@@ -91,8 +87,7 @@ async fn collect_some(
         "SELECT id FROM revisions WHERE repository_id = $1 AND unreached_ms <= $2 ORDER BY id LIMIT {ROWS_PER_DELETE}"
     );
     let old = query("find commits out of reach", sql).bind(repository).bind(before_ms);
-    let old: Vec<RevisionId> =
-        old.all::<(RevisionId,)>(&mut tx).await?.into_iter().map(|(id,)| id).collect();
+    let old: Vec<RevisionId> = old.all::<(RevisionId,)>(&mut tx).await?.into_iter().map(|(id,)| id).collect();
     if !old.is_empty() {
         match delete(&mut tx, repository, &old).await {
             // Somebody names one of them in this moment: another time.
