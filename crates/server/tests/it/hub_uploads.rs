@@ -248,6 +248,5 @@ async fn only_clients_known_to_take_it_are_asked_to_send_files_apart() {
     assert_eq!(mode("unknown/None; hf_hub/1.4.1; python/3.11.2", 100).await, "lfs");
     assert_eq!(mode("unknown/None; hf_hub/1.20.0; python/3.11.2", 100).await, "lfs");
     assert_eq!(mode("unknown/None; hf_hub/2.4.0; python/3.11.2", 100).await, "lfs");
-    assert_eq!(mode("hf-hub/1.0.0", 100).await, "lfs");
     assert_eq!(mode("curl/8", 100).await, "regular");
 }

@@ -151,8 +151,7 @@ fn sends_apart(app: &App, headers: &HeaderMap) -> bool {
         LargeFiles::Apart => true,
         LargeFiles::InCommit => false,
         LargeFiles::Auto => {
-            let known = ["hf_hub/", "hf-hub/", "reenact/"];
-            agent.split("; ").any(|part| known.iter().any(|name| part.starts_with(name)))
+            agent.split("; ").any(|part| part.starts_with("hf_hub/") || part.starts_with("reenact/"))
         }
     }
 }
