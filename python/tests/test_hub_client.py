@@ -371,7 +371,8 @@ def test_a_repository_that_moved_is_used_under_its_old_name(api, tmp_path):
     assert paths(api, "alice/after") == ["more.txt", "w.bin"]
 
 
-def test_the_command_hf_works_unmodified(server, alice, tmp_path):
+@pytest.mark.parametrize("is_xet", [True, False], ids=["in-chunks", "plain"])
+def test_the_command_hf_works_unmodified(server, alice, tmp_path, is_xet):
     environment = {
         **os.environ,
         "HF_ENDPOINT": server.url,
@@ -380,6 +381,10 @@ def test_the_command_hf_works_unmodified(server, alice, tmp_path):
         "HF_HUB_DISABLE_TELEMETRY": "1",
         "NO_COLOR": "1",
     }
+    environment.pop("HF_HUB_DISABLE_XET", None)
+    environment |= {} if is_xet else {"HF_HUB_DISABLE_XET": "1"}
+    repo = f"alice/by-command-{'in-chunks' if is_xet else 'plain'}"
+    large = CONTENT * 12
 
     def hf(*arguments: str) -> str:
         command = [str(Path(sys.executable).with_name("hf")), *arguments]
@@ -389,11 +394,17 @@ def test_the_command_hf_works_unmodified(server, alice, tmp_path):
 
     (tmp_path / "given").mkdir()
     (tmp_path / "given" / "w.bin").write_bytes(CONTENT)
+    (tmp_path / "given" / "large.bin").write_bytes(large)
     assert "alice" in hf("auth", "whoami")
-    hf("repos", "create", "alice/by-command")
-    hf("upload", "alice/by-command", str(tmp_path / "given"))
-    hf("download", "alice/by-command", "--local-dir", str(tmp_path / "got"))
-    assert (tmp_path / "got" / "w.bin").read_bytes() == CONTENT
+    hf("repos", "create", repo)
+    hf("upload", repo, str(tmp_path / "given"))
+    hf("download", repo, "--local-dir", str(tmp_path / "got"))
+    for name, content in (("w.bin", CONTENT), ("large.bin", large)):
+        assert (tmp_path / "got" / name).read_bytes() == content
+    hf("upload", repo, str(tmp_path / "given" / "large.bin"), "again.bin", "--repo-type", "model")
+    hf("download", repo, "again.bin", "--local-dir", str(tmp_path / "got"))
+    assert (tmp_path / "got" / "again.bin").read_bytes() == large
+    assert "large.bin" in hf("models", "info", repo, "--expand", "siblings")
 
 
 def test_a_history_is_squashed(api: HfApi, repo: str) -> None:

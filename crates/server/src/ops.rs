@@ -12,6 +12,7 @@ pub mod attestations;
 pub mod cards;
 pub mod chunk_lists;
 pub mod chunked_files;
+pub mod copies;
 pub mod discussions;
 pub mod endpoints;
 pub mod entries;

@@ -181,6 +181,8 @@ fn hub_repository() -> Router<Arc<App>> {
         .route("/tree/{revision}/{*path}", get(hub::entries::tree))
         .route("/paths-info/{revision}", post(hub::entries::paths_info))
         .route("/commits/{revision}", get(hub::revisions::history))
+        .route("/duplicate", post(hub::copies::repository))
+        .route("/lfs-files/duplicate", post(hub::copies::files))
         .route("/super-squash/{revision}", post(hub::revisions::super_squash))
         .route("/preupload/{revision}", post(hub::revisions::preupload))
         .route("/commit/{revision}", post(hub::revisions::commit))

@@ -7,7 +7,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use store::{Database, Durability, Storage, Store};
+use store::{Database, Durability, S3, Storage, Store};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
@@ -95,10 +95,31 @@ pub async fn open_store(settings: &Settings) -> Result<Store, Error> {
         "" => Storage::Disk,
         url => url.parse::<Storage>().during("read the setting `storage`")?,
     };
+    let storage = match storage {
+        Storage::S3(s3) => Storage::S3(S3 { direct: direct(&settings.direct_downloads)?, ..s3 }),
+        Storage::Disk if settings.direct_downloads.is_empty() => Storage::Disk,
+        Storage::Disk => {
+            return Err(bad_direct(&settings.direct_downloads, "of use without an S3 store in `storage`"));
+        }
+    };
     let durability = if settings.durability == "normal" { Durability::Normal } else { Durability::Full };
     let wanted =
         store::Settings { database, storage, durability, ..store::Settings::embedded(settings.data.clone()) };
     Store::open(&wanted).await.during("open the data folder")
+}
+
+/// Where clients reach the store, if they do.
+fn direct(address: &str) -> Result<Option<String>, Error> {
+    if address.is_empty() {
+        return Ok(None);
+    }
+    let url = url::Url::parse(address).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+    let url = url.ok_or_else(|| bad_direct(address, "an address such as `https://s3.example.org`"))?;
+    Ok(Some(url.as_str().trim_end_matches('/').to_owned()))
+}
+
+fn bad_direct(value: &str, wanted: &'static str) -> Error {
+    Error::Setting { name: "direct_downloads", value: value.to_owned(), wanted }
 }
 
 async fn open(settings: Settings, launcher: Launcher) -> Result<Arc<App>, Error> {

@@ -62,6 +62,9 @@ settings! {
     database: String = "";
     /// Where stored bytes live: empty for the data folder, or `s3://bucket/prefix`.
     storage: String = "";
+    /// Address at which clients reach the S3 store, such as `https://s3.example.org`: they then fetch the chunks of large
+    /// files there, each range by an address that is signed for a quarter of an hour. Empty: all through this server.
+    direct_downloads: String = "";
     /// What a power cut may cost: `normal` (SQLite may lose the last transactions) or `full` (nothing).
     durability: String = "full";
     /// Log lines: `text` or `json`.

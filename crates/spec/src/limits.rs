@@ -24,6 +24,9 @@ pub const COMMENT_BYTES: usize = 64 * 1024;
 pub const PREUPLOAD_FILES: usize = 256;
 /// Most files changed by one commit.
 pub const COMMIT_FILES: usize = 25_000;
+/// Most commits of a repository that is copied, and most files of all these commits together.
+pub const COPIED_REVISIONS: i64 = 10_000;
+pub const COPIED_FILES: i64 = 1_000_000;
 /// Most terms of a file that is sent in chunks.
 pub const FILE_TERMS: usize = 200_000;
 /// Smallest file that is offered to be fetched in chunks, in bytes: of a smaller one a plain request is quicker.

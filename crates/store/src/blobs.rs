@@ -6,6 +6,7 @@
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
@@ -146,6 +147,20 @@ impl Blobs {
         match &self.inner.home {
             Home::Disk(disk) => Ok(disk.read(sha256, Some(range)).await?.stream),
             Home::Bucket(bucket) => bucket.read_exactly(sha256, range).await,
+        }
+    }
+
+    /// An address at which a client fetches these bytes from the object store itself, for a while and with the header
+    /// `Range` that says just these. `None` where the settings name no such way.
+    pub async fn address(
+        &self,
+        sha256: &Sha256,
+        range: &Range<u64>,
+        lifetime: Duration,
+    ) -> Result<Option<String>, Error> {
+        match &self.inner.home {
+            Home::Disk(_) => Ok(None),
+            Home::Bucket(bucket) => bucket.address(sha256, range, lifetime).await,
         }
     }
 

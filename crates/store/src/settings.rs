@@ -97,6 +97,8 @@ pub struct S3 {
     pub region: Option<String>,
     pub access_key_id: Option<String>,
     pub secret_access_key: Option<String>,
+    /// Where clients reach the store themselves, if they may fetch from it by addresses that are signed for them.
+    pub direct: Option<String>,
 }
 
 impl fmt::Debug for S3 {
@@ -127,6 +129,7 @@ impl FromStr for Storage {
             region: None,
             access_key_id: None,
             secret_access_key: None,
+            direct: None,
         }))
     }
 }

@@ -1,4 +1,4 @@
-"""Talks HTTP to a server: JSON of its own API, raw requests to endpoints, files.
+"""Talks HTTP to a server: JSON of its own API, raw requests to endpoints.
 
 Knows addresses and errors, nothing of models. Invariant: a token is never sent to another host by a redirect,
 every failure becomes a `ServerError` with a hint, and no call waits for ever.
@@ -6,7 +6,6 @@ every failure becomes a `ServerError` with a hint, and no call waits for ever.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
 import urllib.error
@@ -14,7 +13,6 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -98,7 +96,7 @@ def ask(server: Server, question: Question) -> Answer:
 
 def events(server: Server, question: Question) -> Iterator[Any]:
     """What the data of each server-sent event say, as JSON, as they come."""
-    with _opened(server, question) as response:
+    with opened(server, question) as response:
         for line in response:
             if line.startswith(b"data:"):
                 yield json.loads(line[len(b"data:") :])
@@ -126,22 +124,6 @@ def facts(server: Server, repository: Repository) -> dict[str, Any]:
         time.sleep(0.1)
 
 
-def download(server: Server, repository: Repository, path: str, destination: Path) -> Path:
-    """One file of a repository; what came is compared with the digest that the server announced."""
-    revision = quote(repository.revision or "main", safe="")
-    answer = ask(server, Question("GET", f"/{quote(repository.name)}/resolve/{revision}/{quote(path)}"))
-    announced = answer.headers.get("x-linked-etag") or answer.headers.get("etag", "")
-    if not _has_digest(answer.body, announced.removeprefix("W/").strip('"')):
-        raise ServerError(
-            f"`{path}` did not arrive as the server holds it", hint="try again; ask the operator if it happens twice"
-        )
-    destination.parent.mkdir(parents=True, exist_ok=True)
-    beside = destination.with_name(f".{destination.name}.part")
-    beside.write_bytes(answer.body)
-    beside.replace(destination)
-    return destination
-
-
 class Busy(Exception):
     """Not now, but perhaps soon."""
 
@@ -152,13 +134,13 @@ class Busy(Exception):
 
 
 def _ask_once(server: Server, question: Question) -> Answer:
-    with _opened(server, question) as response:
+    with opened(server, question) as response:
         body = _read(response)
         return Answer(response.status, {k.lower(): v for k, v in response.headers.items()}, body)
 
 
 @contextmanager
-def _opened(server: Server, question: Question) -> Iterator[Any]:
+def opened(server: Server, question: Question) -> Iterator[Any]:
     """The response, for as long as it is read; every failure is a `ServerError`, or `Busy`."""
     request = _request(server, question)
     try:
@@ -240,12 +222,3 @@ def _seconds(retry_after: str | None) -> float | None:
         return max(0.0, float(retry_after)) if retry_after else None
     except ValueError:
         return None
-
-
-def _has_digest(body: bytes, announced: str) -> bool:
-    """Whether the announced digest, of git or SHA-256, is the body's; an unknown kind of digest is not judged."""
-    if len(announced) == 64:
-        return hashlib.sha256(body).hexdigest() == announced
-    if len(announced) == 40:
-        return hashlib.sha1(b"blob %d\0" % len(body) + body, usedforsecurity=False).hexdigest() == announced
-    return True

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from . import _client, _credentials
+from . import _client, _credentials, _download
 from ._client import Repository, parse_repository
 from .convert import lightgbm, xgboost
 from .convert.onnx_model import OnnxModel
@@ -78,11 +78,11 @@ def load(
         raise refusal(path, facts)
     local = _cache(server.url, fixed).joinpath(*_parts(path))
     if not local.is_file():
-        _client.download(server, fixed, path, local)
+        _download.download(server, fixed, path, local)
     if local.name == network.NETWORK:
         weights = local.with_name(network.WEIGHTS)
         if not weights.is_file():
-            _client.download(server, fixed, path.replace(network.NETWORK, network.WEIGHTS), weights)
+            _download.download(server, fixed, path.replace(network.NETWORK, network.WEIGHTS), weights)
     return open_model(local, path, facts, trust=trust)
 
 

@@ -70,8 +70,9 @@ async fn gc(args: AdminGc, printer: &Printer) -> anyhow::Result<ExitStatus> {
         printer.answer_json(&collected)?;
         return Ok(ExitStatus::Success);
     }
-    let Collected { n_uploads, n_files, n_file_bytes, n_xorbs, n_xorb_bytes, .. } = collected;
+    let Collected { n_revisions, n_uploads, n_files, n_file_bytes, n_xorbs, n_xorb_bytes, .. } = collected;
     let Collected { n_unnamed, n_unnamed_bytes, n_cached, n_cached_bytes, .. } = collected;
+    printer.answer(format_args!("commits:       {n_revisions}"))?;
     printer.answer(format_args!("uploads:       {n_uploads}"))?;
     printer.answer(format_args!("files:         {n_files}, {n_file_bytes} bytes of content"))?;
     printer.answer(format_args!("xorbs:         {n_xorbs}, {n_xorb_bytes} bytes"))?;

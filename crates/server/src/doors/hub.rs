@@ -25,6 +25,7 @@ use crate::ops::revisions::At;
 pub mod access_requests;
 pub mod accounts;
 pub mod cards;
+pub mod copies;
 pub mod discussions;
 pub mod entries;
 pub mod likes;

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use spec::digest::Sha256;
 use spec::limits;
 use spec::xet::XetHash;
 use spec::xet::shard::{self, Shard};
@@ -52,6 +53,8 @@ pub struct Piece {
 pub struct Fetch {
     pub chunks: Range<u32>,
     pub ticket: Ticket,
+    /// Where the object store hands out the same bytes itself.
+    pub direct: Option<String>,
 }
 
 /// Reads what was sent as a shard.
@@ -122,7 +125,7 @@ pub async fn reconstruction(
 pub async fn hash_of(
     app: &App,
     repository: store::db::ids::RepositoryId,
-    sha256: spec::digest::Sha256,
+    sha256: Sha256,
 ) -> Result<Option<XetHash>, Error> {
     Ok(hashes_of(app, repository, &[sha256]).await?.remove(&sha256))
 }
@@ -131,8 +134,8 @@ pub async fn hash_of(
 pub async fn hashes_of(
     app: &App,
     repository: store::db::ids::RepositoryId,
-    files: &[spec::digest::Sha256],
-) -> Result<BTreeMap<spec::digest::Sha256, XetHash>, Error> {
+    files: &[Sha256],
+) -> Result<BTreeMap<Sha256, XetHash>, Error> {
     let found = chunked_files::in_repository(&app.store.db, repository, files).await;
     Ok(found.during("find files of chunks")?.into_iter().collect())
 }
@@ -280,6 +283,8 @@ struct Found {
     terms: Vec<Piece>,
     /// The chunks that are wanted of each xorb, and where they are in it.
     wanted: BTreeMap<XetHash, Vec<Place>>,
+    /// What names the stored bytes of each of them.
+    stored: BTreeMap<XetHash, Sha256>,
 }
 
 impl Found {
@@ -303,6 +308,7 @@ impl Found {
         let n_bytes = unpacked.end - unpacked.start;
         self.terms.push(Piece { xorb: term.xorb_hash, chunks: chunks.clone(), n_bytes });
         self.wanted.entry(term.xorb_hash).or_default().push((chunks, bytes));
+        self.stored.insert(term.xorb_hash, term.xorb_sha256);
         Ok(())
     }
 
@@ -314,8 +320,13 @@ impl Found {
         let places: Vec<_> = ranges.iter().map(|(hash, _, bytes)| (*hash, bytes.clone())).collect();
         let tickets = transfers::tickets(app, &places).await?;
         let mut fetches: BTreeMap<XetHash, Vec<Fetch>> = BTreeMap::new();
-        for ((hash, chunks, _), ticket) in ranges.into_iter().zip(tickets) {
-            fetches.entry(hash).or_default().push(Fetch { chunks, ticket });
+        for ((hash, chunks, bytes), ticket) in ranges.into_iter().zip(tickets) {
+            let direct = match self.stored.get(&hash) {
+                Some(sha256) => app.store.blobs.address(sha256, &bytes, transfers::TICKET).await,
+                None => Ok(None),
+            };
+            let direct = direct.during("sign an address")?;
+            fetches.entry(hash).or_default().push(Fetch { chunks, ticket, direct });
         }
         Ok(Reconstruction { n_skipped: self.n_skipped, terms: self.terms, fetches })
     }

@@ -20,7 +20,7 @@ use store::db::revisions::Revision;
 
 use super::access::{Action, Actor};
 use super::revisions::{self, At};
-use super::{access_requests, chunked_files};
+use super::{access_requests, chunked_files, repositories};
 use crate::app::App;
 use crate::error::{During, Error};
 
@@ -66,9 +66,12 @@ pub async fn chunk_hashes(
     at: &At<'_>,
     files: &[Entry],
 ) -> Result<BTreeMap<Sha256, XetHash>, Error> {
-    let (repository, _) = revisions::resolve(app, actor, at, Action::Read).await?;
     let large = |file: &&Entry| file.n_bytes >= i64::try_from(limits::FETCHED_IN_CHUNKS).unwrap_or(i64::MAX);
     let large: Vec<Sha256> = files.iter().filter(large).filter_map(|file| file.sha256).collect();
+    if large.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let repository = repositories::get(app, actor, at.kind, at.name, Action::Read).await?;
     chunked_files::hashes_of(app, repository.id, &large).await
 }
 

@@ -90,11 +90,7 @@ impl Default for Query {
 pub async fn create(app: &App, actor: &Actor, new: &NewRepository<'_>) -> Result<Created, Error> {
     let known = access::signed_in(actor)?;
     let name = RepositoryName::new(new.owner.unwrap_or(&known.name), new.name)?;
-    let owner_id = owner_id(app, known, name.owner()).await?;
-    access::check_create(app, actor, owner_id, &name.to_string()).await?;
-    if let Some(existing) = by_name(app, new.kind, &name).await? {
-        return Err(already_exists(&existing));
-    }
+    let owner_id = place_for(app, actor, (new.kind, &name)).await?;
     app.rates.makings.take(&known.name)?;
     let now_ms = clock::now_ms();
     let (stamp, receipt) = (Stamp(secrets::stamp()?), Receipt { repository: None, now_ms });
@@ -130,6 +126,21 @@ pub async fn create(app: &App, actor: &Actor, new: &NewRepository<'_>) -> Result
             Err(Error::AlreadyExists { what: "a repository", name })
         }
         Err(error) => Err(error).during("make a repository"),
+    }
+}
+
+/// The account that would own a repository of this name, if the actor may make it and there is none.
+/// [`Error::AlreadyExists`] carries the name that is taken.
+pub(super) async fn place_for(
+    app: &App,
+    actor: &Actor,
+    (kind, name): (RepositoryKind, &RepositoryName),
+) -> Result<AccountId, Error> {
+    let owner_id = owner_id(app, access::signed_in(actor)?, name.owner()).await?;
+    access::check_create(app, actor, owner_id, &name.to_string()).await?;
+    match by_name(app, kind, name).await? {
+        Some(existing) => Err(already_exists(&existing)),
+        None => Ok(owner_id),
     }
 }
 

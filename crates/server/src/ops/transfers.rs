@@ -128,6 +128,9 @@ pub async fn may_read(app: &App, actor: &Actor, id: RepositoryId) -> Result<bool
         && access_requests::check(app, actor, &repository).await.is_ok())
 }
 
+/// How long a ticket, or an address of the store itself in its place, is good.
+pub(super) const TICKET: std::time::Duration = std::time::Duration::from_millis(LIFETIME_MS.unsigned_abs());
+
 /// Tickets for ranges of xorbs, all of which end at the same time.
 pub async fn tickets(app: &App, ranges: &[(XetHash, Range<u64>)]) -> Result<Vec<Ticket>, Error> {
     let (key, expires_ms) = (key(app).await?, clock::now_ms().saturating_add(LIFETIME_MS));

@@ -477,6 +477,13 @@ fn body(method: &Method, path: &str, of: (&str, &str)) -> Option<(&'static str, 
         ("POST", "/api/repos/move") => {
             json(json!({ "fromRepo": format!("alice/{name}"), "toRepo": format!("alice/{name}-new") }))
         }
+        ("POST", path) if path.ends_with("/lfs-files/duplicate") => {
+            let kind = if path.contains("/datasets/") { "dataset" } else { "model" };
+            json(json!({ "target": { "type": kind, "name": format!("alice/{name}") }, "files": [] }))
+        }
+        ("POST", path) if path.ends_with("/duplicate") => {
+            json(json!({ "repository": format!("alice/{name}-copy") }))
+        }
         ("DELETE", "/api/repos/delete") => json(json!({ "name": name, "organization": "alice" })),
         ("POST", "/api/validate-yaml") => json(json!({ "content": "# Iris", "repoType": "model" })),
         ("PUT", path) if path.ends_with("/settings") => json(json!({ "visibility": "private" })),

@@ -62,6 +62,30 @@ async fn what_a_deleted_repository_left_goes_once_its_clients_forgot_it() {
 }
 
 #[tokio::test]
+async fn commits_that_nothing_leads_to_go_with_what_only_they_had() {
+    let server = Server::start().await;
+    server.create("iris", "private").await;
+    let sample = Sample::new(9);
+    push(&server, "iris", &sample).await;
+    let before = server.push("iris", &[("w.bin", b"small")]).await;
+    let message = json!({ "message": "All" });
+    let squashed = server.post(Actor::Owner, "/api/models/alice/iris/super-squash/main", &message).await;
+    assert_eq!(squashed.status(), StatusCode::OK);
+    let old = format!("/alice/iris/resolve/{before}/w.bin");
+    clock::advance_ms(31 * DAY_MS);
+    assert_eq!(gc(&server).await.n_revisions, 0, "it was only now seen that nothing leads there");
+    assert_eq!(server.get(Actor::Owner, &old).await.status(), StatusCode::OK);
+    clock::advance_ms(31 * DAY_MS);
+    let counted = collect(&server.app, Deed::Count).await.unwrap();
+    let collected = gc(&server).await;
+    assert_eq!((counted.n_revisions, collected.n_revisions), (3, 3));
+    assert_eq!((collected.n_files, collected.n_xorbs), (1, 1));
+    assert_eq!(server.get(Actor::Owner, &old).await.status(), StatusCode::NOT_FOUND);
+    assert!(read(&server, "iris").await == b"small");
+    assert_eq!((gc(&server).await, n_findings(&server).await), (Collected::default(), 0));
+}
+
+#[tokio::test]
 async fn what_was_sent_and_never_committed_goes() {
     let server = Server::start().await;
     server.create("iris", "private").await;

@@ -10,6 +10,7 @@
 mod access_matrix;
 mod attestations;
 mod collecting;
+mod copies;
 mod hub_access_requests;
 mod hub_commits;
 mod hub_discussions;
@@ -21,3 +22,4 @@ mod people;
 mod server;
 mod webhooks;
 mod xet;
+mod xet_faults;

@@ -109,9 +109,12 @@ impl<'a> Client<'a> {
         Self { server, url, pass }
     }
 
+    pub(crate) fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        self.server.http.request(method, format!("{}{path}", self.url)).bearer_auth(&self.pass)
+    }
+
     async fn ask(&self, method: Method, path: &str, body: Vec<u8>) -> Response {
-        let request = self.server.http.request(method, format!("{}{path}", self.url));
-        request.bearer_auth(&self.pass).body(body).send().await.unwrap()
+        self.request(method, path).body(body).send().await.unwrap()
     }
 
     async fn get(&self, path: &str) -> Response {

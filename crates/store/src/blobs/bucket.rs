@@ -7,12 +7,14 @@ use std::io::Read;
 use std::ops::Range;
 use std::path::Path as OnDisk;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::stream::{BoxStream, FuturesUnordered};
 use futures_util::{StreamExt, TryStreamExt};
 use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::path::Path;
+use object_store::signer::{HeaderName, HeaderValue, Method, SignedUrlOptions, Signer};
 use object_store::{GetOptions, GetRange, MultipartUpload, ObjectStore, ObjectStoreExt, PutPayload};
 use spec::digest::Sha256;
 
@@ -29,32 +31,32 @@ const N_PARTS_AT_ONCE: usize = 3;
 #[derive(Debug, Clone)]
 pub(super) struct Bucket {
     store: Arc<AmazonS3>,
+    /// The same as clients reach it, which signs addresses and sends nothing.
+    direct: Option<Arc<AmazonS3>>,
     prefix: String,
 }
 
 impl Bucket {
     pub(super) fn open(s3: &S3) -> Result<Self, Error> {
-        // One object is deleted by one plain request: what deletes many needs a checksum not all servers take.
-        let mut builder =
-            AmazonS3Builder::from_env().with_bucket_name(&s3.bucket).with_disable_bulk_delete(true);
-        if let Some(endpoint) = &s3.endpoint {
-            builder = builder.with_endpoint(endpoint);
-        }
-        if let Some(region) = &s3.region {
-            builder = builder.with_region(region);
-        }
-        if let Some(id) = &s3.access_key_id {
-            builder = builder.with_access_key_id(id);
-        }
-        if let Some(secret) = &s3.secret_access_key {
-            builder = builder.with_secret_access_key(secret);
-        }
-        let endpoint = builder.get_config_value(&AmazonS3ConfigKey::Endpoint).unwrap_or_default();
-        let store = builder
-            .with_allow_http(endpoint.starts_with("http://"))
-            .build()
-            .map_err(failed("open the bucket"))?;
-        Ok(Self { store: Arc::new(store), prefix: s3.prefix.clone() })
+        let direct = s3.direct.as_ref().map(|address| connect(s3, Some(address))).transpose()?;
+        let store = connect(s3, s3.endpoint.as_ref())?;
+        Ok(Self { store: Arc::new(store), direct: direct.map(Arc::new), prefix: s3.prefix.clone() })
+    }
+
+    /// An address at which these bytes can be fetched for a while by whoever has it, and no others: the header `Range` is
+    /// signed with it, and must be sent as it is. `None` where clients do not reach the store.
+    pub(super) async fn address(
+        &self,
+        sha256: &Sha256,
+        range: &Range<u64>,
+        lifetime: Duration,
+    ) -> Result<Option<String>, Error> {
+        let Some(direct) = &self.direct else { return Ok(None) };
+        let wanted = format!("bytes={}-{}", range.start, range.end.saturating_sub(1));
+        let wanted = HeaderValue::try_from(wanted).map_err(|_| Error::NoBlob(*sha256))?;
+        let options = SignedUrlOptions::new().with_signed_header(HeaderName::from_static("range"), wanted);
+        let signed = direct.signed_url_opts(Method::GET, &self.key(sha256), lifetime, &options).await;
+        signed.map(|url| Some(url.into())).map_err(failed("sign an address"))
     }
 
     /// Stores bytes that are in memory.
@@ -228,6 +230,27 @@ impl Bucket {
     fn path(&self, below: &str) -> Path {
         Path::from(format!("{}/blobs/{below}", self.prefix))
     }
+}
+
+/// The store at an address, or where the environment says that it is.
+fn connect(s3: &S3, endpoint: Option<&String>) -> Result<AmazonS3, Error> {
+    // One object is deleted by one plain request: what deletes many needs a checksum not all servers take.
+    let mut builder = AmazonS3Builder::from_env().with_bucket_name(&s3.bucket).with_disable_bulk_delete(true);
+    if let Some(endpoint) = endpoint {
+        builder = builder.with_endpoint(endpoint);
+    }
+    if let Some(region) = &s3.region {
+        builder = builder.with_region(region);
+    }
+    if let Some(id) = &s3.access_key_id {
+        builder = builder.with_access_key_id(id);
+    }
+    if let Some(secret) = &s3.secret_access_key {
+        builder = builder.with_secret_access_key(secret);
+    }
+    let endpoint = builder.get_config_value(&AmazonS3ConfigKey::Endpoint).unwrap_or_default();
+    let allowed = builder.with_allow_http(endpoint.starts_with("http://"));
+    allowed.build().map_err(failed("open the bucket"))
 }
 
 /// Sends a file in parts, a few at once, and joins them.

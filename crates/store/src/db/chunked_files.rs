@@ -15,7 +15,11 @@ use super::{Db, Tx, VALUES, places, query, uploads};
 use crate::Error;
 use crate::blobs::Stored;
 
+mod copied;
 pub mod packed;
+
+pub use copied::copy;
+pub(super) use copied::place_copies_in;
 
 /// A file that is made of chunks.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -23,6 +23,7 @@ const STEPS: &[(&str, &str)] = &[
     ("attestations", include_str!("../../migrations/0011_attestations.sql")),
     ("chunks", include_str!("../../migrations/0012_chunks.sql")),
     ("unused", include_str!("../../migrations/0013_unused.sql")),
+    ("unreached", include_str!("../../migrations/0015_unreached.sql")),
 ];
 
 /// Any number, as long as no other program takes PostgreSQL's advisory lock of that number in our database.

@@ -90,7 +90,9 @@ pub async fn create(db: &Db, new: &NewRef<'_>) -> Result<(), Error> {
         .bind(new.created_ms)
         .run(db.writer())
         .await;
-    match created.map_err(|error| error.if_taken(new.kind.as_str(), new.name))? {
+    let created = created.map_err(|error| error.if_taken(new.kind.as_str(), new.name));
+    // It was out of reach, and was collected in this very moment.
+    match created.map_err(|error| error.if_missing("revision", new.revision_id))? {
         0 => Err(Error::not_found("revision", new.revision_id)),
         _ => Ok(()),
     }

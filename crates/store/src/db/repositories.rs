@@ -11,9 +11,11 @@ use super::words::words;
 use super::{Db, Tx, accounts, query, search};
 use crate::Error;
 
+mod duplicate;
 mod former;
 mod list;
 
+pub use duplicate::{Duplicate, duplicate};
 pub use former::by_former_name;
 pub use list::{ListQuery, Sort, list};
 
@@ -164,6 +166,13 @@ pub async fn by_name(
 
 pub async fn by_id(db: &Db, id: RepositoryId) -> Result<Option<Repository>, Error> {
     query("find a repository", format!("{SELECT} WHERE r.id = $1")).bind(id).optional(db).await
+}
+
+/// Repositories behind that one, in the order in which they were made.
+pub async fn after(db: &Db, id: RepositoryId, limit: u32) -> Result<Vec<RepositoryId>, Error> {
+    let sql = "SELECT id FROM repositories WHERE id > $1 ORDER BY id LIMIT $2";
+    let rows = query("list repositories", sql).bind(id).bind(i64::from(limit));
+    Ok(rows.all::<(RepositoryId,)>(db).await?.into_iter().map(|(id,)| id).collect())
 }
 
 /// Deletes a repository with all that hangs on it but the stored bytes, which others may name too.

@@ -14,14 +14,19 @@ use crate::Error;
 
 mod changes;
 mod commit;
+mod copy;
 mod files;
 mod resolve;
 mod squash;
+mod unreached;
 
 pub use changes::{Changed, Version, changes};
 pub(super) use commit::commit_in;
+pub(super) use copy::copy_in;
+pub use copy::{Extent, extent};
 pub use resolve::resolve;
 pub use squash::{Squash, squash};
+pub use unreached::{collect_unreached, count_unreached};
 
 /// One commit.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]

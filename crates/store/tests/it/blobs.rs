@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use futures_util::TryStreamExt;
 use spec::digest::Sha256;
 use spec::git;
-use store::{Blobs, Error, Settings, Store};
+use store::{Blobs, Error, S3, Settings, Storage, Store};
 
+use crate::bucket;
 use crate::world::{Bytes, SmallDisk};
 
 on_both_storages!(
@@ -310,4 +311,28 @@ async fn parts_that_nobody_joined_go_by_their_age(world: Bytes) {
     assert!(is_there().await, "it is younger than that");
     world.blobs.delete_parts_before(i64::MAX).await.unwrap();
     assert!(!is_there().await && world.blobs.exists(&stored.sha256).await.unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_address_of_the_bucket_gives_the_bytes_it_was_made_for_and_no_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = bucket::serve().await;
+    let direct = server.settings.endpoint.clone();
+    let storage = Storage::S3(S3 { direct, ..server.settings.clone() });
+    let settings = Settings { storage, ..Settings::embedded(folder.path()) };
+    let blobs = Blobs::open(&settings).await.unwrap();
+    let content = bytes(100_000);
+    let stored = blobs.put(&content).await.unwrap();
+    let minute = std::time::Duration::from_secs(60);
+    let address = blobs.address(&stored.sha256, &(10..60_000), minute).await.unwrap().unwrap();
+    assert_eq!(bucket::get(&address, "bytes=10-59999").await, (206, content[10..60_000].to_vec()));
+    for range in ["bytes=0-99999", "bytes=10-60000", "bytes=20-30", ""] {
+        assert_eq!(bucket::get(&address, range).await.0, 403, "{range}");
+    }
+    let other = address.replacen(&stored.sha256.to_string(), &Sha256::of(b"other").to_string(), 1);
+    assert_eq!(bucket::get(&other, "bytes=10-59999").await.0, 403);
+    // Without being told where clients reach it, no address is made, as for a disk.
+    let closed = Settings { storage: Storage::S3(server.settings), ..settings };
+    let closed = Blobs::open(&closed).await.unwrap();
+    assert_eq!(closed.address(&stored.sha256, &(0..10), minute).await.unwrap(), None);
 }

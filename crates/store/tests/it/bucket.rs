@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::{Frame, Incoming};
 use hyper::service::{Service, service_fn};
@@ -31,6 +32,8 @@ pub(crate) enum Faults {
     None,
     /// Of each ten requests three fail: with 500, with 503, and by breaking off in the middle of the answer.
     Some,
+    /// The same, and each answer begins late and comes in pieces with pauses between.
+    Slow,
 }
 
 /// Serves until the test's runtime ends.
@@ -53,9 +56,9 @@ pub(crate) async fn serve_with(faults: Faults) -> Server {
             let service = service_fn(move |request| {
                 let n = match faults {
                     Faults::None => 0,
-                    Faults::Some => n_requests.fetch_add(1, Ordering::Relaxed),
+                    Faults::Some | Faults::Slow => n_requests.fetch_add(1, Ordering::Relaxed),
                 };
-                answer(service.clone(), request, n)
+                answer(service.clone(), request, (n, faults))
             });
             tokio::spawn(async move {
                 let http = Builder::new(TokioExecutor::new());
@@ -70,6 +73,7 @@ pub(crate) async fn serve_with(faults: Faults) -> Server {
         region: Some("us-east-1".to_owned()),
         access_key_id: Some("key".to_owned()),
         secret_access_key: Some("secret".to_owned()),
+        direct: None,
     };
     Server { settings, folder }
 }
@@ -78,8 +82,11 @@ pub(crate) async fn serve_with(faults: Faults) -> Server {
 async fn answer(
     service: S3Service,
     request: http::Request<Incoming>,
-    n: u64,
+    (n, faults): (u64, Faults),
 ) -> Result<http::Response<Body>, HttpError> {
+    if faults == Faults::Slow {
+        tokio::time::sleep(Duration::from_millis(40 * (n % 4))).await;
+    }
     let refuse = |status| Ok(http::Response::builder().status(status).body(Body::empty()).unwrap());
     match n % 10 {
         3 => return refuse(500),
@@ -89,12 +96,43 @@ async fn answer(
     let is_read = request.method() == http::Method::GET;
     let response = Service::call(&service, request).await?;
     if n % 10 != 9 || !is_read {
-        return Ok(response);
+        return Ok(if faults == Faults::Slow { slowed(response) } else { response });
     }
     let (head, body) = response.into_parts();
-    let bytes = body.collect().await.unwrap().to_bytes();
+    let bytes = BodyExt::collect(body).await.unwrap().to_bytes();
     let half = bytes.slice(..bytes.len() / 2);
     let broken = [Ok(Frame::data(half)), Err(std::io::Error::other("broken off"))];
     let body = StreamBody::new(stream::iter::<[Result<Frame<Bytes>, std::io::Error>; 2]>(broken));
     Ok(http::Response::from_parts(head, Body::http_body(body)))
+}
+
+/// The same answer, a little at a time.
+fn slowed(response: http::Response<Body>) -> http::Response<Body> {
+    let (head, body) = response.into_parts();
+    let slow = body.into_data_stream().then(|block| async {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+        block.map(Frame::data).map_err(std::io::Error::other)
+    });
+    http::Response::from_parts(head, Body::http_body_unsync(StreamBody::new(slow)))
+}
+
+/// What a client that knows no key gets at an address, asking for a range.
+pub(crate) async fn get(address: &str, range: &str) -> (u16, Vec<u8>) {
+    let url = url::Url::parse(address).unwrap();
+    let socket =
+        tokio::net::TcpStream::connect((url.host_str().unwrap(), url.port().unwrap())).await.unwrap();
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake::<_, http_body_util::Empty<Bytes>>(TokioIo::new(socket))
+            .await
+            .unwrap();
+    tokio::spawn(connection);
+    let host = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap());
+    let path = format!("{}?{}", url.path(), url.query().unwrap());
+    let mut request = http::Request::get(path).header("host", host);
+    if !range.is_empty() {
+        request = request.header("range", range);
+    }
+    let answer = sender.send_request(request.body(http_body_util::Empty::new()).unwrap()).await.unwrap();
+    let status = answer.status().as_u16();
+    (status, BodyExt::collect(answer.into_body()).await.unwrap().to_bytes().to_vec())
 }

@@ -56,6 +56,8 @@ mod bucket;
 #[cfg(test)]
 mod chunks;
 #[cfg(test)]
+mod copies;
+#[cfg(test)]
 mod discussions;
 #[cfg(test)]
 mod entries;
@@ -87,6 +89,8 @@ mod rights;
 mod storage;
 #[cfg(test)]
 mod traffic;
+#[cfg(test)]
+mod unreached;
 #[cfg(test)]
 mod webhooks;
 #[cfg(test)]

@@ -225,13 +225,23 @@ async fn a_full_disk_is_said_so_and_leaves_what_was_there() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_bucket_that_fails_now_and_then_loses_nothing() {
+    keeps_all(bucket::Faults::Some, 6).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bucket_that_is_slow_and_fails_loses_nothing() {
+    keeps_all(bucket::Faults::Slow, 2).await;
+}
+
+/// Writes and reads large and small files over a bucket with faults.
+async fn keeps_all(faults: bucket::Faults, n_rounds: u64) {
     let folder = tempfile::tempdir().unwrap();
-    let server = bucket::serve_with(bucket::Faults::Some).await;
+    let server = bucket::serve_with(faults).await;
     let storage = store::Storage::S3(server.settings.clone());
     let settings = store::Settings { storage, ..store::Settings::embedded(folder.path()) };
     let store = Store::open(&settings).await.unwrap();
     let mut kept = Vec::new();
-    for n in 0..6 {
+    for n in 0..n_rounds {
         let files = [noise(2 * n + 1, 9_000_000), noise(2 * n + 2, 30_000)];
         let done = put(&store, u8::try_from(n).unwrap(), &files).await.unwrap();
         kept.extend(files.into_iter().zip(done));

@@ -1,5 +1,6 @@
 //! Files and folders: lists of them, and what is known of some.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Json;
@@ -7,6 +8,8 @@ use axum::body::Bytes;
 use axum::extract::{FromRequest, Request, State};
 use axum::response::IntoResponse;
 use serde_json::{Value, json};
+use spec::digest::Sha256;
+use spec::xet::XetHash;
 use store::db::entries::{Entry, Listing};
 
 use super::{Answer, Asked, Asker, Hub, Params, Place, small_body};
@@ -26,8 +29,7 @@ const PAGE: u32 = 1000;
 /// Most paths that are looked up by one request.
 const PATHS: usize = 1000;
 
-/// `GET /api/{kind}s/{owner}/{name}/tree/{revision}[/{path}]`; with `digests=true` also the SHA-256 of each file and the
-/// hash by which it can be fetched in chunks
+/// `GET /api/{kind}s/{owner}/{name}/tree/{revision}[/{path}]`; with `digests=true` also the SHA-256 of each file
 pub async fn tree(
     State(app): State<Arc<App>>,
     asker: Asker<Hub>,
@@ -42,13 +44,12 @@ pub async fn tree(
         limit: params.limit(PAGE),
     };
     let page = entries::list(&app, &asker.actor, &place.at(), &listing).await?;
+    let hashes = entries::chunk_hashes(&app, &asker.actor, &place.at(), &page.items).await?;
     let detail = Detail::of(params);
-    let mut items: Vec<Value> = page.items.iter().map(|entry| describe(entry, detail)).collect();
+    let mut items: Vec<Value> = page.items.iter().map(|entry| describe(entry, &hashes, detail)).collect();
     if params.is_set("digests") {
-        let hashes = entries::chunk_hashes(&app, &asker.actor, &place.at(), &page.items).await?;
         for (item, entry) in items.iter_mut().zip(&page.items) {
             item["sha256"] = json!(entry.sha256);
-            item["xetHash"] = json!(entry.sha256.and_then(|sha256| hashes.get(&sha256)));
         }
     }
     Ok((asked.next_page(page.next.as_deref()), Json(items)))
@@ -66,8 +67,9 @@ pub async fn paths_info(
         return Err(Error::BadRequest(format!("at most {PATHS} paths are looked up at once")).into());
     }
     let found = entries::by_paths(&app, &asker.actor, &place.at(), Action::Read, &paths).await?;
+    let hashes = entries::chunk_hashes(&app, &asker.actor, &place.at(), &found).await?;
     let detail = Detail::of(&params);
-    Ok(Json(found.iter().map(|entry| describe(entry, detail)).collect()))
+    Ok(Json(found.iter().map(|entry| describe(entry, &hashes, detail)).collect()))
 }
 
 /// A form, or the same as JSON.
@@ -97,6 +99,21 @@ impl Detail {
     }
 }
 
+/// A file that clients fetch in chunks, as tools of git see it: its digest, and the length of what stands for it there.
+pub(super) struct Large {
+    pub(super) sha256: Sha256,
+    pub(super) pointer_bytes: usize,
+}
+
+/// `None` for what is fetched as it is.
+pub(super) fn large(entry: &Entry, hashes: &BTreeMap<Sha256, XetHash>) -> Option<(Large, XetHash)> {
+    let sha256 = entry.sha256?;
+    let hash = hashes.get(&sha256)?;
+    let pointer =
+        format!("version https://git-lfs.github.com/spec/v1\noid sha256:{sha256}\nsize {}\n", entry.n_bytes);
+    Some((Large { sha256, pointer_bytes: pointer.len() }, *hash))
+}
+
 fn from_json(body: &[u8]) -> Result<Params, Error> {
     #[derive(serde::Deserialize)]
     struct Paths {
@@ -110,9 +127,13 @@ fn from_json(body: &[u8]) -> Result<Params, Error> {
     Ok(Params(params))
 }
 
-fn describe(entry: &Entry, detail: Detail) -> Value {
+fn describe(entry: &Entry, hashes: &BTreeMap<Sha256, XetHash>, detail: Detail) -> Value {
     let (kind, n_bytes) = if entry.is_folder() { ("directory", 0) } else { ("file", entry.n_bytes) };
     let mut described = json!({ "type": kind, "oid": entry.git_oid, "size": n_bytes, "path": entry.path });
+    if let Some((lfs, hash)) = large(entry, hashes) {
+        described["lfs"] = json!({ "oid": lfs.sha256, "size": n_bytes, "pointerSize": lfs.pointer_bytes });
+        described["xetHash"] = json!(hash);
+    }
     if detail == Detail::Expanded {
         let last = &entry.last_revision;
         let date = text::rfc3339(last.created_ms);

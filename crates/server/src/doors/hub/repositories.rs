@@ -180,7 +180,7 @@ impl Named {
     }
 }
 
-fn visibility(named: Option<&str>, is_private: Option<bool>) -> Result<Option<Visibility>, Error> {
+pub(super) fn visibility(named: Option<&str>, is_private: Option<bool>) -> Result<Option<Visibility>, Error> {
     match (named, is_private) {
         (Some("private"), _) | (None, Some(true)) => Ok(Some(Visibility::Private)),
         (Some("public"), _) | (None, Some(false)) => Ok(Some(Visibility::Public)),

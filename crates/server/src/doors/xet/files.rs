@@ -93,5 +93,8 @@ fn bytes(fetch: &Fetch) -> Value {
 }
 
 fn url(base: &Base, fetch: &Fetch) -> String {
+    if let Some(direct) = &fetch.direct {
+        return direct.clone();
+    }
     format!("{}/api/xet/xorbs/{}?{}", base.as_str(), fetch.ticket.xorb, xorbs::query(&fetch.ticket))
 }

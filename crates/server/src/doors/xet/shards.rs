@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
-use axum::body::{Body, Bytes};
+use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
@@ -77,8 +77,12 @@ fn frame(progress: Progress) -> Value {
     json!({ "type": "validating", "verified": progress.n_verified, "total": progress.n_total })
 }
 
+/// One that is announced to be too long is not read at all.
 async fn read(body: Body) -> Result<Shard, Error> {
-    let bytes = axum::body::to_bytes(body, shard::BYTES).await;
-    let bytes = bytes.map_err(|_| Error::TooLarge { limit: format!("{} bytes in a shard", shard::BYTES) })?;
+    let too_large = || Error::TooLarge { limit: format!("{} bytes in a shard", shard::BYTES) };
+    if body.size_hint().lower() > shard::BYTES as u64 {
+        return Err(too_large());
+    }
+    let bytes = axum::body::to_bytes(body, shard::BYTES).await.map_err(|_| too_large())?;
     chunked_files::parse(bytes).await
 }

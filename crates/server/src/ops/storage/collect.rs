@@ -1,4 +1,4 @@
-//! Collecting what nothing names: uploads that no commit took up, files that no repository has, xorbs of which no file has
+//! Collecting what nothing names: commits that no branch, tag or anything else leads to, uploads that no commit took up, files that no repository has, xorbs of which no file has
 //! a chunk, stored bytes that no row names, and what is no longer used of the cache.
 //!
 //! Runs beside servers that take files meanwhile. Why that is safe: a row goes only if it is still the one that was looked
@@ -10,8 +10,8 @@
 use spec::digest::Sha256;
 use store::blobs::Found;
 use store::clock;
-use store::db::ids::{ChunkedFileId, XorbId};
-use store::db::storage as rows;
+use store::db::ids::{ChunkedFileId, RepositoryId, XorbId};
+use store::db::{repositories, revisions, storage as rows};
 
 use crate::app::App;
 use crate::error::{During, Error};
@@ -33,6 +33,8 @@ pub enum Deed {
 /// What was collected, or would be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
 pub struct Collected {
+    /// Commits that were out of reach for long enough.
+    pub n_revisions: u64,
     /// Uploads that no commit named in time.
     pub n_uploads: u64,
     /// Files of chunks that no repository has.
@@ -55,10 +57,12 @@ pub async fn collect(app: &App, deed: Deed) -> Result<Collected, Error> {
     let unused_ms = i64::try_from(app.settings.unused_after.0.as_millis()).unwrap_or(i64::MAX);
     let before_ms = now_ms.saturating_sub(unused_ms);
     let abandoned_ms = now_ms.saturating_sub(ABANDONED_MS);
-    let mut collector = Collector { app, deed, before_ms, abandoned_ms, collected: Collected::default() };
+    let collected = Collected::default();
+    let mut collector = Collector { app, deed, now_ms, before_ms, abandoned_ms, collected };
     if deed == Deed::Collect {
         uploads::clean_up(app).await?;
     }
+    collector.revisions().await?;
     collector.uploads().await?;
     collector.files().await?;
     collector.xorbs().await?;
@@ -70,12 +74,32 @@ pub async fn collect(app: &App, deed: Deed) -> Result<Collected, Error> {
 struct Collector<'a> {
     app: &'a App,
     deed: Deed,
+    now_ms: i64,
     before_ms: i64,
     abandoned_ms: i64,
     collected: Collected,
 }
 
 impl Collector<'_> {
+    /// First the commits: what only they named is then named by nothing.
+    async fn revisions(&mut self) -> Result<(), Error> {
+        let db = &self.app.store.db;
+        let times = (self.now_ms, self.before_ms);
+        let mut after = RepositoryId(0);
+        loop {
+            let found = repositories::after(db, after, PAGE).await.during("list repositories")?;
+            let Some(last) = found.last() else { return Ok(()) };
+            after = *last;
+            for repository in found {
+                self.collected.n_revisions += match self.deed {
+                    Deed::Count => revisions::count_unreached(db, repository, times).await,
+                    Deed::Collect => revisions::collect_unreached(db, repository, times).await,
+                }
+                .during("collect commits")?;
+            }
+        }
+    }
+
     async fn uploads(&mut self) -> Result<(), Error> {
         let db = &self.app.store.db;
         let mut last = None;

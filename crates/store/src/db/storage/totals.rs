@@ -100,3 +100,11 @@ pub async fn bytes_of(db: &Db, owner: AccountId) -> Result<i64, Error> {
     let (n_bytes,) = query("count what an account has", sql).bind(owner).one::<(i64,)>(db).await?;
     Ok(n_bytes)
 }
+
+/// The same of one repository.
+pub async fn bytes_in(db: &Db, repository: RepositoryId) -> Result<i64, Error> {
+    let sql = "SELECT CAST(coalesce(sum(f.n_bytes), 0) AS BIGINT) FROM chunked_places p
+        JOIN chunked_files f ON f.id = p.file_id WHERE p.repository_id = $1";
+    let (n_bytes,) = query("count what a repository has", sql).bind(repository).one::<(i64,)>(db).await?;
+    Ok(n_bytes)
+}

@@ -134,9 +134,13 @@ async fn body(app: &App, file: &File, part: std::ops::Range<u64>) -> Result<Body
     Ok(Body::from_stream(stream))
 }
 
-/// The file's content is named by its git id, under which clients keep it.
+/// The name of the file's content, under which clients keep it: where they may fetch it in chunks its SHA-256, as lists have
+/// it there, else its git id.
 fn etag(file: &File) -> String {
-    format!("\"{}\"", file.git_oid)
+    match file.xet_hash {
+        Some(_) => format!("\"{}\"", file.sha256),
+        None => format!("\"{}\"", file.git_oid),
+    }
 }
 
 /// Whether the client has the file already.

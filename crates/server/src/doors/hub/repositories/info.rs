@@ -6,11 +6,14 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use serde_json::{Map, Value, json};
+use spec::digest::Sha256;
 use spec::facts::{Facts, FileFacts, Format};
+use spec::xet::XetHash;
 use store::db::entries::Entry;
 use store::db::repositories::{Gate, Repository};
 
 use crate::app::App;
+use crate::doors::hub::entries::large;
 use crate::doors::hub::{Answer, Asker, Hub, Params, Place};
 use crate::ops::access::Action;
 use crate::ops::repositories::{self, MAIN};
@@ -40,9 +43,15 @@ pub async fn info_at(
     let totals = entries::totals(&app, revision.tree_id).await?;
     let mut info = summary(&repository);
     let with_sizes = params.is_set("blobs");
-    let files = all.iter().filter(|entry| !entry.is_folder());
+    let files: Vec<Entry> = all.into_iter().filter(|entry| !entry.is_folder()).collect();
     info["sha"] = json!(revision.oid);
-    info["siblings"] = files.map(|entry| sibling(entry, with_sizes)).collect();
+    info["siblings"] = match with_sizes {
+        true => {
+            let hashes = entries::chunk_hashes(&app, &asker.actor, &place.at(), &files).await?;
+            files.iter().map(|entry| with_size(entry, &hashes)).collect()
+        }
+        false => files.iter().map(|entry| json!({ "rfilename": entry.path })).collect(),
+    };
     info["usedStorage"] = json!(totals.n_bytes);
     if place.revision != MAIN {
         info["cardData"] = Value::from(cards::at(&app, &revision).await?);
@@ -96,11 +105,13 @@ fn gated(gate: Gate) -> Value {
     }
 }
 
-fn sibling(entry: &Entry, with_sizes: bool) -> Value {
-    match with_sizes {
-        true => json!({ "rfilename": entry.path, "size": entry.n_bytes, "blobId": entry.git_oid }),
-        false => json!({ "rfilename": entry.path }),
+fn with_size(entry: &Entry, hashes: &BTreeMap<Sha256, XetHash>) -> Value {
+    let mut told = json!({ "rfilename": entry.path, "size": entry.n_bytes, "blobId": entry.git_oid });
+    if let Some((lfs, _)) = large(entry, hashes) {
+        told["lfs"] =
+            json!({ "sha256": lfs.sha256, "size": entry.n_bytes, "pointerSize": lfs.pointer_bytes });
     }
+    told
 }
 
 /// How many numbers the safetensors files hold, by their type as that format names it.
