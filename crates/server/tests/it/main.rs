@@ -9,7 +9,12 @@
 
 mod access_matrix;
 mod attestations;
+// What the store's tests start from, too.
+#[path = "../../../store/tests/it/bucket.rs"]
+#[expect(dead_code, reason = "a bucket that fails is for the store's tests")]
+mod bucket;
 mod collecting;
+mod copies;
 mod hub_access_requests;
 mod hub_commits;
 mod hub_discussions;
@@ -18,6 +23,8 @@ mod hub_lists;
 mod hub_repositories;
 mod hub_uploads;
 mod people;
+#[path = "../../../store/tests/it/postgres.rs"]
+mod postgres;
 mod server;
 mod webhooks;
 mod xet;

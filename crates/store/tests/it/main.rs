@@ -50,6 +50,8 @@ mod apps;
 #[cfg(test)]
 mod attestations;
 #[cfg(test)]
+mod backups;
+#[cfg(test)]
 mod blobs;
 #[cfg(test)]
 mod bucket;
@@ -57,6 +59,8 @@ mod bucket;
 mod chunks;
 #[cfg(test)]
 mod discussions;
+#[cfg(test)]
+mod dumps;
 #[cfg(test)]
 mod entries;
 #[cfg(test)]

@@ -4,12 +4,13 @@
 //! Runs beside servers that take files meanwhile. Why that is safe: a row goes only if it is still the one that was looked
 //! at, and whoever names it changes it in the same transaction, or finds it gone and is refused; bytes go after the row
 //! that named them, and as no two xorbs are stored under one name, nobody can be storing these bytes anew. Bytes that
-//! have no row yet are younger than [`ABANDONED_MS`]. Invariant: at whatever moment this ends, nothing that is named is
+//! have no row yet are younger than [`ABANDONED_MS`]. While somebody holds what is stored (`backup`), no bytes go. Invariant: at whatever moment this ends, nothing that is named is
 //! lost, and what it did not come to is found by the next.
 
 use spec::digest::Sha256;
 use store::blobs::Found;
 use store::clock;
+use store::db::holds;
 use store::db::ids::{ChunkedFileId, XorbId};
 use store::db::storage as rows;
 
@@ -57,6 +58,7 @@ pub async fn collect(app: &App, deed: Deed) -> Result<Collected, Error> {
     let abandoned_ms = now_ms.saturating_sub(ABANDONED_MS);
     let mut collector = Collector { app, deed, before_ms, abandoned_ms, collected: Collected::default() };
     if deed == Deed::Collect {
+        holds::check(&app.store.db, clock::now_ms()).await.during("look for holds")?;
         uploads::clean_up(app).await?;
     }
     collector.uploads().await?;
@@ -118,7 +120,7 @@ impl Collector<'_> {
             let Some(last) = found.last() else { return Ok(()) };
             after = last.id;
             if self.deed == Deed::Collect {
-                let deleted = rows::delete_xorbs(db, &found).await.during("forget xorbs")?;
+                let deleted = rows::delete_xorbs(db, &found, clock::now_ms()).await.during("forget xorbs")?;
                 found.retain(|xorb| deleted.contains(&xorb.id));
                 for xorb in &found {
                     self.app.store.blobs.delete(&xorb.sha256).await.during("delete bytes")?;
@@ -138,6 +140,10 @@ impl Collector<'_> {
                 page.items.into_iter().filter(|found| found.modified_ms < self.abandoned_ms).collect();
             let digests: Vec<Sha256> = old.iter().map(|found| found.sha256).collect();
             let named = rows::named(&store.db, &digests).await.during("look for what is named")?;
+            // Whoever holds since before these rows went has a snapshot with them.
+            if self.deed == Deed::Collect {
+                holds::check(&store.db, clock::now_ms()).await.during("look for holds")?;
+            }
             for found in old.iter().filter(|found| !named.contains(&found.sha256)) {
                 if self.deed == Deed::Collect {
                     let gone = store.blobs.delete_unless_newer(&found.sha256, self.abandoned_ms).await;
