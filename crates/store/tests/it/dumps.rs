@@ -118,7 +118,7 @@ async fn lines_that_do_not_fit_leave_nothing(db: Db) {
         "{\"table\":\"facts\",\"columns\":[[\"json\",\"text\"]],\"last_id\":null}\n",
         "[\"c\"]\n",
         "[\"c\",1]\n",
-        "[null,\"d\"]\n",
+        "[\"d\",null]\n",
         "[\"a\",\"twice\"]\n",
         "\"c\"",
         "{\"tabl",
