@@ -157,7 +157,7 @@ pub enum Error {
     NotABackup { path: PathBuf },
     #[error("`{}` is neither a folder of backups nor a data folder with stored files", path.display())]
     NoCopy { path: PathBuf },
-    #[error("`{}` has no snapshot `{name}`", path.display())]
+    #[error("`{}` has no snapshot `{name}`; the folders in its `snapshots` are those that it has", path.display())]
     SnapshotNotFound { path: PathBuf, name: String },
     #[error("the backup cannot be used")]
     BadBackup(#[source] store::Error),
@@ -228,7 +228,7 @@ impl Error {
             Self::Gated { .. } => Code::Gated,
             Self::BadFetchAddress => Code::BadFetchAddress,
             Self::BadUploadAddress => Code::BadUploadAddress,
-            Self::NotFound { .. } => Code::NotFound,
+            Self::NotFound { .. } | Self::SnapshotNotFound { .. } => Code::NotFound,
             Self::RepositoryNotFound(_) => Code::RepositoryNotFound,
             Self::Moved { .. } => Code::Moved,
             Self::RevisionNotFound { .. } => Code::RevisionNotFound,
@@ -269,12 +269,10 @@ impl Error {
             Self::PredictTimeout(_) => Code::PredictTimeout,
             Self::Model(_) => Code::ModelFailed,
             Self::NotABackup { .. } | Self::NoCopy { .. } => Code::NotABackup,
-            Self::SnapshotNotFound { .. } => Code::SnapshotNotFound,
             Self::BadBackup(_) | Self::NotAsRead { .. } => Code::BadBackup,
             Self::TargetNotEmpty { .. } => Code::TargetNotEmpty,
             Self::TargetFull => Code::TargetFull,
-            Self::SourceInUse { .. } | Self::SourceChanged { .. } => Code::SourceInUse,
-            Self::BackupUnderWay => Code::BackupUnderWay,
+            Self::SourceInUse { .. } | Self::SourceChanged { .. } | Self::BackupUnderWay => Code::InUse,
             Self::StorageFull => Code::StorageFull,
         }
     }

@@ -101,12 +101,10 @@ codes! {
     PredictTimeout: "predict-timeout", 504, "The prediction took too long", "send fewer rows at once";
     ModelFailed: "model-failed", 500, "The model failed on this input", "try an example from the model's page; the endpoint's log has more";
     NotABackup: "not-a-backup", 400, "The folder holds no backups", "name a folder that `reenact admin backup DIR` wrote; a new backup wants an empty folder or none";
-    SnapshotNotFound: "snapshot-not-found", 404, "There is no such snapshot", "the names are those of the folders in `snapshots`; without `--snapshot` the newest is taken";
     BadBackup: "bad-backup", 400, "The backup cannot be used", "install a newer `reenact` if the backup comes from one; otherwise restore another snapshot with `--snapshot`";
     TargetNotEmpty: "target-not-empty", 409, "There is something already", "name a data folder that is new, or a database without tables";
     TargetFull: "target-full", 507, "The disk that is copied to is full", "make room and run it again: what was copied is not copied again";
-    SourceInUse: "source-in-use", 409, "The source is in use", "stop its servers and run it again: what was copied is not copied again";
-    BackupUnderWay: "backup-under-way", 409, "A backup is being made", "run it again when the backup has ended; ten minutes after one that was killed";
+    InUse: "in-use", 409, "Something else uses it", "stop its servers, or wait until the backup has ended (ten minutes after one that was killed), and run it again: what was copied is not copied again";
     StorageFull: "storage-full", 507, "The server's disk is full", "ask the operator to free space; nothing that was stored is lost";
 }
 
