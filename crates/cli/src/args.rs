@@ -4,6 +4,7 @@
 //! before anything is sent.
 
 pub mod apps;
+pub mod copies;
 pub mod endpoints;
 pub mod local;
 pub mod receipts;

@@ -199,8 +199,26 @@ fn server_hint(error: &server::error::Error) -> Option<String> {
     let text = match error {
         Error::Listen { .. } => "another program may listen there; choose another address with `--listen`",
         Error::SettingsFile { .. } => "`reenact serve --print-config` prints a file that can be read",
+        error if is_denied(error) => {
+            "run it as the user whom the server runs as, who may read and write both folders"
+        }
         error if error.code() == Code::Internal => return None,
         error => error.entry().hint,
     };
     Some(text.to_owned())
+}
+
+/// Whether the operating system does not let this user.
+fn is_denied(error: &server::error::Error) -> bool {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if error
+            .downcast_ref::<io::Error>()
+            .is_some_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
+        {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }

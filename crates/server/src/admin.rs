@@ -1,9 +1,9 @@
 //! What the operator does on the server's own machine, beside a server that may be running.
 //!
-//! Asks nobody's leave: who can read the data folder can do all of this anyway. Invariant: it only adds rows, or removes
-//! what nothing names, so a running server need not be told.
+//! Asks nobody's leave: who can read the data folder can do all of this anyway. Invariant: it only adds rows, puts
+//! back bytes, or removes what nothing names, so a running server need not be told.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use spec::api::{NewInvitation, NewToken, TokenScope};
 use spec::dsse::Keys;
@@ -12,7 +12,7 @@ use spec::name::AccountName;
 use crate::app::App;
 use crate::error::Error;
 use crate::gateway::Gateway;
-use crate::ops::storage::{self, Checked, Collected, Counted, Deed, Finding};
+use crate::ops::storage::{self, BackedUp, Checked, Collected, Counted, Deed, Finding, Restored, Tell};
 use crate::ops::{accounts, invitations, keys, sessions, tokens};
 use crate::provider::Launcher;
 use crate::secrets::Secret;
@@ -67,10 +67,37 @@ pub async fn keys(settings: &Settings) -> Result<Keys, Error> {
     keys::public(&app).await
 }
 
-/// Reads all that is stored and looks for all that is named. Tells each finding as it is made.
-pub async fn check_storage(settings: &Settings, tell: impl FnMut(Finding)) -> Result<Checked, Error> {
+/// Reads all that is stored and looks for all that is named; puts back what a second copy in that folder has. Tells each
+/// finding as it is made.
+pub async fn check_storage(
+    settings: &Settings,
+    second_copy: Option<&Path>,
+    tell: impl FnMut(Finding),
+) -> Result<Checked, Error> {
+    let second_copy = second_copy.map(storage::second_copy).transpose()?;
     let app = open(settings).await?;
-    storage::check(&app, tell).await
+    storage::check(&app, second_copy.as_ref(), tell).await
+}
+
+/// Makes a snapshot of all rows and of what they name in this folder of backups.
+pub async fn back_up(settings: &Settings, folder: &Path, tell: Tell<'_>) -> Result<BackedUp, Error> {
+    let app = open(settings).await?;
+    storage::backup(&app, folder, tell).await
+}
+
+/// Puts a snapshot where these settings say; the newest, if none is named.
+pub async fn restore(
+    folder: &Path,
+    snapshot: Option<&str>,
+    to: &Settings,
+    tell: Tell<'_>,
+) -> Result<Restored, Error> {
+    storage::restore(folder, snapshot, &serve::store_settings(to)?, tell).await
+}
+
+/// Moves all that a server has from where some settings say to where others say.
+pub async fn migrate(from: &Settings, to: &Settings, tell: Tell<'_>) -> Result<Restored, Error> {
+    storage::migrate(&serve::store_settings(from)?, &serve::store_settings(to)?, tell).await
 }
 
 /// Collects what nothing named for as long as the settings say, or counts it.

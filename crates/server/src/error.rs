@@ -152,6 +152,28 @@ pub enum Error {
     #[error("the model failed: {0}")]
     Model(String),
 
+    // Backups, and what is moved.
+    #[error("`{}` is no folder of backups", path.display())]
+    NotABackup { path: PathBuf },
+    #[error("`{}` is neither a folder of backups nor a data folder with stored files", path.display())]
+    NoCopy { path: PathBuf },
+    #[error("`{}` has no snapshot `{name}`; the folders in its `snapshots` are those that it has", path.display())]
+    SnapshotNotFound { path: PathBuf, name: String },
+    #[error("the backup cannot be used")]
+    BadBackup(#[source] store::Error),
+    #[error("`{what}` is not empty")]
+    TargetNotEmpty { what: String },
+    #[error("there is no room left where it is copied to")]
+    TargetFull,
+    #[error("another process uses `{}`", path.display())]
+    SourceInUse { path: PathBuf },
+    #[error("the table `{table}` was written to while it was copied")]
+    SourceChanged { table: String },
+    #[error("the table `{table}` was not written as it was read")]
+    NotAsRead { table: String },
+    #[error("what is stored is being copied, and has to stay meanwhile")]
+    BackupUnderWay,
+
     // What we stand on.
     #[error("the server's disk is full")]
     StorageFull,
@@ -206,7 +228,7 @@ impl Error {
             Self::Gated { .. } => Code::Gated,
             Self::BadFetchAddress => Code::BadFetchAddress,
             Self::BadUploadAddress => Code::BadUploadAddress,
-            Self::NotFound { .. } => Code::NotFound,
+            Self::NotFound { .. } | Self::SnapshotNotFound { .. } => Code::NotFound,
             Self::RepositoryNotFound(_) => Code::RepositoryNotFound,
             Self::Moved { .. } => Code::Moved,
             Self::RevisionNotFound { .. } => Code::RevisionNotFound,
@@ -246,6 +268,11 @@ impl Error {
             Self::Overloaded => Code::Overloaded,
             Self::PredictTimeout(_) => Code::PredictTimeout,
             Self::Model(_) => Code::ModelFailed,
+            Self::NotABackup { .. } | Self::NoCopy { .. } => Code::NotABackup,
+            Self::BadBackup(_) | Self::NotAsRead { .. } => Code::BadBackup,
+            Self::TargetNotEmpty { .. } => Code::TargetNotEmpty,
+            Self::TargetFull => Code::TargetFull,
+            Self::SourceInUse { .. } | Self::SourceChanged { .. } | Self::BackupUnderWay => Code::InUse,
             Self::StorageFull => Code::StorageFull,
         }
     }
@@ -260,6 +287,12 @@ impl<T> During<T> for Result<T, store::Error> {
     fn during(self, operation: &'static str) -> Result<T, Error> {
         self.map_err(|source| match source {
             store::Error::StorageFull { .. } => Error::StorageFull,
+            store::Error::Held => Error::BackupUnderWay,
+            store::Error::Changed { table } => Error::SourceChanged { table },
+            store::Error::NotABackup { path } => Error::NotABackup { path },
+            source @ (store::Error::NewerBackup { .. }
+            | store::Error::DamagedBackup { .. }
+            | store::Error::Dump(_)) => Error::BadBackup(source),
             // The one thing that the store is given as a client wrote it.
             store::Error::Cursor(_) => Error::BadRequest(source.to_string()),
             source => Error::Store { operation, source },

@@ -87,6 +87,11 @@ fn notice(settings: &Settings) -> PathBuf {
 
 /// Opens the store that the settings name.
 pub async fn open_store(settings: &Settings) -> Result<Store, Error> {
+    Store::open(&store_settings(settings)?).await.during("open the data folder")
+}
+
+/// Where that store is.
+pub fn store_settings(settings: &Settings) -> Result<store::Settings, Error> {
     let database: Database = match settings.database.as_str() {
         "" => Database::Sqlite,
         url => url.parse::<Database>().during("read the setting `database`")?,
@@ -103,9 +108,8 @@ pub async fn open_store(settings: &Settings) -> Result<Store, Error> {
         }
     };
     let durability = if settings.durability == "normal" { Durability::Normal } else { Durability::Full };
-    let wanted =
-        store::Settings { database, storage, durability, ..store::Settings::embedded(settings.data.clone()) };
-    Store::open(&wanted).await.during("open the data folder")
+    let embedded = store::Settings::embedded(settings.data.clone());
+    Ok(store::Settings { database, storage, durability, ..embedded })
 }
 
 /// Where clients reach the store, if they do.

@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use spec::digest::{Oid, Sha256};
-use tempfile::{NamedTempFile, TempPath};
+use tempfile::{NamedTempFile, TempDir, TempPath};
 
 use crate::db::Page;
 use crate::settings::{Settings, Storage};
@@ -19,6 +19,7 @@ use crate::{Error, clock};
 
 mod bucket;
 mod checkout;
+mod copying;
 mod disk;
 mod parts;
 mod spool;
@@ -40,7 +41,8 @@ pub struct Blobs {
 #[derive(Debug)]
 struct Inner {
     home: Home,
-    workspace: Workspace,
+    /// `None` if nothing is to be stored.
+    workspace: Option<Workspace>,
     /// Files fetched from the bucket, so that readers who need a path have one.
     cache: Disk,
     /// Where parts of uploads wait for the others, if they do so on our disk.
@@ -97,7 +99,20 @@ impl Blobs {
         };
         let cache = Disk::new(settings.data_dir.join("cache"));
         let uploads = settings.data_dir.join("uploads");
-        Ok(Self { inner: Arc::new(Inner { home, workspace, cache, uploads }) })
+        Ok(Self { inner: Arc::new(Inner { home, workspace: Some(workspace), cache, uploads }) })
+    }
+
+    /// What is stored on the disk of a data folder, or of a folder of backups, to be read only. Nothing is written there.
+    pub fn read_only(data_dir: &Path) -> Self {
+        let home = Home::Disk(Disk::new(data_dir.join("blobs")));
+        let (cache, uploads) = (Disk::new(data_dir.join("cache")), data_dir.join("uploads"));
+        Self { inner: Arc::new(Inner { home, workspace: None, cache, uploads }) }
+    }
+
+    /// Whether another process uses the data folder. One that is about to may not be seen yet.
+    pub async fn is_in_use(data_dir: &Path) -> Result<bool, Error> {
+        let tmp = data_dir.join("tmp");
+        blocking(move || workspace::is_in_use(&tmp)).await
     }
 
     /// Begins to take bytes. With their length known beforehand, git's id of them costs no second look.
@@ -110,6 +125,18 @@ impl Blobs {
         let mut spool = self.spool(Some(bytes.len() as u64));
         spool.write(bytes).await?;
         spool.finish().await
+    }
+
+    /// A folder of this process, on the same disk as what is stored there, which goes when it is dropped.
+    pub(crate) fn new_folder(&self) -> Result<TempDir, Error> {
+        let workspace = self.workspace()?;
+        tempfile::tempdir_in(workspace).map_err(Error::io("make a folder in", workspace))
+    }
+
+    fn workspace(&self) -> Result<&Path, Error> {
+        let refused = || std::io::Error::from(std::io::ErrorKind::ReadOnlyFilesystem);
+        let workspace = self.inner.workspace.as_ref().map(Workspace::path);
+        workspace.ok_or_else(|| Error::io("write to", Path::new("what is to be read only"))(refused()))
     }
 
     /// A file of this process, which goes when it is dropped.

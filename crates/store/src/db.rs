@@ -24,12 +24,14 @@ pub mod apps;
 pub mod attestations;
 pub mod chunked_files;
 pub mod discussions;
+pub mod dump;
 pub mod endpoints;
 pub mod entries;
 pub mod environments;
 pub mod events;
 pub mod facts;
 pub mod grants;
+pub mod holds;
 pub mod identities;
 pub mod ids;
 pub mod invitations;
@@ -99,14 +101,24 @@ pub struct Page<T> {
 impl Db {
     /// Connects, and brings the tables to this program's version.
     pub async fn open(settings: &Settings) -> Result<Self, Error> {
+        let db = Self::connect(settings).await?;
+        migrations::run(&db).await?;
+        Ok(db)
+    }
+
+    /// Connects, and leaves the tables as they are.
+    pub async fn connect(settings: &Settings) -> Result<Self, Error> {
         let pool = match &settings.database {
             Database::Sqlite => open_sqlite(settings).await,
             Database::Postgres { url } => open_postgres(url, settings.n_readers).await,
         };
         let pool = pool.map_err(Error::database("open a connection"))?;
-        let db = Self { pool };
-        migrations::run(&db).await?;
-        Ok(db)
+        Ok(Self { pool })
+    }
+
+    /// Brings the tables to this program's version.
+    pub async fn upgrade(&self) -> Result<(), Error> {
+        migrations::run(self).await
     }
 
     /// Closes the connections after what runs on them; SQLite's write-ahead log is folded into its file.
@@ -135,6 +147,17 @@ impl Db {
         tx.map_err(Error::database("begin"))
     }
 
+    /// Begins to read: all that is read in it is as it was at its first query. Nobody waits for it.
+    async fn begin_reading(&self) -> Result<Tx, Error> {
+        let tx = match &self.pool {
+            Pool::Sqlite { readers, .. } => readers.begin().await.map(Tx::Sqlite),
+            Pool::Postgres(pool) => {
+                pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await.map(Tx::Postgres)
+            }
+        };
+        tx.map_err(Error::database("begin to read"))
+    }
+
     /// Where a single statement that writes runs; one that only reads runs on `&Db` itself.
     fn writer(&self) -> Target<'_> {
         match &self.pool {
@@ -151,7 +174,7 @@ impl Db {
     }
 }
 
-/// A transaction that writes. Dropped without [`Tx::commit`], it never happened.
+/// A transaction. Dropped without [`Tx::commit`], it never happened.
 enum Tx {
     Sqlite(Transaction<'static, Sqlite>),
     Postgres(Transaction<'static, Postgres>),

@@ -61,6 +61,30 @@ pub enum Error {
     )]
     NewerDatabase { found: i64, known: i64 },
 
+    /// Somebody copies what is stored, and it has to stay meanwhile.
+    #[error("what is stored is being copied, and has to stay meanwhile")]
+    Held,
+
+    /// Rows were written while they were to stay as they are.
+    #[error("the table `{table}` was written to meanwhile")]
+    Changed { table: String },
+
+    /// Lines that are no export of these tables.
+    #[error("the rows cannot be read: {0}")]
+    Dump(String),
+
+    /// A folder that holds no backup.
+    #[error("`{}` is no folder of backups", path.display())]
+    NotABackup { path: PathBuf },
+
+    /// A backup that a newer version of the program made.
+    #[error("the backup has format {found}, but this program knows only {known}: install a newer `reenact`")]
+    NewerBackup { found: u32, known: u32 },
+
+    /// A file of a snapshot that is not what it was.
+    #[error("`{}` is damaged: {reason}", path.display())]
+    DamagedBackup { path: PathBuf, reason: String },
+
     /// The database could not do it.
     #[error("failed to {operation} in the database")]
     Database {
@@ -135,6 +159,11 @@ impl Error {
 
     /// Says what failed in the database; a full disk is told apart, as SQLite and PostgreSQL number it.
     pub(crate) fn database(operation: &'static str) -> impl FnOnce(sqlx::Error) -> Self {
+        Self::database_each(operation)
+    }
+
+    /// The same for each of many.
+    pub(crate) fn database_each(operation: &'static str) -> impl Fn(sqlx::Error) -> Self {
         move |source| match source.as_database_error().and_then(DatabaseError::code).as_deref() {
             Some("13" | "53100") => {
                 Self::StorageFull { source: io::Error::new(io::ErrorKind::StorageFull, source) }

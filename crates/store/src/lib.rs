@@ -6,6 +6,7 @@
 
 use std::path::PathBuf;
 
+pub mod backups;
 pub mod blobs;
 pub mod clock;
 pub mod contents;

@@ -20,6 +20,8 @@ const WITHOUT_RULES: &[(&str, &str)] = &[
     ("query", "runs a text on either database; it is no noun"),
     ("words", "types of the rows' small sets; it is no noun"),
     ("migrations", "the shape of the tables; it is no noun"),
+    ("dump", "all tables alike, whatever they mean; it is no noun"),
+    ("holds", "taken while stored bytes are copied, and `ops/storage` has the rules"),
     ("search", "words over repositories, whose rules hold"),
     ("members", "members of organisations, whose rules hold"),
     ("link_days", "what came through links, whose rules hold"),

@@ -10,6 +10,7 @@ use spec::digest::Sha256;
 use spec::handler::Takes;
 use spec::name::AccountName;
 
+use crate::args::copies::{AdminBackup, AdminMigrate, AdminRestore};
 use crate::args::setting;
 
 /// Run a server
@@ -45,18 +46,31 @@ pub enum AdminAction {
     User(AdminUser),
     SignInLink(AdminSignInLink),
     Key(AdminKey),
+    Backup(AdminBackup),
+    Restore(AdminRestore),
+    Migrate(AdminMigrate),
     Fsck(AdminFsck),
     Gc(AdminGc),
     Stats(AdminStats),
 }
 
-/// Read all that is stored and look for every file of every commit; changes nothing
+/// Read all that is stored and look for every file of every commit; changes nothing unless told to
+///
+/// Ends with 1 if something is damaged or lost still.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  reenact admin fsck --data ./reenact-data")]
+  reenact admin fsck --data ./reenact-data
+  reenact admin fsck --data ./reenact-data --repair-from /mnt/backup
+  reenact admin fsck --data ./reenact-data --json")]
 pub struct AdminFsck {
     #[command(flatten)]
     pub place: Place,
+    /// Put damaged and missing stored files back from here: a folder of backups, or another data folder
+    #[arg(long, value_name = "DIR")]
+    pub repair_from: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Count what is stored, once and for each repository

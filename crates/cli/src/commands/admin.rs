@@ -5,7 +5,7 @@ use std::env;
 use std::time::Duration;
 
 use server::admin::{self, IsAdmin};
-use server::ops::storage::{Collected, Deed, Finding};
+use server::ops::storage::{Checked, Collected, Deed, Finding};
 use server::serve;
 use server::settings::Settings;
 use spec::api::NewInvitation;
@@ -17,6 +17,8 @@ use crate::args::local::{
 use crate::commands::ExitStatus;
 use crate::printer::Printer;
 use crate::table::Table;
+
+mod copies;
 
 /// How long clients believe that what they sent is there: the caches of `hf_xet` 1.8.
 const CLIENTS_REMEMBER: Duration = Duration::from_secs(21 * 24 * 60 * 60);
@@ -35,6 +37,9 @@ pub async fn run(args: Admin, printer: &Printer) -> anyhow::Result<ExitStatus> {
                 Ok(ExitStatus::Success)
             }
         },
+        AdminAction::Backup(args) => copies::backup(args, printer).await,
+        AdminAction::Restore(args) => copies::restore(args, printer).await,
+        AdminAction::Migrate(args) => copies::migrate(args, printer).await,
         AdminAction::Fsck(args) => fsck(args, printer).await,
         AdminAction::Gc(args) => gc(args, printer).await,
         AdminAction::Stats(args) => stats(args, printer).await,
@@ -43,20 +48,34 @@ pub async fn run(args: Admin, printer: &Printer) -> anyhow::Result<ExitStatus> {
 
 async fn fsck(args: AdminFsck, printer: &Printer) -> anyhow::Result<ExitStatus> {
     let settings = settings(&args.place)?;
-    let mut lines = Vec::new();
-    let checked = admin::check_storage(&settings, |finding| {
-        lines.push(match finding {
-            Finding::Damaged { sha256, reason } => format!("damaged: {sha256}: {reason}"),
-            Finding::Lost { repository, path, sha256 } => format!("lost: {repository} {path} ({sha256})"),
-        });
-    })
-    .await?;
-    lines.iter().try_for_each(|line| printer.answer(line))?;
-    printer.note(format_args!(
-        "read {} stored files of {} bytes, {} files of chunks: {} findings",
-        checked.n_stored, checked.n_stored_bytes, checked.n_chunked_files, checked.n_findings
-    ));
+    let mut findings = Vec::new();
+    let tell = |finding| findings.push(finding);
+    let checked = admin::check_storage(&settings, args.repair_from.as_deref(), tell).await?;
+    if args.json {
+        printer.answer_json(&serde_json::json!({ "checked": checked, "findings": findings }))?;
+    } else {
+        findings.iter().try_for_each(|finding| printer.answer(line(finding)))?;
+        let Checked { n_stored, n_stored_bytes, n_chunked_files, n_findings, n_repaired } = checked;
+        printer.note(format_args!(
+            "read {n_stored} stored files of {n_stored_bytes} bytes, {n_chunked_files} files of chunks: {n_findings} findings"
+        ));
+        if n_repaired > 0 {
+            printer.note(format_args!("{n_repaired} stored files were put back"));
+        }
+    }
     Ok(if checked.n_findings == 0 { ExitStatus::Success } else { ExitStatus::Failure })
+}
+
+fn line(finding: &Finding) -> String {
+    match finding {
+        Finding::Damaged { sha256, reason } => format!("damaged: {sha256}: {reason}"),
+        Finding::Missing { sha256 } => format!("missing: {sha256}"),
+        Finding::Repaired { sha256 } => format!("repaired: {sha256}"),
+        Finding::Lost { repository, revision, path, sha256 } => {
+            let revision = revision.map(|oid| format!("@{oid}")).unwrap_or_default();
+            format!("lost: {repository}{revision} {path} ({sha256})")
+        }
+    }
 }
 
 async fn gc(args: AdminGc, printer: &Printer) -> anyhow::Result<ExitStatus> {

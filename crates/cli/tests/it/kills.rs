@@ -1,4 +1,4 @@
-//! Kill -9 of the server during pushes: what was acknowledged is there, and nothing half-made shows.
+//! Kill -9 of the server during pushes, of the collector and of backups: what was acknowledged is there, and nothing half-made shows.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -74,6 +74,56 @@ fn a_collector_killed_at_any_moment_loses_nothing_and_the_next_one_ends_its_work
         serde_json::from_str(&collector.ask(&[&gc[..], &["--json"]].concat())).unwrap();
     assert!(left.as_object().unwrap().values().all(|n| *n == 0), "{left}");
     collector.ask(&fsck);
+}
+
+#[test]
+fn a_backup_killed_at_any_moment_leaves_whole_snapshots_and_the_next_one_goes_on() {
+    let (data, root) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let server = Server::start(data.path());
+    let token = add_user(data.path(), "alice");
+    let home = server.home(&token);
+    let backup = ["admin", "backup", root.path().to_str().unwrap(), "--data", data.path().to_str().unwrap()];
+    write_generation(&home, 0);
+    home.ask(&["push", "model", "alice/kept"]);
+    let begun = Instant::now();
+    Home::new().ask(&backup);
+    let length = begun.elapsed();
+    for n in 0..kills() {
+        write_generation(&home, 3000 + n);
+        home.ask(&["push", "model", &format!("alice/kept-{n}")]);
+        let mut killed = Home::new().command(&backup).spawn().unwrap();
+        std::thread::sleep(length * n / kills());
+        killed.kill().unwrap();
+        killed.wait().unwrap();
+    }
+    Home::new().ask(&backup);
+    drop(server);
+    let snapshots = root.path().join("snapshots");
+    let mut names: Vec<_> = fs::read_dir(snapshots)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort_unstable();
+    assert!(names.len() >= 2, "{names:?}");
+    // The first, the last that may have been cut short, and the newest.
+    let picked = [&names[0], &names[names.len() - 2], &names[names.len() - 1]];
+    let restored = tempfile::tempdir().unwrap();
+    for name in picked.into_iter().collect::<std::collections::BTreeSet<_>>() {
+        let data = restored.path().join(name);
+        let data = data.to_str().unwrap();
+        let from = root.path().to_str().unwrap();
+        Home::new().ask(&["admin", "restore", from, "--snapshot", name, "--data", data]);
+        Home::new().ask(&["admin", "fsck", "--data", data]);
+    }
+    let newest = restored.path().join(names.last().unwrap());
+    fs::write(newest.join("started-before"), "").unwrap();
+    let server = Server::start(&newest);
+    let home = server.home(&token);
+    let acknowledged = home.run(&["info", "alice/kept"]);
+    check(&home, "alice/kept", 0, &acknowledged);
+    for n in 0..kills() {
+        check(&home, &format!("alice/kept-{n}"), 3000 + n, &acknowledged);
+    }
 }
 
 fn delete(url: &str, token: &str, name: &str) {

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod attesting;
 #[cfg(test)]
+mod backups;
+#[cfg(test)]
 mod broken;
 #[cfg(test)]
 mod demo;

@@ -100,6 +100,11 @@ codes! {
     Overloaded: "overloaded", 503, "The endpoint is busy", "wait as long as `Retry-After` says and try again";
     PredictTimeout: "predict-timeout", 504, "The prediction took too long", "send fewer rows at once";
     ModelFailed: "model-failed", 500, "The model failed on this input", "try an example from the model's page; the endpoint's log has more";
+    NotABackup: "not-a-backup", 400, "The folder holds no backups", "name a folder that `reenact admin backup DIR` wrote; a new backup wants an empty folder or none";
+    BadBackup: "bad-backup", 400, "The backup cannot be used", "install a newer `reenact` if the backup comes from one; otherwise restore another snapshot with `--snapshot`";
+    TargetNotEmpty: "target-not-empty", 409, "There is something already", "name a data folder that is new, or a database without tables";
+    TargetFull: "target-full", 507, "The disk that is copied to is full", "make room and run it again: what was copied is not copied again";
+    InUse: "in-use", 409, "Something else uses it", "stop its servers, or wait until the backup has ended (ten minutes after one that was killed), and run it again: what was copied is not copied again";
     StorageFull: "storage-full", 507, "The server's disk is full", "ask the operator to free space; nothing that was stored is lost";
 }
 

@@ -1,54 +1,87 @@
-//! The storage as a whole: whether all that is named is there and is what it was, and what nothing names.
+//! The storage as a whole: whether all that is named is there and is what it was, what nothing names, and its copies.
 //!
-//! Runs beside servers that take files meanwhile. Invariants: checking changes nothing; what is reported as lost was looked
-//! for after it was named.
+//! Runs beside servers that take files meanwhile. Invariants: checking changes nothing, and repairing nothing but bytes
+//! that are not what their name says; what is reported as lost was looked for after it was named.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use futures_util::TryStreamExt;
-use spec::digest::Sha256;
+use serde::Serialize;
+use spec::digest::{Oid, Sha256};
+use store::Blobs;
 use store::blobs::Reading;
 use store::db::chunked_files;
+use store::db::dump;
 use store::db::entries::{self, Named};
 use store::db::ids::{ChunkedFileId, RepositoryId};
 use store::db::repositories as rows;
+use store::db::revisions;
 
 use super::repositories;
 use crate::app::App;
 use crate::error::{During, Error};
 
+mod backup;
 mod collect;
+mod copy;
 mod count;
+mod restore;
 
+pub use backup::{BackedUp, backup};
 pub use collect::{Collected, Deed, collect};
+pub use copy::{Copied, Step, Tell};
 pub use count::{Counted, OfRepository, count};
+pub use restore::{Restored, migrate, restore};
 
 /// Rows, or stored files, that are looked at together.
 const PAGE: u32 = 1000;
 
-/// What is wrong.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What is wrong, or was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "finding", rename_all = "snake_case")]
 pub enum Finding {
     /// Stored bytes are not what their name says, or cannot be read.
     Damaged { sha256: Sha256, reason: String },
-    /// A file that a commit has, and of which no sound bytes are there.
-    Lost { repository: String, path: String, sha256: Sha256 },
+    /// A row names stored bytes that are not there.
+    Missing { sha256: Sha256 },
+    /// Stored bytes that were either, and are right again.
+    Repaired { sha256: Sha256 },
+    /// A file that a commit has, and of which no sound bytes are there. Of several commits that have it at that path,
+    /// `revision` is one.
+    Lost { repository: String, revision: Option<Oid>, path: String, sha256: Sha256 },
 }
 
 /// What was looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Checked {
     pub n_stored: u64,
     pub n_stored_bytes: u64,
     pub n_chunked_files: u64,
+    /// What is wrong still.
     pub n_findings: u64,
+    pub n_repaired: u64,
 }
 
-/// Reads everything that is stored and looks for every file of every commit.
-pub async fn check(app: &App, mut tell: impl FnMut(Finding)) -> Result<Checked, Error> {
-    let mut checker =
-        Checker { app, checked: Checked::default(), sound: BTreeSet::new(), lost: BTreeSet::new() };
+/// What lies in the folder of a second copy: of backups, or the data of another server.
+pub fn second_copy(folder: &Path) -> Result<Blobs, Error> {
+    if !folder.join("blobs").is_dir() {
+        return Err(Error::NoCopy { path: folder.to_owned() });
+    }
+    Ok(Blobs::read_only(folder))
+}
+
+/// Reads everything that is stored and looks for every file of every commit. What is damaged or missing is put back from
+/// the second copy, if there is one that has it.
+pub async fn check(
+    app: &App,
+    second_copy: Option<&Blobs>,
+    mut tell: impl FnMut(Finding),
+) -> Result<Checked, Error> {
+    let (checked, sound, lost) = (Checked::default(), BTreeSet::new(), BTreeSet::new());
+    let mut checker = Checker { app, second_copy, checked, sound, lost };
     checker.stored(&mut tell).await?;
+    checker.objects(&mut tell).await?;
     checker.chunked(&mut tell).await?;
     checker.named(&mut tell).await?;
     Ok(checker.checked)
@@ -56,6 +89,7 @@ pub async fn check(app: &App, mut tell: impl FnMut(Finding)) -> Result<Checked, 
 
 struct Checker<'a> {
     app: &'a App,
+    second_copy: Option<&'a Blobs>,
     checked: Checked,
     /// Files whose bytes were read and are right.
     sound: BTreeSet<Sha256>,
@@ -75,7 +109,8 @@ impl Checker<'_> {
                 self.checked.n_stored_bytes += found.n_bytes;
                 let reading = self.app.store.blobs.read(&found.sha256, None).await;
                 if let Some(reason) = self.fault_of(found.sha256, reading).await? {
-                    self.report(Finding::Damaged { sha256: found.sha256, reason }, tell);
+                    self.repair_or(Finding::Damaged { sha256: found.sha256, reason }, found.sha256, tell)
+                        .await?;
                 }
             }
             after = page.next;
@@ -83,6 +118,41 @@ impl Checker<'_> {
                 return Ok(());
             }
         }
+    }
+
+    /// All that rows name must be there. What is there was read before, or came since then.
+    async fn objects(&mut self, tell: &mut impl FnMut(Finding)) -> Result<(), Error> {
+        for sha256 in dump::objects(&self.app.store.db).await.during("list what is named")? {
+            let is_there = self.sound.contains(&sha256)
+                || self.app.store.blobs.exists(&sha256).await.during("look for bytes")?;
+            if !is_there {
+                self.repair_or(Finding::Missing { sha256 }, sha256, tell).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts bytes back from the second copy, or tells what is wrong with them.
+    async fn repair_or(
+        &mut self,
+        finding: Finding,
+        sha256: Sha256,
+        tell: &mut impl FnMut(Finding),
+    ) -> Result<(), Error> {
+        let Some(second_copy) = self.second_copy else {
+            self.report(finding, tell);
+            return Ok(());
+        };
+        match self.app.store.blobs.copy_from(second_copy, &sha256).await {
+            Ok(_) => {
+                self.sound.insert(sha256);
+                self.checked.n_repaired += 1;
+                tell(Finding::Repaired { sha256 });
+            }
+            Err(store::Error::NoBlob(_) | store::Error::Damaged { .. }) => self.report(finding, tell),
+            Err(error) => return Err(error).during("put bytes back"),
+        }
+        Ok(())
     }
 
     /// Every file of chunks must have its digest.
@@ -115,7 +185,7 @@ impl Checker<'_> {
             if page.is_empty() {
                 return Ok(());
             }
-            for Named { repository_id, path, sha256, .. } in &page {
+            for Named { tree_id, repository_id, path, sha256 } in &page {
                 let key = (*repository_id, path.clone(), *sha256);
                 // What came since the storage was listed is looked at now.
                 if self.sound.contains(sha256)
@@ -126,7 +196,10 @@ impl Checker<'_> {
                 }
                 self.lost.insert(key);
                 let repository = name(self.app, *repository_id).await?;
-                self.report(Finding::Lost { repository, path: path.clone(), sha256: *sha256 }, tell);
+                let revision = revisions::of_tree(&self.app.store.db, *tree_id).await;
+                let revision = revision.during("look up a revision")?.map(|revision| revision.oid);
+                let (path, sha256) = (path.clone(), *sha256);
+                self.report(Finding::Lost { repository, revision, path, sha256 }, tell);
             }
         }
     }

@@ -26,7 +26,7 @@ async fn read(server: &Server, name: &str) -> Vec<u8> {
 }
 
 async fn n_findings(server: &Server) -> u64 {
-    check(&server.app, |finding| panic!("{finding:?}")).await.unwrap().n_findings
+    check(&server.app, None, |finding| panic!("{finding:?}")).await.unwrap().n_findings
 }
 
 #[tokio::test]

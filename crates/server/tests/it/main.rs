@@ -9,6 +9,10 @@
 
 mod access_matrix;
 mod attestations;
+// What the store's tests start from, too.
+#[path = "../../../store/tests/it/bucket.rs"]
+#[expect(dead_code, reason = "a bucket that fails is for the store's tests")]
+mod bucket;
 mod collecting;
 mod copies;
 mod hub_access_requests;
@@ -19,7 +23,10 @@ mod hub_lists;
 mod hub_repositories;
 mod hub_uploads;
 mod people;
+#[path = "../../../store/tests/it/postgres.rs"]
+mod postgres;
 mod server;
+mod snapshots;
 mod webhooks;
 mod xet;
 mod xet_faults;

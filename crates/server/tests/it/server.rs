@@ -137,6 +137,11 @@ impl Server {
         self.renew_session().await;
     }
 
+    /// Stops the server and gives its folder, which nobody uses any more.
+    pub fn stop(mut self) -> tempfile::TempDir {
+        std::mem::replace(&mut self.folder, tempfile::tempdir().unwrap())
+    }
+
     /// Signs Alice in again.
     pub async fn renew_session(&self) {
         let alice = accounts::by_name(&self.app, "alice").await.unwrap();

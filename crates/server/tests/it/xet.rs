@@ -402,7 +402,7 @@ async fn what_is_damaged_or_lost_is_found() {
     keep_whole(&server, "small.txt", b"kept whole").await;
     let check = async || {
         let mut findings = Vec::new();
-        let checked = storage::check(&server.app, |finding| findings.push(finding)).await.unwrap();
+        let checked = storage::check(&server.app, None, |finding| findings.push(finding)).await.unwrap();
         assert_eq!(checked.n_findings, findings.len() as u64);
         (checked.n_chunked_files, findings)
     };
@@ -412,12 +412,16 @@ async fn what_is_damaged_or_lost_is_found() {
     let small = Sha256::of(b"kept whole");
     let is_small = |path: &std::path::PathBuf| path.ends_with(small.to_string());
     std::fs::remove_file(walk(&blobs).into_iter().find(is_small).unwrap()).unwrap();
-    let lost = |path: &str, sha256| Finding::Lost {
-        repository: "alice/iris".to_owned(),
-        path: path.to_owned(),
-        sha256,
+    let is_lost = |finding: &Finding, lost: &str, digest: Sha256| match finding {
+        Finding::Lost { repository, revision, path, sha256 } => {
+            (repository.as_str(), revision.is_some(), path.as_str(), *sha256)
+                == ("alice/iris", true, lost, digest)
+        }
+        _ => false,
     };
-    assert_eq!(check().await.1, [lost("small.txt", small)]);
+    let findings = check().await.1;
+    assert_eq!((findings.len(), &findings[0]), (2, &Finding::Missing { sha256: small }));
+    assert!(is_lost(&findings[1], "small.txt", small), "{findings:?}");
     let xorb = walk(&blobs).into_iter().max_by_key(|path| path.metadata().unwrap().len()).unwrap();
     let mut bytes = std::fs::read(&xorb).unwrap();
     bytes[25_000] ^= 1;
@@ -427,7 +431,8 @@ async fn what_is_damaged_or_lost_is_found() {
     let n_damaged = findings.iter().filter(|finding| matches!(finding, Finding::Damaged { .. })).count();
     // The xorb, and the file that is made of it.
     assert_eq!(n_damaged, 2);
-    assert!(findings.contains(&lost("w.bin", Sha256::of(&sample.bytes()))));
+    let weights = Sha256::of(&sample.bytes());
+    assert!(findings.iter().any(|finding| is_lost(finding, "w.bin", weights)), "{findings:?}");
 }
 
 /// Commits a file as programs stored it that kept each file whole.

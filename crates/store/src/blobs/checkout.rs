@@ -27,7 +27,7 @@ impl Checkout {
 impl Blobs {
     /// A folder with these stored files, each at its path.
     pub(crate) async fn check_out_paths(&self, found: Vec<(FilePath, PathBuf)>) -> Result<Checkout, Error> {
-        let workspace = self.inner.workspace.path().to_owned();
+        let workspace = self.workspace()?.to_owned();
         blocking(move || place(&workspace, &found)).await
     }
 }

@@ -233,7 +233,7 @@ impl Spool {
         match std::mem::replace(&mut self.sink, Sink::Unopened) {
             Sink::Unopened => Ok(None),
             Sink::Working(handle) => {
-                let path = self.blobs.inner.workspace.path();
+                let path = self.blobs.workspace()?;
                 let done =
                     handle.await.map_err(|error| Error::io("write", path)(std::io::Error::other(error)))?;
                 done.map(Some)
@@ -281,7 +281,7 @@ fn write(mut writing: Writing, block: &[u8]) -> Result<Writing, Error> {
 
 /// Stored bytes never change, so nobody may write to their file once it is closed.
 pub(super) fn new_file(blobs: &Blobs) -> Result<NamedTempFile, Error> {
-    let folder = blobs.inner.workspace.path();
+    let folder = blobs.workspace()?;
     let file = tempfile::Builder::new().permissions(Permissions::from_mode(0o444)).tempfile_in(folder);
     file.map_err(Error::io("make a file in", folder))
 }

@@ -42,6 +42,22 @@ impl Drop for Workspace {
     }
 }
 
+/// Whether a process that lives has a folder there.
+pub(super) fn is_in_use(tmp: &Path) -> Result<bool, Error> {
+    if !tmp.is_dir() {
+        return Ok(false);
+    }
+    let door = lock_file(&tmp.join("lock"))?;
+    door.lock().map_err(Error::io("lock", tmp))?;
+    for entry in fs::read_dir(tmp).map_err(Error::io("read", tmp))? {
+        let folder = entry.map_err(Error::io("read", tmp))?.path();
+        if folder.is_dir() && lock_file(&folder.join("lock"))?.try_lock().is_err() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 fn remove_abandoned(tmp: &Path) -> Result<(), Error> {
     for entry in fs::read_dir(tmp).map_err(Error::io("read", tmp))? {
         let folder = entry.map_err(Error::io("read", tmp))?.path();

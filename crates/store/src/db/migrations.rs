@@ -23,6 +23,7 @@ const STEPS: &[(&str, &str)] = &[
     ("attestations", include_str!("../../migrations/0011_attestations.sql")),
     ("chunks", include_str!("../../migrations/0012_chunks.sql")),
     ("unused", include_str!("../../migrations/0013_unused.sql")),
+    ("holds", include_str!("../../migrations/0014_holds.sql")),
     ("unreached", include_str!("../../migrations/0015_unreached.sql")),
 ];
 
@@ -31,6 +32,17 @@ const LOCK: &str = "SELECT pg_advisory_xact_lock(7236834)";
 
 pub(super) async fn run(db: &Db) -> Result<(), Error> {
     run_steps(db, STEPS).await
+}
+
+/// The version that all steps lead to.
+pub(super) fn newest() -> i64 {
+    i64::try_from(STEPS.len()).unwrap_or(i64::MAX)
+}
+
+/// Brings the tables to that version and no further.
+pub(super) async fn run_to(db: &Db, version: i64) -> Result<(), Error> {
+    let steps = usize::try_from(version).ok().and_then(|version| STEPS.get(..version));
+    run_steps(db, steps.ok_or(Error::NewerDatabase { found: version, known: newest() })?).await
 }
 
 async fn run_steps(db: &Db, steps: &[(&'static str, &'static str)]) -> Result<(), Error> {
@@ -69,6 +81,11 @@ async fn version(tx: &mut Tx) -> Result<i64, Error> {
         )",
     )
     .await?;
+    found(tx).await
+}
+
+/// The version of tables that are there.
+pub(super) async fn found(tx: &mut Tx) -> Result<i64, Error> {
     let sql = "SELECT CAST(coalesce(max(version), 0) AS BIGINT) FROM migrations";
     let (version,) = query("read the version", sql).one::<(i64,)>(tx).await?;
     Ok(version)

@@ -5,6 +5,8 @@
 
 use std::borrow::Cow;
 
+use futures_util::stream::BoxStream;
+use futures_util::{StreamExt, TryStreamExt};
 use spec::digest::{Oid, Sha256};
 use sqlx::postgres::{PgArguments, PgPool, PgRow};
 use sqlx::query::QueryAs;
@@ -97,6 +99,16 @@ impl Query {
             Target::PostgresTx(connection) => self.postgres().fetch_all(connection).await,
         };
         rows.map_err(Error::database(operation))
+    }
+
+    /// Rows as they come, for a table that does not fit into memory.
+    pub(super) fn stream<T: Row + 'static>(self, tx: &mut Tx) -> BoxStream<'_, Result<T, Error>> {
+        let operation = self.operation;
+        let rows = match tx {
+            Tx::Sqlite(tx) => self.sqlite().fetch(&mut **tx),
+            Tx::Postgres(tx) => self.postgres().fetch(&mut **tx),
+        };
+        rows.map_err(Error::database_each(operation)).boxed()
     }
 
     /// The first row. The statement still runs to its end: a write that answers with its first row alone would

@@ -120,6 +120,12 @@ pub async fn commit(db: &Db, new: &NewRevision<'_>) -> Result<Committed, Error> 
     Ok(committed)
 }
 
+/// The newest commit with this tree.
+pub async fn of_tree(db: &Db, tree: TreeId) -> Result<Option<Revision>, Error> {
+    let sql = format!("SELECT {COLUMNS} FROM revisions WHERE tree_id = $1 ORDER BY id DESC LIMIT 1");
+    query("find the commit of a tree", sql).bind(tree).optional(db).await
+}
+
 pub async fn by_id(db: &Db, id: RevisionId) -> Result<Option<Revision>, Error> {
     let sql = format!("SELECT {COLUMNS} FROM revisions WHERE id = $1");
     query("find a revision", sql).bind(id).optional(db).await

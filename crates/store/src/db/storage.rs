@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use spec::digest::Sha256;
 
 use super::ids::{ChunkedFileId, RepositoryId, XorbId};
-use super::{Db, VALUES, places, query};
+use super::{Db, VALUES, holds, places, query};
 use crate::Error;
 
 mod totals;
@@ -131,7 +131,8 @@ pub async fn unused_xorbs(db: &Db, before_ms: i64, after: XorbId) -> Result<Vec<
 }
 
 /// Forgets xorbs, unless they were touched or a file was made of them. Answers those of which the bytes may go now.
-pub async fn delete_xorbs(db: &Db, xorbs: &[UnusedXorb]) -> Result<BTreeSet<XorbId>, Error> {
+/// [`Error::Held`] if somebody copies what is stored.
+pub async fn delete_xorbs(db: &Db, xorbs: &[UnusedXorb], now_ms: i64) -> Result<BTreeSet<XorbId>, Error> {
     let sql = format!(
         "DELETE FROM xorbs WHERE (id, touched_ms) IN (VALUES {})
          AND NOT EXISTS (SELECT 1 FROM chunked_terms t WHERE t.xorb_id = xorbs.id) RETURNING id",
@@ -143,7 +144,11 @@ pub async fn delete_xorbs(db: &Db, xorbs: &[UnusedXorb]) -> Result<BTreeSet<Xorb
     if xorbs.is_empty() {
         return Ok(BTreeSet::new());
     }
-    Ok(delete.all::<(XorbId,)>(db.writer()).await?.into_iter().map(|(id,)| id).collect())
+    let mut tx = db.begin().await?;
+    holds::check_in(&mut tx, now_ms).await?;
+    let deleted = delete.all::<(XorbId,)>(&mut tx).await?;
+    tx.commit().await?;
+    Ok(deleted.into_iter().map(|(id,)| id).collect())
 }
 
 /// Those of the stored bytes that a row names: as a xorb, or as a file that is kept whole.

@@ -50,6 +50,8 @@ mod apps;
 #[cfg(test)]
 mod attestations;
 #[cfg(test)]
+mod backups;
+#[cfg(test)]
 mod blobs;
 #[cfg(test)]
 mod bucket;
@@ -59,6 +61,8 @@ mod chunks;
 mod copies;
 #[cfg(test)]
 mod discussions;
+#[cfg(test)]
+mod dumps;
 #[cfg(test)]
 mod entries;
 #[cfg(test)]

@@ -45,7 +45,7 @@ async fn what_was_named_since_it_was_looked_at_stays(db: Db) {
     // At the very time at which it came, and the row changes nevertheless.
     commit(&db, &iris, "large", &[put("w.bin", "weights")]).await.unwrap();
     assert_eq!(delete_files(&db, &files).await.unwrap(), 0);
-    assert!(delete_xorbs(&db, &looked_at).await.unwrap().is_empty());
+    assert!(delete_xorbs(&db, &looked_at, NOW_MS).await.unwrap().is_empty());
     assert_eq!(found(&db, LATER_MS + 9).await, (0, 0, 0));
     let again = NewChunkedFile { terms: &terms, now_ms: LATER_MS, ..new };
     chunked_files::put(&db, &again, iris.id).await.unwrap();
@@ -66,12 +66,12 @@ async fn a_deleted_repository_leaves_what_can_be_deleted(db: Db) {
     assert_eq!(found(&db, LATER_MS + 99).await, (0, 1, 2));
     let files = unused_files(&db, LATER_MS + 99, ChunkedFileId(0)).await.unwrap();
     let unused = unused_xorbs(&db, LATER_MS + 99, XorbId(0)).await.unwrap();
-    assert!(delete_xorbs(&db, &unused).await.unwrap().is_empty(), "a file is made of them");
+    assert!(delete_xorbs(&db, &unused, NOW_MS).await.unwrap().is_empty(), "a file is made of them");
     assert_eq!(delete_files(&db, &files).await.unwrap(), 1);
     let bytes = [sent[0].sha256, sent[1].sha256, new.sha256];
     assert_eq!(named(&db, &bytes).await.unwrap(), bytes[..2].iter().copied().collect());
     let ids = [sent[0].id, sent[1].id].into();
-    assert_eq!(delete_xorbs(&db, &unused).await.unwrap(), ids);
+    assert_eq!(delete_xorbs(&db, &unused, NOW_MS).await.unwrap(), ids);
     assert!(named(&db, &bytes).await.unwrap().is_empty());
 }
 
@@ -81,7 +81,7 @@ async fn a_xorb_that_went_cannot_be_named(db: Db) {
     let iris = repository(&db, &alice, "iris").await;
     let unused = unused_xorbs(&db, LATER_MS, XorbId(0)).await.unwrap();
     xorbs::touch(&db, &[sent[1].id], NOW_MS + 2 * 3_600_000).await.unwrap();
-    assert_eq!(delete_xorbs(&db, &unused).await.unwrap(), [sent[0].id].into());
+    assert_eq!(delete_xorbs(&db, &unused, NOW_MS).await.unwrap(), [sent[0].id].into());
     let gone = chunked_files::put(&db, &NewChunkedFile { terms: &terms, ..new.clone() }, iris.id).await;
     assert!(matches!(gone, Err(Error::NotFound { what: "xorb", .. })), "{gone:?}");
     assert_eq!(chunked_files::by_sha256(&db, new.sha256).await.unwrap(), None);

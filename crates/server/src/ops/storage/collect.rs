@@ -1,15 +1,17 @@
-//! Collecting what nothing names: commits that no branch, tag or anything else leads to, uploads that no commit took up, files that no repository has, xorbs of which no file has
-//! a chunk, stored bytes that no row names, and what is no longer used of the cache.
+//! Collecting what nothing names: commits that no branch, tag or anything else leads to, uploads that no commit took up,
+//! files that no repository has, xorbs of which no file has a chunk, stored bytes that no row names, and what is no longer
+//! used of the cache.
 //!
 //! Runs beside servers that take files meanwhile. Why that is safe: a row goes only if it is still the one that was looked
 //! at, and whoever names it changes it in the same transaction, or finds it gone and is refused; bytes go after the row
 //! that named them, and as no two xorbs are stored under one name, nobody can be storing these bytes anew. Bytes that
-//! have no row yet are younger than [`ABANDONED_MS`]. Invariant: at whatever moment this ends, nothing that is named is
-//! lost, and what it did not come to is found by the next.
+//! have no row yet are younger than [`ABANDONED_MS`]. While somebody holds what is stored (`backup`), no bytes go.
+//! Invariant: at whatever moment this ends, nothing that is named is lost, and what it did not come to is found by the next.
 
 use spec::digest::Sha256;
 use store::blobs::Found;
 use store::clock;
+use store::db::holds;
 use store::db::ids::{ChunkedFileId, RepositoryId, XorbId};
 use store::db::{repositories, revisions, storage as rows};
 
@@ -60,6 +62,7 @@ pub async fn collect(app: &App, deed: Deed) -> Result<Collected, Error> {
     let collected = Collected::default();
     let mut collector = Collector { app, deed, now_ms, before_ms, abandoned_ms, collected };
     if deed == Deed::Collect {
+        holds::check(&app.store.db, clock::now_ms()).await.during("look for holds")?;
         uploads::clean_up(app).await?;
     }
     collector.revisions().await?;
@@ -142,7 +145,7 @@ impl Collector<'_> {
             let Some(last) = found.last() else { return Ok(()) };
             after = last.id;
             if self.deed == Deed::Collect {
-                let deleted = rows::delete_xorbs(db, &found).await.during("forget xorbs")?;
+                let deleted = rows::delete_xorbs(db, &found, clock::now_ms()).await.during("forget xorbs")?;
                 found.retain(|xorb| deleted.contains(&xorb.id));
                 for xorb in &found {
                     self.app.store.blobs.delete(&xorb.sha256).await.during("delete bytes")?;
@@ -162,6 +165,10 @@ impl Collector<'_> {
                 page.items.into_iter().filter(|found| found.modified_ms < self.abandoned_ms).collect();
             let digests: Vec<Sha256> = old.iter().map(|found| found.sha256).collect();
             let named = rows::named(&store.db, &digests).await.during("look for what is named")?;
+            // Whoever holds since before these rows went has a snapshot with them.
+            if self.deed == Deed::Collect {
+                holds::check(&store.db, clock::now_ms()).await.during("look for holds")?;
+            }
             for found in old.iter().filter(|found| !named.contains(&found.sha256)) {
                 if self.deed == Deed::Collect {
                     let gone = store.blobs.delete_unless_newer(&found.sha256, self.abandoned_ms).await;
