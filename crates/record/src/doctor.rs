@@ -68,6 +68,14 @@ fn variables(
     if facts.iter().any(|fact| fact.fact == "operation" && fact.is_on_gpu) {
         set("CUBLAS_WORKSPACE_CONFIG", ":4096:8");
     }
+    let runs = |name: &str| facts.iter().find(|fact| fact.fact == "framework" && fact.what == name);
+    if runs("tensorflow").is_some() {
+        // Later versions have a function for it, which the patch calls.
+        set("TF_DETERMINISTIC_OPS", "1");
+    }
+    if ["jax", "tensorflow"].iter().any(|name| runs(name).is_some_and(|fact| fact.is_on_gpu)) {
+        set("XLA_FLAGS", "--xla_gpu_deterministic_ops=true");
+    }
     set("PYTHONHASHSEED", "0");
     // What the user set is meant.
     variables.retain(|name, _| !record.variables.contains_key(name));

@@ -27,7 +27,7 @@ pub struct Fact {
     /// When an operation is meant, in its framework's words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub when: Option<String>,
-    /// What helps: `switch`, `replace` or `cublas`.
+    /// What helps: `switch`, `replace`, `cublas` or `tensorflow`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remedy: Option<String>,
     #[serde(default)]
@@ -183,6 +183,7 @@ fn drawn(facts: &[Fact]) -> Vec<Cause> {
         let seed = match generator {
             "numpy.random.default_rng" => "give it a seed: `default_rng(0)`".to_owned(),
             "torch" => "call `torch.manual_seed(0)` first".to_owned(),
+            "tensorflow" => "call `tf.random.set_seed(0)` first".to_owned(),
             other => format!("call `{other}.seed(0)` first"),
         };
         causes.push(Cause {
@@ -257,6 +258,7 @@ fn operations(facts: &[Fact]) -> Vec<Cause> {
                 "use another operation, or run this one on the CPU: it has no deterministic form"
             }
             Some("cublas") => "set `CUBLAS_WORKSPACE_CONFIG=:4096:8` before the program starts",
+            Some("tensorflow") => "call `tf.config.experimental.enable_op_determinism()`",
             _ => "call `torch.use_deterministic_algorithms(True)`",
         };
         let cure = match about.remedy.as_deref() {

@@ -145,3 +145,43 @@ fn runs_that_nobody_seeded_are_measured_and_compared_with_others() {
     let failed = home.run(&["variance", "-n", "2", "--", "false"]);
     assert!(failed.code == Some(1) && failed.stderr.contains("the command failed"), "{failed}");
 }
+
+/// Draws without a seed, and sums in a graph and outside of one.
+const TENSORFLOW: &str = r#"
+import numpy as np
+import tensorflow as tf
+
+x = tf.random.normal((8, 6, 6, 1))
+kernel = tf.Variable(tf.random.uniform((3, 3, 1, 2), seed=1))
+
+@tf.function
+def step(x):
+    with tf.GradientTape() as tape:
+        y = tf.nn.conv2d(x, kernel, 1, "SAME")
+        loss = tf.reduce_sum(tf.reshape(y, (8, -1)))
+    return tape.gradient(loss, kernel)
+
+for _ in range(3):
+    kernel.assign_sub(0.1 * step(x))
+tf.math.segment_sum(tf.ones((4, 2)), [0, 0, 1, 1])
+np.save("weights.npy", kernel.numpy())
+"#;
+
+#[test]
+fn tensorflow_is_diagnosed_and_patched() {
+    if std::env::var("REENACT_TEST_TENSORFLOW").as_deref() != Ok("1") {
+        eprintln!("skipped: REENACT_TEST_TENSORFLOW is not 1: TensorFlow is 300 MB");
+        return;
+    }
+    let python = std::env::var("REENACT_TEST_TENSORFLOW_PYTHON").unwrap_or_else(|_| python());
+    let home = Home::new().with("TF_CPP_MIN_LOG_LEVEL", "3");
+    home.write("t.py", TENSORFLOW);
+    let found = diagnosis(&home, &["--patch", "--outputs", "weights.npy", "--", &python, "t.py"]);
+    let causes = named(&found);
+    let met =
+        |kind: &str, place: &str| causes.iter().any(|(of, at)| of == kind && at.contains(&place.to_owned()));
+    assert!(met("unseeded", "t.py:5"), "{causes:#?}");
+    assert!(met("operation", "t.py:16") && met("operation", "t.py:17"), "{causes:#?}");
+    assert!(!met("unseeded", "t.py:6"), "{causes:#?}");
+    assert_eq!(found["patch"]["is_proven"], true, "{found:#?}");
+}

@@ -36,8 +36,16 @@ def _torch(module):
         module.use_deterministic_algorithms(True)
 
 
+def _tensorflow(module):
+    module.random.set_seed(SEED)
+    switch = getattr(module.config.experimental, "enable_op_determinism", None)
+    # Versions before 2.8 read `TF_DETERMINISTIC_OPS`, which stands in `env`.
+    if switch is not None:
+        switch()
+
+
 class _Finder:
-    hooks = {"numpy.random": _numpy, "torch": _torch}
+    hooks = {"numpy.random": _numpy, "tensorflow": _tensorflow, "torch": _torch}
 
     def find_spec(self, name, path=None, target=None):
         hook = self.hooks.pop(name, None)

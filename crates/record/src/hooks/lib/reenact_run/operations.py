@@ -1,7 +1,7 @@
 """Operations of a framework whose order of sums is chance: which of them the run executed, and from which line.
 
-The catalogue is the framework's own, of the installed version; none is kept here. Invariant: an operation is named
-only if it was executed, and what it needs for chance is told in the framework's own words.
+PyTorch's catalogue is its own, of the installed version; TensorFlow carries none, so that of its documents is kept here.
+Invariant: an operation is named only if it was executed.
 """
 
 import functools
@@ -31,6 +31,44 @@ def catalogue(text):
             found = [remedy for words, remedy in _REMEDIES if words in flat and flat.endswith(":")]
             remedy, last = (found or [None])[0], None
     return entries
+
+
+# Sources: TensorFlow's RFC "Enabling Determinism in TensorFlow" (2021) and its notes on version 2.8, by which the switch
+# makes each of them deterministic, or an error where that cannot be.
+_FORWARD = "when called on a CUDA device"
+_GRADIENT = "when called on a CUDA device that computes its gradient"
+TENSORFLOW = {
+    _FORWARD: {
+        "": ["scatter_nd", "tensor_scatter_nd_add"],
+        "image": ["adjust_contrast"],
+        "math": ["segment_mean", "segment_prod", "segment_sum", "unsorted_segment_mean", "unsorted_segment_prod"]
+        + ["unsorted_segment_sqrt_n", "unsorted_segment_sum"],
+        "nn": ["softmax_cross_entropy_with_logits", "sparse_softmax_cross_entropy_with_logits"],
+        "sparse": ["sparse_dense_matmul"],
+    },
+    _GRADIENT: {
+        "": ["gather"],
+        "image": ["crop_and_resize", "resize"],
+        "nn": ["bias_add", "conv1d", "conv2d", "conv2d_transpose", "conv3d", "conv3d_transpose", "convolution", "ctc_loss"]
+        + ["depthwise_conv2d", "max_pool", "max_pool1d", "max_pool2d", "max_pool3d", "separable_conv2d"],
+    },
+}
+
+
+def watch_tensorflow(tf, is_on_gpu):
+    """Notes operations of that list. A graph is built by calling them once, so that they are seen in graphs, too."""
+    for when, modules in TENSORFLOW.items():
+        for module, names in modules.items():
+            owner = getattr(tf, module) if module else tf
+            for name in names:
+                whole = ".".join(filter(None, ["tf", module, name]))
+                profile.watch(owner, name, functools.partial(_called, whole, when, is_on_gpu))
+
+
+def _called(name, when, is_on_gpu, *_args, **_kwargs):
+    where = profile.place()
+    if where is not None:
+        profile.note("operation", name, where, when=when, remedy="tensorflow", is_on_gpu=is_on_gpu)
 
 
 def watch_torch(torch):

@@ -6,6 +6,7 @@ a line that is named belongs to the program and to none of its libraries; nothin
 
 import atexit
 import functools
+import importlib.util
 import os
 import sys
 
@@ -33,6 +34,8 @@ def is_own(path):
         whole = os.path.abspath(path)
         known = path == "<string>" or not (
             path.startswith("<")
+            # What TensorFlow makes of the program's functions.
+            or os.path.basename(path).startswith("__autograph_generated_file")
             or whole.startswith((_STANDARD, _OURS))
             or os.sep + "site-packages" + os.sep in whole
             or os.sep + "dist-packages" + os.sep in whole
@@ -128,6 +131,34 @@ def hook_torch(module):
     note("framework", "torch", version=str(module.__version__), is_on_gpu=module.cuda.is_available())
 
 
+def hook_tensorflow(module):
+    def seen_seed(seed=None, *_args):
+        if seed is not None:
+            _seeded.add("tensorflow")
+
+    def seen_draw(*_args, **kwargs):
+        if "tensorflow" not in _seeded and kwargs.get("seed") is None:
+            where = place()
+            if where is not None:
+                note("unseeded", "tensorflow", where)
+
+    watch(module.random, "set_seed", seen_seed)
+    for name in "categorical gamma normal poisson shuffle truncated_normal uniform".split():
+        watch(module.random, name, seen_draw)
+    from . import operations
+
+    is_on_gpu = bool(module.config.list_physical_devices("GPU"))
+    operations.watch_tensorflow(module, is_on_gpu)
+    note("framework", "tensorflow", version=str(module.__version__), is_on_gpu=is_on_gpu)
+
+
+def hook_jax(module):
+    # Its devices are not asked for: that would start them.
+    plugins = ("jax_cuda12_plugin", "jax_cuda13_plugin", "jax_rocm7_plugin", "jax_rocm60_plugin")
+    is_on_gpu = any(importlib.util.find_spec(plugin) for plugin in plugins)
+    note("framework", "jax", version=str(module.__version__), is_on_gpu=is_on_gpu)
+
+
 def start():
     def seen_urandom(_n):
         where = place(("random.py", "secrets.py", "uuid.py"))
@@ -137,9 +168,11 @@ def start():
     watch(os, "urandom", seen_urandom)
     atexit.register(_write)
     return {
+        "jax": hook_jax,
         "numpy.random": hook_numpy,
         "random": hook_random,
         "sklearn.utils.validation": hook_sklearn,
+        "tensorflow": hook_tensorflow,
         "torch": hook_torch,
     }
 
