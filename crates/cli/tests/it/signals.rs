@@ -105,7 +105,7 @@ fn a_command_that_takes_too_long_is_ended_and_that_is_said() {
     assert!(ended.code == Some(143) && ended.stderr.contains("time was over"), "{ended}");
     assert_eq!(capsule(&home)["state"], "complete");
     let replayed = home.run(&["replay", "a", "-o", "b", "--timeout", "1s"]);
-    assert!(replayed.stdout.contains("both were ended by signal 15"), "{replayed}");
+    assert!(replayed.stdout.contains("both were ended by signal 15, so neither succeeded"), "{replayed}");
     let wrong = home.run(&["record", "--timeout", "soon", "--", "true"]);
     assert!(wrong.code == Some(2) && wrong.stderr.contains("a number and a unit"), "{wrong}");
 }

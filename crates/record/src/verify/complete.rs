@@ -50,7 +50,9 @@ pub(super) fn compare(a: &Side, b: &Side) -> Finding {
             };
             let replayed = [a, b].iter().any(|record| record.kind == Kind::Replay);
             let drawn = if replayed { format!("; all {n} draws given again{weakly}") } else { String::new() };
-            finding(Standing::Equal, format!("both {}{drawn}", ended(a)), Vec::new())
+            // That two runs fail in the same way is worth knowing, and is not what their reader hopes for.
+            let failed = if a.exit == Some(Exit::Code(0)) { "" } else { ", so neither succeeded" };
+            finding(Standing::Equal, format!("both {}{failed}{drawn}", ended(a)), Vec::new())
         }
     }
 }
