@@ -261,15 +261,7 @@ async fn a_squashed_history_is_one_commit_with_the_same_files(db: Db) {
     let first = commit(&db, &iris, "1", &[put("a", "1"), put("b/c", "2")]).await.unwrap().revision;
     let second = commit(&db, &iris, "2", &[put("a", "3")]).await.unwrap().revision;
     let (branch, missing) = ("main".parse().unwrap(), "missing".parse().unwrap());
-    let new = Squash {
-        repository_id: iris.id,
-        branch: &branch,
-        title: "all",
-        description: "",
-        author: "alice",
-        now_ms: NOW_MS + 1000,
-        follow_up: None,
-    };
+    let new = crate::world::squash(&iris, &branch);
     let squashed = revisions::squash(&db, &new).await.unwrap();
     let head = revisions::resolve(&db, iris.id, "main").await.unwrap().unwrap();
     assert!(squashed.is_new && head == squashed.revision && head.parent_id.is_none());

@@ -12,7 +12,7 @@ use store::db::ids::{ChunkedFileId, RepositoryId};
 use store::db::links::{self, NewLink};
 use store::db::refs::{self, NewRef, RefKind};
 use store::db::repositories::Repository;
-use store::db::revisions::{self, Revision, Squash, collect_unreached, count_unreached};
+use store::db::revisions::{self, Revision, collect_unreached, count_unreached};
 use store::db::storage::{named, unused_files, unused_uploads};
 use store::db::{accounts, entries};
 
@@ -31,16 +31,7 @@ const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
 async fn squash(db: &Db, of: &Repository) -> Revision {
     let branch = "main".parse().unwrap();
-    let new = Squash {
-        repository_id: of.id,
-        branch: &branch,
-        title: "all",
-        description: "",
-        author: "alice",
-        now_ms: NOW_MS + 1000,
-        follow_up: None,
-    };
-    revisions::squash(db, &new).await.unwrap().revision
+    revisions::squash(db, &crate::world::squash(of, &branch)).await.unwrap().revision
 }
 
 /// As if it were some days after the tests' moment, and what is out of reach were kept for a week.

@@ -12,7 +12,7 @@ use store::blobs::Stored;
 use store::db::accounts::{self, Account, AccountKind, NewAccount};
 use store::db::refs::RefKind;
 use store::db::repositories::{self, NewRepository, Repository};
-use store::db::revisions::{self, Change, Committed, IfUnchanged, NewRevision};
+use store::db::revisions::{self, Change, Committed, IfUnchanged, NewRevision, Squash};
 use store::db::uploads;
 use store::{Blobs, Database, Db, Error, Settings, Storage};
 
@@ -186,5 +186,18 @@ impl<'a> SmallDisk<'a> {
 impl Drop for SmallDisk<'_> {
     fn drop(&mut self) {
         let _ = Command::new("umount").arg("-l").arg(self.0).output();
+    }
+}
+
+/// The whole of a branch made one commit.
+pub(crate) fn squash<'a>(of: &Repository, branch: &'a spec::name::RefName) -> Squash<'a> {
+    Squash {
+        repository_id: of.id,
+        branch,
+        title: "all",
+        description: "",
+        author: "alice",
+        now_ms: NOW_MS + 1000,
+        follow_up: None,
     }
 }
