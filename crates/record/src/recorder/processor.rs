@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
-use std::sync::LazyLock;
 
 use regex::bytes::Regex;
 
@@ -21,21 +20,21 @@ const SPARED: [&str; 6] = ["libstdc++", "libcrypto", "libssl", "libgnutls", "lib
 
 /// The two instructions with any register, and at most one other before the carry flag is read, which tells whether there
 /// was a number: by a jump, a set or a conditional move. Source: Intel's manual, volume 1, 7.3.17.
-#[expect(clippy::unwrap_used, reason = "the pattern is a constant, which a test compiles")]
-static DRAWS: LazyLock<Regex> = LazyLock::new(|| {
-    let after = r"(?:[\x72\x73]|\x48?\x0f[\x42\x43\x82\x83\x92\x93])";
-    Regex::new(&format!(r"(?s-u)\x0f\xc7[\xf0-\xff].{{0,3}}{after}")).unwrap()
-});
+const DRAW: &str = r"(?s-u)\x0f\xc7[\xf0-\xff].{0,3}(?:[\x72\x73]|\x48?\x0f[\x42\x43\x82\x83\x92\x93])";
 
 /// What is to be said of the program of a run and of the libraries that it had mapped.
 pub(super) fn warnings(program: &Path, libraries: &BTreeMap<String, String>) -> Vec<String> {
+    let draw = match Regex::new(DRAW) {
+        Ok(draw) => draw,
+        Err(error) => return vec![format!("instructions that draw entropy were not looked for: {error}")],
+    };
     let is_spared = |path: &str| {
         let name = path.rsplit('/').next().unwrap_or(path);
         SPARED.iter().any(|spared| name.starts_with(spared))
     };
     let mapped = libraries.keys().map(String::as_str).filter(|path| !is_spared(path));
     let all = mapped.chain(program.to_str().filter(|program| !libraries.contains_key(*program)));
-    let found = all.filter(|path| can_draw(Path::new(path)).unwrap_or(false));
+    let found = all.filter(|path| can_draw(Path::new(path), &draw).unwrap_or(false));
     let said = found.map(|path| {
         format!(
             "`{path}` can draw entropy from the processor itself (RDRAND, RDSEED); whether it does, nobody is told, and a \
@@ -46,20 +45,20 @@ pub(super) fn warnings(program: &Path, libraries: &BTreeMap<String, String>) -> 
 }
 
 /// Whether there is such an instruction in the code of a file; none where it cannot be read.
-fn can_draw(path: &Path) -> Option<bool> {
+fn can_draw(path: &Path, draw: &Regex) -> Option<bool> {
     let file = File::open(path).ok()?;
     let parts = elf::parts(&file)?;
-    Some(parts.iter().filter(|part| part.is_executable()).any(|part| draws(&file, *part)))
+    Some(parts.iter().filter(|part| part.is_executable()).any(|part| is_in(&file, *part, draw)))
 }
 
-fn draws(file: &File, part: Part) -> bool {
+fn is_in(file: &File, part: Part, draw: &Regex) -> bool {
     let end = part.start.saturating_add(part.n_bytes);
     let mut window = vec![0; WINDOW_BYTES];
     let mut at = part.start;
     while at < end {
         let wanted = usize::try_from(end - at).unwrap_or(WINDOW_BYTES).min(WINDOW_BYTES);
         let Ok(n @ 1..) = file.read_at(&mut window[..wanted], at) else { return false };
-        if DRAWS.is_match(&window[..n]) {
+        if draw.is_match(&window[..n]) {
             return true;
         }
         // One that stands across the edge is found in the next.
@@ -77,12 +76,13 @@ mod tests {
 
     #[test]
     fn an_instruction_is_known_by_the_test_behind_it() {
+        let draw = Regex::new(DRAW).unwrap();
         // rdrand %eax; jae / rdrand %rax; setc / rdseed %ecx; mov; cmovb
         let real: [&[u8]; 3] =
             [b"\x0f\xc7\xf0\x73\x05", b"\x48\x0f\xc7\xf0\x0f\x92\xc1", b"\x0f\xc7\xf9\x89\xc8\x0f\x42\xc2"];
-        assert!(real.iter().all(|code| DRAWS.is_match(code)));
+        assert!(real.iter().all(|code| draw.is_match(code)));
         let others: [&[u8]; 3] =
             [b"\x0f\xc7\xf0\x00\x00\x00\x00\x00\x73", b"\x0f\xc7\x08\x73", b"\x0f\xc6\xf0\x73"];
-        assert!(!others.iter().any(|code| DRAWS.is_match(code)));
+        assert!(!others.iter().any(|code| draw.is_match(code)));
     }
 }
